@@ -4,29 +4,37 @@ use std::error::Error;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use tokio::net::TcpStream;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 use super::ClientError;
+use switchhook_http::cause::tls_error;
 use switchhook_http::proxy::no_proxy_list;
+use switchhook_http::status_line::{SharedStatus, Watched};
 use switchhook_http::tunnel;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What HTTP/1.1 and HTTP/2 are called in TLS.
+const HTTP1: &[u8] = b"http/1.1";
+const HTTP2: &[u8] = b"h2";
 
 /// Whose certificates are accepted.
 #[derive(Debug, Clone, Default)]
@@ -40,16 +48,115 @@ pub enum Trust {
     Anybody,
 }
 
-/// Connects, with TLS where the scheme asks for it.
-pub(super) type Connector = HttpsConnector<Dialer>;
+/// Connects to one server, with TLS where the scheme asks for it. HTTP/1.1 is offered; to a server that does not want it,
+/// HTTP/2, as deliveries do.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    http1: HttpsConnector<Dialer>,
+    http2: HttpsConnector<Dialer>,
+    server: Arc<Speech>,
+}
+
+/// What is known of the server that is connected to.
+#[derive(Debug, Default)]
+struct Speech {
+    /// Whether it speaks HTTP/2 alone.
+    is_http2: AtomicBool,
+    /// Whether TLS stands with it, and nothing was said of what is to be spoken.
+    says_nothing: AtomicBool,
+}
+
+/// A connection, in the clear or not.
+pub(super) type Wire = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// The same with an eye on the status of each answer.
+pub(super) type WatchedWire = TokioIo<Watched<TokioIo<Wire>>>;
 
 pub(super) fn connector(scheme: &str, trust: &Trust) -> Result<Connector, ClientError> {
     let mut tcp = HttpConnector::new();
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
-    let tls = HttpsConnectorBuilder::new().with_tls_config(tls(scheme, trust)?);
-    Ok(tls.https_or_http().enable_http1().wrap_connector(Dialer(tcp)))
+    let tls = tls(scheme, trust)?;
+    let offering = |protocol: &[u8]| {
+        let mut tls = tls.clone();
+        tls.alpn_protocols = vec![protocol.to_vec()];
+        HttpsConnector::from((Dialer(tcp.clone()), tls))
+    };
+    Ok(Connector {
+        http1: offering(HTTP1),
+        http2: offering(HTTP2),
+        server: Arc::default(),
+    })
+}
+
+impl Connector {
+    /// A connection over which HTTP/1.1 is spoken.
+    pub(super) async fn connect_http1(self, to: Uri) -> Result<Wire, AnyError> {
+        self.http1.oneshot(to).await
+    }
+
+    /// Whether a server that answered with what is no HTTP/1.1 speaks HTTP/2 alone and did not say so. From then on that is spoken.
+    pub(super) async fn finds_http2(&self, at: &Uri) -> bool {
+        let may_be = self.server.says_nothing.load(Relaxed) && !self.server.is_http2.load(Relaxed);
+        let finds = may_be
+            && match self.http2.clone().oneshot(at.clone()).await {
+                Ok(wire) => agreed(&wire) == Some(HTTP2),
+                Err(_) => false,
+            };
+        if finds {
+            self.server.is_http2.store(true, Relaxed);
+        }
+        finds
+    }
+
+    async fn connect(self, to: Uri) -> Result<WatchedWire, AnyError> {
+        let is_http2 = self.server.is_http2.load(Relaxed);
+        let (first, second) = match is_http2 {
+            true => (self.http2, self.http1),
+            false => (self.http1, self.http2),
+        };
+        let wire = match first.oneshot(to.clone()).await {
+            Err(error) if speaks_otherwise(&*error) => {
+                let wire = second.oneshot(to).await?;
+                self.server.is_http2.store(!is_http2, Relaxed);
+                wire
+            }
+            connected => connected?,
+        };
+        let says_nothing = matches!(wire, MaybeHttpsStream::Https(_)) && agreed(&wire).is_none();
+        self.server.says_nothing.store(says_nothing, Relaxed);
+        let watched = Watched::new(TokioIo::new(wire), SharedStatus::default());
+        Ok(TokioIo::new(watched))
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = WatchedWire;
+    type Error = AnyError;
+    type Future = Pin<Box<dyn Future<Output = Result<WatchedWire, AnyError>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(to))
+    }
+}
+
+/// What was agreed to be spoken, if anything was said of that.
+fn agreed(wire: &Wire) -> Option<&[u8]> {
+    match wire {
+        MaybeHttpsStream::Http(_) => None,
+        MaybeHttpsStream::Https(tls) => tls.inner().get_ref().1.alpn_protocol(),
+    }
+}
+
+/// Whether a server speaks nothing of what was offered.
+fn speaks_otherwise(error: &(dyn Error + 'static)) -> bool {
+    let otherwise = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
+    tls_error(error) == Some(&otherwise)
 }
 
 /// Certificates are only looked for if they are needed: small machines have none.

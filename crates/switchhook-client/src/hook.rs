@@ -6,11 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::connector::{Connector, connector};
 use super::{ClientError, Http, Trust, http_client, in_full, is_web_address};
 use switchhook_http::address::basic_authorization;
 use switchhook_http::cause::{closes_in_handshake, tls_error};
+use switchhook_http::status_line::SharedStatus;
 
 /// How much of an answer is read, so that the connection can be used again.
 const LARGEST_ANSWER: usize = 64 << 10;
@@ -24,6 +28,7 @@ pub struct Hook {
     authorization: Option<HeaderValue>,
     timeout: Duration,
     http: Http,
+    connector: Connector,
 }
 
 /// What came of a POST.
@@ -33,7 +38,10 @@ pub enum HookAnswer {
     Status(u16),
     /// No connection could be made; why, and what to do.
     Unreachable(String),
-    /// The connection stood, and no answer came.
+    /// The connection stood, and ended before a single byte of an answer came. What stands before a program that is away may do
+    /// so: the proxy of a container's port, for example.
+    Closed(String),
+    /// The connection stood, and no answer came, or nothing that is one.
     Silent(String),
 }
 
@@ -49,15 +57,18 @@ impl Hook {
                 "{url} is not a web address; write it as http://127.0.0.1:3000/hook"
             ))
         })?;
+        let connector = connector(url.scheme(), trust)?;
         Ok(Self {
             url: uri,
             authorization: basic_authorization(url),
             timeout,
-            http: http_client(url.scheme(), trust)?,
+            http: http_client(connector.clone()),
+            connector,
         })
     }
 
-    /// Posts, and waits for what is answered.
+    /// Posts, and waits for what is answered. The status decides: once it has come, nothing that is wrong with the rest of the
+    /// answer matters.
     pub async fn post(&self, headers: HeaderMap, body: Bytes) -> HookAnswer {
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
@@ -69,9 +80,14 @@ impl Hook {
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
-        match tokio::time::timeout(self.timeout, self.exchange(request)).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => HookAnswer::Silent(format!("no answer within {} ms", self.timeout.as_millis())),
+        let deadline = Instant::now() + self.timeout;
+        let exchanged = self.exchange(request.clone(), deadline).await;
+        if exchanged.is_http {
+            return exchanged.answer;
+        }
+        match timeout_at(deadline, self.connector.finds_http2(&self.url)).await {
+            Ok(true) => self.exchange(request, deadline).await.answer,
+            _ => exchanged.answer,
         }
     }
 
@@ -96,18 +112,71 @@ impl Hook {
         String::from_utf8(body.to_vec()).ok()
     }
 
-    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> HookAnswer {
-        match self.http.request(request).await {
-            Ok(response) => {
+    async fn exchange(&self, mut request: http::Request<Full<Bytes>>, deadline: Instant) -> Exchanged {
+        let captured = capture_connection(&mut request);
+        let error = match timeout_at(deadline, self.http.request(request)).await {
+            Ok(Ok(response)) => {
                 let status = response.status().as_u16();
                 // Read to its end for the connection's sake; what it says does not matter.
-                let _ = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-                HookAnswer::Status(status)
+                let reading = Limited::new(response.into_body(), LARGEST_ANSWER).collect();
+                let _ = timeout_at(deadline, reading).await;
+                return HookAnswer::Status(status).into();
             }
-            Err(error) if error.is_connect() => HookAnswer::Unreachable(why_unreachable(&error)),
-            Err(error) => HookAnswer::Silent(in_full(&error)),
+            Ok(Err(error)) if error.is_connect() => {
+                return HookAnswer::Unreachable(why_unreachable(&error)).into();
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_elapsed) => None,
+        };
+        let seen = seen_of(&captured);
+        let seen = seen.as_ref().map(|seen| seen.lock());
+        if let Some(status) = seen.as_ref().and_then(|seen| seen.status()) {
+            return HookAnswer::Status(status).into();
+        }
+        let Some(error) = error else {
+            return HookAnswer::Silent(format!("no answer within {} ms", self.timeout.as_millis())).into();
+        };
+        let why = in_full(&error);
+        if tls_error(&error).is_some() {
+            return HookAnswer::Silent(why).into();
+        }
+        let nothing_came = seen.is_some_and(|seen| !seen.has_begun());
+        Exchanged {
+            answer: match nothing_came {
+                true => HookAnswer::Closed("it closed the connection without an answer".to_owned()),
+                false => HookAnswer::Silent(why),
+            },
+            is_http: !nothing_came && !is_parse(&error),
         }
     }
+}
+
+/// An answer, and whether it was HTTP as far as is known.
+struct Exchanged {
+    answer: HookAnswer,
+    is_http: bool,
+}
+
+impl From<HookAnswer> for Exchanged {
+    fn from(answer: HookAnswer) -> Self {
+        Self {
+            answer,
+            is_http: true,
+        }
+    }
+}
+
+/// What was seen of the answer on the connection that a request got.
+fn seen_of(captured: &CaptureConnection) -> Option<SharedStatus> {
+    let mut extras = http::Extensions::new();
+    captured.connection_metadata().as_ref()?.get_extras(&mut extras);
+    extras.remove()
+}
+
+fn is_parse(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .filter_map(|layer| layer.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_parse)
 }
 
 /// Why there is no connection, and what to do.

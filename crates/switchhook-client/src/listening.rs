@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tower::ServiceExt;
 use url::Url;
 
+use super::connector::Wire;
 use super::{TIMEOUT, Trust, connector, in_full};
 use switchhook_protocol::headers::LABELLED;
 
@@ -26,7 +24,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(65);
 /// The largest frame: an event, signed, escaped twice.
 const LARGEST_FRAME: usize = 16 << 20;
 
-type Stream = WebSocketStream<TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>>;
+type Stream = WebSocketStream<TokioIo<Wire>>;
 
 /// A connection to a websocket.
 #[derive(Debug)]
@@ -69,7 +67,7 @@ impl Ear {
             .parse()
             .map_err(|_| NotHeard::Lost("the websocket_url is no URL".to_owned()))?;
         let stream = connector
-            .oneshot(address)
+            .connect_http1(address)
             .await
             .map_err(|error| NotHeard::Lost(in_full(&*error)))?;
         let config = WebSocketConfig::default()

@@ -1,10 +1,12 @@
 //! HTTP connections of both directions: the server that takes them from strangers, and what a client needs to make them.
 //!
 //! `server` bounds what every client may take in time and number. `address` takes a URL apart, `proxy` and `tunnel` are the
-//! way through a proxy, `cause` says in one line why something failed. Nothing here knows of events.
+//! way through a proxy, `status_line` reads the status of an answer that is broken otherwise, `cause` says in one line why something
+//! failed. Nothing here knows of events.
 
 pub mod address;
 pub mod cause;
 pub mod proxy;
 pub mod server;
+pub mod status_line;
 pub mod tunnel;

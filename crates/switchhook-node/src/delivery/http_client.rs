@@ -12,7 +12,6 @@ mod exchange;
 mod names;
 mod pool;
 mod proxy;
-mod status_line;
 mod tls;
 mod token;
 

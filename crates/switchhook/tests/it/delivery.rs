@@ -9,7 +9,7 @@ mod chats;
 mod connector;
 mod golden;
 mod hostile;
-mod http2;
+pub(crate) mod http2;
 mod memory;
 mod names;
 pub(crate) mod network;

@@ -24,10 +24,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use super::status_line::{SharedStatus, StatusLine, Watched};
 use super::tls::{HTTP2, agreed, tls_behind};
 use crate::delivery::transport::{SPEAKS_TLS, TlsTrouble};
 use switchhook_http::address::Address;
+use switchhook_http::status_line::{SharedStatus, Watched};
 
 /// Bytes on a wire, in the clear or not.
 pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
@@ -382,7 +382,6 @@ async fn exchange_unnoted(
     patience: Patience,
     on_head: impl FnOnce(&HeaderMap),
 ) -> Result<Answer, Failure> {
-    *connection.status.lock() = StatusLine::default();
     let for_head = patience.for_head();
     let head_by = for_head.map_or_else(|| patience.deadline(), |head| Instant::now() + head);
     let head = connection.line.work_for(match &mut connection.sender {

@@ -126,8 +126,8 @@ impl Forwarder {
         }
     }
 
-    /// Passes one event on. A program that is not there is waited for, so that restarting it loses nothing; what it
-    /// answers is shown and does not matter otherwise.
+    /// Passes one event on. A program that is not there, or closes without an answer, is waited for, so that restarting it loses
+    /// nothing; what it answers is shown and does not matter otherwise.
     pub(super) async fn take(&mut self, frame: Frame) -> anyhow::Result<()> {
         if let Some(heard) = frame.event {
             self.pass_on(&heard).await?;
@@ -142,7 +142,7 @@ impl Forwarder {
         for attempt in 1.. {
             let began = Instant::now();
             let answer = self.hook.post(heard.headers(attempt), heard.body.clone()).await;
-            let HookAnswer::Unreachable(why) = &answer else {
+            let (HookAnswer::Unreachable(why) | HookAnswer::Closed(why)) = &answer else {
                 return self.tell(heard, &answer, began.elapsed());
             };
             if attempt == 1 {
@@ -157,7 +157,9 @@ impl Forwarder {
     fn tell(&self, heard: &Heard, answer: &HookAnswer, took: Duration) -> anyhow::Result<()> {
         let (status, error) = match answer {
             HookAnswer::Status(status) => (Some(*status), None),
-            HookAnswer::Unreachable(why) | HookAnswer::Silent(why) => (None, Some(why)),
+            HookAnswer::Unreachable(why) | HookAnswer::Closed(why) | HookAnswer::Silent(why) => {
+                (None, Some(why))
+            }
         };
         let now = SystemClock.now();
         if self.is_json {
@@ -186,7 +188,9 @@ impl Forwarder {
 
 #[cfg(test)]
 mod tests {
+    use switchhook_client::Trust;
     use switchhook_protocol::sign;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -228,6 +232,29 @@ mod tests {
             &token,
             &[("content-type", "application/jwt"), ("switchhook-attempt", "2")],
         );
+    }
+
+    #[tokio::test]
+    async fn a_program_that_closes_without_an_answer_is_waited_for() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let url: Url = url.parse().unwrap();
+        let hook = Hook::new(&url, Duration::from_secs(60), &Trust::Machine).unwrap();
+        let mut forwarder = Forwarder::new(hook, &url, true, None);
+        let receiving = async {
+            let mut request = vec![0; 4096];
+            for answer in ["", "HTTP/1.1 204 Taken\r\n\r\n"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let length = stream.read(&mut request).await.unwrap();
+                request[length..].fill(0);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            String::from_utf8_lossy(&request).into_owned()
+        };
+        let frame = Frame::plain(r#"{"call_id":1,"state":"hangup"}"#.to_owned());
+        let (taken, request) = tokio::join!(forwarder.take(frame), receiving);
+        taken.unwrap();
+        assert!(request.contains("Switchhook-Attempt: 2"), "{request}");
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Examination {
         let seen = match self.hook.post(headers, body).await {
             HookAnswer::Status(status) => Seen::Status(status),
             HookAnswer::Silent(reason) if reason.starts_with("no answer within") => Seen::TimedOut,
-            HookAnswer::Silent(reason) => Seen::CutOff(reason),
+            HookAnswer::Closed(reason) | HookAnswer::Silent(reason) => Seen::CutOff(reason),
             HookAnswer::Unreachable(reason) if self.observations.is_empty() => {
                 return Err(anyhow!(reason).context(format!("no answer from {}", self.url)));
             }

@@ -91,7 +91,9 @@ impl Course {
                 .await;
             let fate = match answer {
                 HookAnswer::Status(status) => Fate::Answered(status),
-                HookAnswer::Unreachable(reason) | HookAnswer::Silent(reason) => Fate::Unanswered(reason),
+                HookAnswer::Unreachable(reason) | HookAnswer::Closed(reason) | HookAnswer::Silent(reason) => {
+                    Fate::Unanswered(reason)
+                }
             };
             let sent = Sent::of(&sending, request.demand);
             self.count(sent, &fate, sending.event.at);

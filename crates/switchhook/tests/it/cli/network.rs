@@ -1,12 +1,15 @@
 //! How the commands reach what is far away: proxies, and certificates of one's own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use http::Version;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::run::Shell;
-use crate::delivery::network::{read_request, receiver};
+use crate::delivery::http2::speaking;
+use crate::delivery::network::{OK, read_request, receiver};
 use crate::support::tls::{Authority, secure};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,4 +130,97 @@ async fn a_receiver_that_closes_in_the_middle_of_the_tls_handshake_is_not_said_t
         "{run:?}"
     );
     assert!(!run.stderr.contains("is the receiver running?"), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_decides_whatever_is_wrong_with_the_rest_of_an_answer() {
+    let many: String = (0..150).map(|index| format!("x-{index}: 1\r\n")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    // What is left open stalls until the command has waited long enough.
+    for (answer, is_left_open) in [
+        (format!("HTTP/1.1 200 OK\r\n{many}\r\n"), false),
+        (
+            "HTTP/1.1 200 OK\r\nx-a: 1\r\n  2\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            false,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nx-a : 1\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            false,
+        ),
+        ("HTTP/1.1 200 OK\r\nx-nul: a\0b\r\n\r\n".to_owned(), false),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok".to_owned(),
+            false,
+        ),
+        ("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n".to_owned(), false),
+        ("HTTP/1.1 200 OK\r\ncontent-le".to_owned(), false),
+        ("HTTP/1.1 200 OK\r\ncontent-le".to_owned(), true),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok".to_owned(), false),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok".to_owned(), true),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\ncontent-length: x\r\n\r\n".to_owned(),
+            false,
+        ),
+    ] {
+        let said = answer.clone();
+        let (address, _) = receiver(move |mut stream| {
+            let said = said.clone();
+            async move {
+                if read_request(&mut stream).await.is_some() {
+                    let _ = stream.write_all(said.as_bytes()).await;
+                    if is_left_open {
+                        let _ = stream.read(&mut [0]).await;
+                    }
+                }
+            }
+        })
+        .await;
+        let url = format!("http://{address}/hook");
+        let simulate = ["simulate", "--to", &url, "--count", "2", "--speed", "max"];
+        let more = ["--in-flight", "1", "--expect", "2xx", "--timeout", "150ms"];
+        let run = Shell::new(folder.path()).run(&[&simulate[..], &more].concat());
+        assert_eq!(run.code, 0, "{}: {run:?}", &answer[..40]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_of_the_answer_before_is_not_taken_for_one_of_this() {
+    let (address, _) = receiver(|mut stream| async move {
+        let mut answers = [OK, b"nonsense\r\n\r\n"].into_iter();
+        while let (Some(answer), Some(_)) = (answers.next(), read_request(&mut stream).await) {
+            let _ = stream.write_all(answer).await;
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("http://{address}/hook");
+    let simulate = ["simulate", "--to", &url, "--count", "2", "--speed", "max"];
+    let more = ["--in-flight", "1", "--expect", "2xx"];
+    let run = Shell::new(folder.path())
+        .run(&[&simulate[..], &more].concat())
+        .failed(1);
+    assert!(run.stderr.contains("invalid HTTP"), "{run:?}");
+}
+
+/// Sends two events to a receiver that names `protocols`; answers how many connections that took.
+async fn spoken_to(protocols: &[&str], spoken: Version) -> u32 {
+    let authority = Authority::new();
+    let (address, connections, seen) = speaking(&authority, protocols, spoken).await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("https://{address}/hook");
+    let simulate = ["simulate", "--to", &url, "--count", "2", "--speed", "max"];
+    let more = ["--in-flight", "1", "--expect", "2xx", "--forward-insecure"];
+    Shell::new(folder.path())
+        .run(&[&simulate[..], &more].concat())
+        .ok();
+    let versions: Vec<_> = seen.lock().iter().map(|(version, ..)| *version).collect();
+    assert_eq!(versions, [spoken; 2], "{protocols:?}");
+    connections.load(Ordering::SeqCst)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_speaks_http_2_alone_is_posted_to_in_it_and_any_other_in_http_1() {
+    assert_eq!(spoken_to(&["h2", "http/1.1"], Version::HTTP_11).await, 1);
+    assert_eq!(spoken_to(&[], Version::HTTP_11).await, 1);
+    assert_eq!(spoken_to(&["h2"], Version::HTTP_2).await, 2, "one was refused");
 }

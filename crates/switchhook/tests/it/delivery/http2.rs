@@ -20,10 +20,10 @@ use super::certificates::transport;
 use super::network::{check_status, post_to, receiver};
 use crate::support::tls::Authority;
 
-type Seen = Arc<Mutex<Vec<(Version, String, HeaderMap, Bytes)>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<(Version, String, HeaderMap, Bytes)>>>;
 
 /// A receiver that names `protocols` and speaks `spoken` whatever was agreed.
-async fn speaking(
+pub(crate) async fn speaking(
     authority: &Authority,
     protocols: &[&str],
     spoken: Version,

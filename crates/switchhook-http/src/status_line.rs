@@ -1,11 +1,12 @@
 //! The status of an answer, read off the wire beside hyper: it decides how an attempt went, also where hyper can make
-//! nothing of the rest of the head.
+//! nothing of the rest of the head. Deliveries and commands post over such a wire.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -14,7 +15,7 @@ const LOOKED_AT: usize = 32;
 
 /// What has come of the head of an answer, up to its status.
 #[derive(Debug, Default)]
-pub(super) struct StatusLine {
+pub struct StatusLine {
     line: [u8; LOOKED_AT],
     /// How long the line is by now.
     length: usize,
@@ -34,11 +35,12 @@ enum Part {
 }
 
 /// The one that is filled by who reads from the wire.
-pub(super) type SharedStatus = Arc<Mutex<StatusLine>>;
+pub type SharedStatus = Arc<Mutex<StatusLine>>;
 
 impl StatusLine {
     /// The status, if it has come.
-    pub(super) const fn status(&self) -> Option<u16> {
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
         match self.part {
             Part::Rest(status) => status,
             Part::Status | Part::Provisional => None,
@@ -46,12 +48,14 @@ impl StatusLine {
     }
 
     /// Whether anything has come.
-    pub(super) const fn has_begun(&self) -> bool {
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
         self.length > 0 || !matches!(self.part, Part::Status)
     }
 
     /// Whether what came was no HTTP but an alert of TLS.
-    pub(super) fn is_tls(&self) -> bool {
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
         const ALERT: [u8; 2] = [21, 3];
         self.line.starts_with(&ALERT)
     }
@@ -102,15 +106,34 @@ fn status_of(line: &[u8]) -> Option<u16> {
     (is_version && (100..=999).contains(&code)).then_some(code)
 }
 
-/// A wire of which the status is read on the way.
-pub(super) struct Watched<W> {
+/// A wire of which the status is read on the way: of the answer to the request that was written last.
+#[derive(Debug)]
+pub struct Watched<W> {
     wire: W,
     status: SharedStatus,
 }
 
 impl<W> Watched<W> {
-    pub(super) const fn new(wire: W, status: SharedStatus) -> Self {
+    /// Watches `wire`, and fills `status`.
+    pub const fn new(wire: W, status: SharedStatus) -> Self {
         Self { wire, status }
+    }
+
+    /// What was read belonged to the answer before, if a request begins here. It always begins a write of its own.
+    fn writes(&self, bytes: &[u8]) {
+        if [&b"POST "[..], b"GET "]
+            .iter()
+            .any(|method| bytes.starts_with(method))
+        {
+            *self.status.lock() = StatusLine::default();
+        }
+    }
+}
+
+/// Says of a connection of hyper's pool how to look at its status.
+impl<W: Connection> Connection for Watched<W> {
+    fn connected(&self) -> Connected {
+        self.wire.connected().extra(Arc::clone(&self.status))
     }
 }
 
@@ -129,6 +152,7 @@ impl<W: AsyncRead + Unpin> AsyncRead for Watched<W> {
 
 impl<W: AsyncWrite + Unpin> AsyncWrite for Watched<W> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes(bytes);
         Pin::new(&mut self.wire).poll_write(cx, bytes)
     }
 
@@ -145,6 +169,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Watched<W> {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.writes(pieces.first().map_or(&[], |piece| piece));
         Pin::new(&mut self.wire).poll_write_vectored(cx, pieces)
     }
 
