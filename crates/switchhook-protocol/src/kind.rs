@@ -165,7 +165,7 @@ impl Kind {
     pub fn of_kept(word: &str) -> Result<Self, UnknownWord> {
         match word.parse() {
             Err(_) if same_word(Self::Unknown.route(), word) => Ok(Self::Unknown),
-            read => read,
+            read => read.map_err(|_| UnknownWord::new("kind of event", word, Self::KEPT.map(Self::route))),
         }
     }
 
@@ -334,6 +334,8 @@ mod tests {
     fn only_what_is_kept_can_be_unknown() {
         assert_eq!(Kind::of_kept("Unknown"), Ok(Kind::Unknown));
         assert_eq!(Kind::of_kept("change-log"), Ok(Kind::Changelog));
+        let told = Kind::of_kept("smss").unwrap_err().to_string();
+        assert!(told.ends_with("changelog or unknown"), "{told}");
         for word in ["unknown", "", "fax"] {
             assert!(word.parse::<Kind>().is_err(), "{word}");
         }

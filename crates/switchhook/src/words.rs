@@ -20,11 +20,11 @@ pub(crate) struct Words<T, E> {
     read: fn(&str) -> Result<T, E>,
 }
 
-/// A word that a type has, of which these are known.
+/// A word that a type has, of which these are known. Spaces around it do not matter: lists are written with them, too.
 pub(crate) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> Words<T, T::Err> {
     Words {
         known: known.into_iter().collect(),
-        read: T::from_str,
+        read: |text| text.trim().parse(),
     }
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn kinds() -> Words<Kind, UnknownWord> {
 pub(crate) fn kept_kinds() -> Words<Kind, UnknownWord> {
     Words {
         known: Kind::KEPT.map(Kind::route).into(),
-        read: Kind::of_kept,
+        read: |text| Kind::of_kept(text.trim()),
     }
 }
 
@@ -124,6 +124,7 @@ pub(crate) fn states() -> Words<StateName, String> {
 
 /// Lists say more of a delivery than its state; whoever narrows them by what they say is told the state.
 fn parse_state(text: &str) -> Result<StateName, String> {
+    let text = text.trim();
     let said = |state| {
         format!(
             "{} is how lists put it: use {state}, the state of such deliveries",

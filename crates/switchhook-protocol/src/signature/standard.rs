@@ -144,7 +144,7 @@ pub enum StandardError {
     /// None fits.
     #[error(
         "no signature in `webhook-signature` fits: the secret differs, or the body is not as it was signed ({secrets_tried} \
-         secrets tried)"
+         {} tried)", if *secrets_tried == 1 { "secret" } else { "secrets" }
     )]
     WrongSignature {
         /// How many secrets were tried.
@@ -281,6 +281,10 @@ mod tests {
             NOW,
             StandardError::WrongSignature { secrets_tried: 2 },
         );
+        for (secrets_tried, words) in [(1, "(1 secret tried)"), (2, "(2 secrets tried)")] {
+            let told = StandardError::WrongSignature { secrets_tried }.to_string();
+            assert!(told.ends_with(words), "{told}");
+        }
         check(&headers("v2,AAAA"), &[SECRET], NOW, StandardError::NoSignature);
         check(
             &headers("v1,"),

@@ -20,6 +20,8 @@ impl From<sqlx::Error> for StoreError {
                 "no connection to PostgreSQL was free in time: is it up, and does it allow enough connections?".into(),
             ),
             sqlx::Error::PoolClosed => Self::closed(),
+            // It was reached, so it is up.
+            sqlx::Error::Tls(why) => Self::Unavailable(format!("no TLS can be spoken with PostgreSQL: {why}")),
             _ => Self::Unavailable(format!(
                 "PostgreSQL cannot be reached: {error}: is it up, and does it listen there?"
             )),
@@ -84,6 +86,13 @@ mod tests {
     fn check(code: &str, expected: fn(&StoreError) -> bool) {
         let error = sorted(code, "why");
         assert!(expected(&error), "{code}: {error:?}");
+    }
+
+    #[test]
+    fn who_speaks_no_tls_is_not_said_to_be_down() {
+        let error = StoreError::from(sqlx::Error::Tls("server does not support TLS".into()));
+        let told = error.to_string();
+        assert!(told.ends_with("server does not support TLS"), "{told}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use switchhook_domain::Kind;
+use switchhook_protocol::{UnknownWord, same_word};
 
 use super::made::Made;
 use super::output::Facts;
@@ -17,30 +18,38 @@ use switchhook_client::{Answer, Client};
 /// What to subscribe a new endpoint to.
 #[derive(Debug, Args)]
 pub(super) struct Subscribe {
-    /// Subscribe it to everything of these kinds, with commas between; all for every kind. If one is refused, nothing is made
+    /// Kinds of events to subscribe it to, separated by commas; all for every kind. If one is refused, nothing is made
     #[arg(
         long,
         value_name = "KINDS",
         value_delimiter = ',',
-        value_parser = words::of::<Wish>(["all"].into_iter().chain(Kind::ALL.map(Kind::route)))
+        value_parser = words::of::<Wish>(wishes())
     )]
     subscribe: Vec<Wish>,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// Every kind.
+const ALL: &str = "all";
+
+fn wishes() -> impl Iterator<Item = &'static str> {
+    [ALL].into_iter().chain(Kind::ALL.map(Kind::route))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
     All,
     One(Kind),
 }
 
 impl FromStr for Wish {
-    type Err = <Kind as FromStr>::Err;
+    type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "all" => Ok(Self::All),
-            kind => kind.parse().map(Self::One),
+        if same_word(ALL, word) {
+            return Ok(Self::All);
         }
+        let kind = word.parse().map(Self::One);
+        kind.map_err(|_: UnknownWord| UnknownWord::new("kind of event", word, wishes()))
     }
 }
 
@@ -100,5 +109,20 @@ impl Subscribed {
     pub(super) fn add_to(&self, facts: Facts) -> Facts {
         let told = format!("{} {}: {}", self.id, self.kind, self.filter.in_words(self.kind));
         facts.fact("subscription", told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_or_all_is_read_in_any_case_and_the_refusal_names_all() {
+        assert_eq!("ALL".parse(), Ok(Wish::All));
+        assert_eq!("SMS".parse(), Ok(Wish::One(Kind::Sms)));
+        for wrong in ["", "fax"] {
+            let told = wrong.parse::<Wish>().unwrap_err().to_string();
+            assert!(told.contains("use all, call, sms"), "{told}");
+        }
     }
 }

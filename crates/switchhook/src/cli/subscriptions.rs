@@ -69,18 +69,18 @@ struct Create {
     #[arg(value_parser = words::kinds())]
     kind: Kind,
 
-    /// The webhook to send to, or the websocket to tell
+    /// Webhook to send to, or websocket to send over
     #[arg(long, value_name = "ID", visible_alias = "websocket")]
     webhook: WebhookId,
 
-    /// Not in force yet
+    /// Create the subscription disabled
     #[arg(long)]
     disabled: bool,
 
     #[command(flatten)]
     filter: FilterOptions,
 
-    /// Only events in which this stands: JSON that looks like the event, or @FILE with it
+    /// Payload filter: JSON that looks like the event, or @FILE
     #[arg(long = "filter", value_name = "JSON", value_parser = payload::parse)]
     payload_filter: Option<PayloadFilter>,
 }
@@ -101,39 +101,43 @@ struct Update {
     /// The subscription's id
     id: SubscriptionId,
 
-    /// Another webhook to send to, or websocket to tell
+    /// New webhook to send to, or websocket to send over
     #[arg(long, value_name = "ID", visible_alias = "websocket")]
     webhook: Option<WebhookId>,
 
-    /// Put it in force
+    /// Enable the subscription
     #[arg(long, conflicts_with = "disable")]
     enable: bool,
 
-    /// Put it out of force
+    /// Disable the subscription
     #[arg(long)]
     disable: bool,
 
-    /// For the whole company: no target any more
+    /// Remove the target: events of the whole company
     #[arg(long, conflicts_with_all = ["target_type", "target_id"])]
     company_wide: bool,
 
     #[command(flatten)]
     filter: FilterOptions,
 
-    /// Only events in which this stands: JSON that looks like the event, or @FILE with it
+    /// Payload filter: JSON that looks like the event, or @FILE
     #[arg(long = "filter", value_name = "JSON", value_parser = payload::parse)]
     payload_filter: Option<PayloadFilter>,
 
-    /// Whatever stands in the events: no such filter any more
+    /// Remove the payload filter
     #[arg(long, conflicts_with = "payload_filter")]
     no_filter: bool,
 }
 
 #[derive(Debug, Args)]
 struct Which {
-    /// Only this kind; without it all that the key may see
+    /// Kind of the subscriptions [default: all that the key may see]
     #[arg(value_parser = words::kinds())]
     kind: Option<Kind>,
+
+    /// Maximum number of rows [default: all]
+    #[arg(long, value_name = "N", value_parser = words::whole::<u32>(1..=u32::MAX))]
+    limit: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -151,7 +155,7 @@ impl Subscriptions {
         let client = self.connection.client()?;
         wait_for(async {
             match self.command {
-                Command::List(Which { kind }) => list(&client, kind, self.json).await,
+                Command::List(which) => list(&client, &which, self.json).await,
                 Command::Create(create) => create.run(&client, self.json).await,
                 Command::Update(update) => {
                     let answer = update.send(&client).await?;
@@ -309,21 +313,22 @@ impl Subscription {
 /// The largest page of `/api/v2`.
 const PAGE: u32 = 50;
 
-async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result<()> {
+async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> anyhow::Result<()> {
     let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+    let mut extent = Extent {
+        limit: limit.unwrap_or(u32::MAX),
+        ..Extent::ALL
+    };
     let mut all = List::default();
     let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "GOES TO"])
         .cutting(&["EVENTS", "GOES TO"])
         .sparing(&["KIND"]);
     for of in kinds {
-        let read = List::read(
-            client,
-            &format!("/api/v2/subscriptions/{of}"),
-            &[],
-            &Extent::ALL,
-            PAGE,
-        )
-        .await;
+        if extent.limit == 0 {
+            break;
+        }
+        let path = format!("/api/v2/subscriptions/{of}");
+        let read = List::read(client, &path, &[], &extent, PAGE).await;
         let list = match read {
             // Without being asked for it, a kind that the key may not see is not worth failing for.
             Err(error) if kind.is_none() && is_forbidden(&error) => {
@@ -333,6 +338,7 @@ async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result
             read => read?,
         };
         for subscription in list.items::<Subscription>()? {
+            extent.limit -= 1;
             let (state, goes_to) = (subscription.state().to_owned(), subscription.goes_to());
             table.row([
                 subscription.id,
