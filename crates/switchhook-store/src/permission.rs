@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
@@ -22,29 +22,76 @@ pub enum Purpose {
 /// Of the folders that lead there the first counts that lets nobody through.
 #[must_use]
 pub fn denied(path: &Path, purpose: Purpose) -> Option<String> {
-    let path = std::path::absolute(path).ok()?;
-    let (access, wanted) = match purpose {
-        Purpose::Read => (Access::READ_OK, "r"),
-        Purpose::Write => (Access::READ_OK | Access::WRITE_OK, "rw"),
-        Purpose::MakeFiles => (Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK, "rwx"),
-    };
-    let mut way: Vec<_> = path.ancestors().skip(1).collect();
-    way.reverse();
-    let way = way.into_iter().map(|folder| (folder, Access::EXEC_OK, "x"));
-    let (place, _, wanted) = way
-        .chain([(&*path, access, wanted)])
-        .find(|(place, access, _)| is_denied(place, *access))?;
-    let found = fs::metadata(place).ok()?;
-    let (owner, user) = (name_of(found.uid()), name_of(rustix::process::geteuid().as_raw()));
-    let (shown, mode) = (place.display(), found.mode() & 0o7777);
-    let advice = if owner == user {
-        format!("`chmod u+{wanted} {shown}`")
-    } else {
-        format!("as root `chown {user} {shown}`, or run this as {owner}")
-    };
-    Some(format!(
-        "{shown} belongs to {owner} (mode {mode:04o}), and this process runs as {user}: {advice}"
-    ))
+    denied_any([path], purpose)
+}
+
+/// Why this process may not use one of `paths`: of all that it may not use, those named at once that have the same owner.
+#[must_use]
+pub fn denied_any<'a>(paths: impl IntoIterator<Item = &'a Path>, purpose: Purpose) -> Option<String> {
+    let mut all = paths.into_iter().filter_map(|path| Denied::find(path, purpose));
+    let mut first = all.next()?;
+    for other in all.filter(|other| other.uid == first.uid && other.wanted == first.wanted) {
+        if !first.places.contains(&other.places[0]) {
+            first.places.extend(other.places);
+        }
+    }
+    let (owner, user) = (name_of(first.uid), name_of(rustix::process::geteuid().as_raw()));
+    Some(first.in_words(&owner, &user))
+}
+
+/// What may not be used.
+struct Denied {
+    /// At least one.
+    places: Vec<PathBuf>,
+    uid: u32,
+    mode: u32,
+    wanted: &'static str,
+}
+
+impl Denied {
+    fn find(path: &Path, purpose: Purpose) -> Option<Self> {
+        let path = std::path::absolute(path).ok()?;
+        let (access, wanted) = match purpose {
+            Purpose::Read => (Access::READ_OK, "r"),
+            Purpose::Write => (Access::READ_OK | Access::WRITE_OK, "rw"),
+            Purpose::MakeFiles => (Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK, "rwx"),
+        };
+        let mut way: Vec<_> = path.ancestors().skip(1).collect();
+        way.reverse();
+        let way = way.into_iter().map(|folder| (folder, Access::EXEC_OK, "x"));
+        let (place, _, wanted) = way
+            .chain([(&*path, access, wanted)])
+            .find(|(place, access, _)| is_denied(place, *access))?;
+        let found = fs::metadata(place).ok()?;
+        Some(Self {
+            places: vec![place.to_owned()],
+            uid: found.uid(),
+            mode: found.mode() & 0o7777,
+            wanted,
+        })
+    }
+
+    fn in_words(&self, owner: &str, user: &str) -> String {
+        let Self { mode, wanted, .. } = self;
+        let shown: Vec<_> = self
+            .places
+            .iter()
+            .map(|place| place.display().to_string())
+            .collect();
+        let advice = if owner == user {
+            format!("`chmod u+{wanted} {}`", shown.join(" "))
+        } else {
+            format!(
+                "as root `chown {user} {}`, or run this as {owner}",
+                shown.join(" ")
+            )
+        };
+        let whose = match shown.as_slice() {
+            [one] => format!("{one} belongs to {owner} (mode {mode:04o})"),
+            all => format!("{} belong to {owner}", all.join(", ")),
+        };
+        format!("{whose}, and this process runs as {user}: {advice}")
+    }
 }
 
 fn is_denied(path: &Path, access: Access) -> bool {
@@ -78,6 +125,26 @@ mod tests {
     }
 
     #[test]
+    fn all_files_of_another_owner_are_named_at_once() {
+        let denied = |places: &[&str]| Denied {
+            places: places.iter().map(PathBuf::from).collect(),
+            uid: 0,
+            mode: 0o600,
+            wanted: "rw",
+        };
+        assert_eq!(
+            denied(&["/s/db"]).in_words("root", "switchhook"),
+            "/s/db belongs to root (mode 0600), and this process runs as switchhook: as root `chown switchhook /s/db`, or \
+             run this as root"
+        );
+        assert_eq!(
+            denied(&["/s/db", "/s/db-wal"]).in_words("root", "switchhook"),
+            "/s/db, /s/db-wal belong to root, and this process runs as switchhook: as root `chown switchhook /s/db \
+             /s/db-wal`, or run this as root"
+        );
+    }
+
+    #[test]
     fn a_file_that_is_closed_to_its_owner_too_can_be_opened_by_him() {
         // Root may do everything.
         if rustix::process::geteuid().is_root() {
@@ -93,5 +160,10 @@ mod tests {
             told.contains("mode 0400") && told.contains("chmod u+rw"),
             "{told}"
         );
+        let other = folder.path().join("other");
+        fs::copy(&path, &other).unwrap();
+        let told = denied_any([&*path, &other], Purpose::Write).unwrap();
+        let both = format!("chmod u+rw {} {}`", path.display(), other.display());
+        assert!(told.contains(&both), "{told}");
     }
 }

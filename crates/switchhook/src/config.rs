@@ -139,7 +139,7 @@ pub struct ServeOptions {
 /// The store of a server, for commands that work on it directly.
 #[derive(Clone, Debug, Args)]
 pub struct StoreOptions {
-    /// A configuration file of `serve`, of which only the store counts here
+    /// Configuration file of `serve`; only its store counts here
     #[arg(long, env = "SWITCHHOOK_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -171,6 +171,7 @@ impl ServeOptions {
     /// If they contradict each other.
     pub fn settings(&self) -> Result<Settings, Mistakes> {
         let mut mistakes = self.sending.check_together();
+        mistakes.extend(self.listening.check_together());
         let mut tell = |theirs: Mistakes| mistakes.extend(theirs.0);
         let outbound = self.hooks.outbound().map_err(&mut tell).unwrap_or_default();
         let encryption = self.encryption.keyring().map_err(&mut tell).unwrap_or_default();
@@ -257,6 +258,10 @@ pub(crate) fn parse_store(text: &str) -> Result<String, String> {
 pub(crate) fn parse_public_url(text: &str) -> Result<String, String> {
     let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     match url::Url::parse(text) {
+        Ok(url) if is_web(&url) && (url.query().is_some() || url.fragment().is_some()) => Err(format!(
+            "`{}` has a query or a fragment, to which no path can be added; leave away what begins with ? or #",
+            shown_url(text)
+        )),
         Ok(url) if is_web(&url) => Ok(text.trim_end_matches('/').to_owned()),
         _ => Err(format!(
             "`{}` is not a web address; write it as https://hooks.example.com",
@@ -477,7 +482,48 @@ mod tests {
         }
         assert_eq!(told.len(), 6, "{told:#?}");
         // What has to do with something that is wrong already is not judged.
-        assert_eq!(mistakes("lease = \"12s\"\nprofile = \"dailpad\"", &[]).len(), 1);
+        let told = mistakes(
+            "lease = \"12s\"\nprofile = \"dailpad\"\nhook-ca = \"/no/such/file\"",
+            &[],
+        );
+        assert!(
+            told[0].contains("dailpad") && told[1].contains("hook-ca"),
+            "{told:#?}"
+        );
+        assert_eq!(told.len(), 2, "{told:#?}");
+    }
+
+    #[test]
+    fn settings_that_cannot_hold_together_are_mistakes() {
+        for (file, part) in [
+            (
+                "listen = \"127.0.0.1:9000\"\nmetrics-listen = \"127.0.0.1:9000\"",
+                "metrics-listen: ",
+            ),
+            (
+                "listen = \"0.0.0.0:9000\"\nmetrics-listen = \"127.0.0.1:9000\"",
+                "metrics-listen: ",
+            ),
+            ("hook-proxy-by-name = true", "hook-proxy-by-name: "),
+            ("hook-no-proxy = \"internal.example\"", "hook-no-proxy: "),
+            (
+                "notify-email-password-file = \"/no/such/file\"",
+                "notify-email-password-file: /no/such/file",
+            ),
+            (
+                "public-url = \"https://hooks.example.com/?a=1\"",
+                "a query or a fragment",
+            ),
+            (
+                "public-url = \"https://hooks.example.com/#a\"",
+                "a query or a fragment",
+            ),
+        ] {
+            let told = mistakes(&format!("{file}\nprofile = \"dailpad\""), &[]).join("\n");
+            assert!(told.contains(part) && told.contains("dailpad"), "{file}: {told}");
+        }
+        let apart = "listen = \"127.0.0.1:9000\"\nmetrics-listen = \"127.0.0.2:9000\"";
+        assert!(options(apart, &[]).unwrap().settings().is_ok());
     }
 
     #[test]

@@ -84,10 +84,8 @@ impl StoreFile {
         let beside = ["-wal", "-shm", lock::END, journal::END, reserve::END];
         let files = beside.map(|end| self.beside(end));
         let why = permission::denied(files::folder_of(&self.path), Purpose::MakeFiles).or_else(|| {
-            [&self.path]
-                .into_iter()
-                .chain(&files)
-                .find_map(|path| permission::denied(path, Purpose::Write))
+            let all = [&self.path].into_iter().chain(&files).map(PathBuf::as_path);
+            permission::denied_any(all, Purpose::Write)
         });
         match why {
             Some(why) => Err(StoreError::Unusable(format!(

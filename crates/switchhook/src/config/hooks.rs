@@ -66,11 +66,26 @@ impl HookOptions {
             let pem = read_text(path)?;
             read_certificates(pem.as_bytes())
         };
+        let mut mistakes = Vec::new();
         let extra_roots = self.hook_ca.as_ref().map(|path| {
-            read(path).map_err(|error| Mistakes(vec![format!("hook-ca: {}: {error:#}", path.display())]))
+            let tell = |error| mistakes.push(format!("hook-ca: {}: {error:#}", path.display()));
+            read(path).map_err(tell).unwrap_or_default()
         });
+        if self.hook_proxy.is_none() {
+            let needing = [
+                ("hook-proxy-by-name", self.hook_proxy_by_name),
+                ("hook-no-proxy", !self.hook_no_proxy.is_empty()),
+            ];
+            let needing = needing.into_iter().filter(|(_, is_set)| *is_set);
+            mistakes.extend(needing.map(|(name, _)| {
+                format!("{name}: there is no proxy that this could apply to; name one with hook-proxy, or leave this out")
+            }));
+        }
+        if !mistakes.is_empty() {
+            return Err(Mistakes(mistakes));
+        }
         Ok(Outbound {
-            extra_roots: extra_roots.transpose()?.unwrap_or_default(),
+            extra_roots: extra_roots.unwrap_or_default(),
             proxy: self.hook_proxy.clone(),
             proxy_by_name: self.hook_proxy_by_name,
             no_proxy: self.hook_no_proxy.join(","),

@@ -36,6 +36,26 @@ pub struct ListeningOptions {
 }
 
 impl ListeningOptions {
+    /// What each of the settings may be, and both together may not.
+    pub(super) fn check_together(&self) -> Vec<String> {
+        let overlaps = |other: &SocketAddr| {
+            let (one, other) = (self.listen, *other);
+            let is_same_place = one.ip() == other.ip()
+                || one.is_ipv4() == other.is_ipv4()
+                    && (one.ip().is_unspecified() || other.ip().is_unspecified());
+            is_same_place && one.port() == other.port() && one.port() != 0
+        };
+        let taken = self.metrics_listen.filter(overlaps);
+        let tell = |metrics| {
+            format!(
+                "metrics-listen: {metrics} is taken by listen ({}); choose another port, or leave metrics-listen out to have \
+                 /metrics there",
+                self.listen
+            )
+        };
+        taken.map(tell).into_iter().collect()
+    }
+
     pub(super) fn connections(&self) -> ConnectionLimits {
         ConnectionLimits {
             max: self.max_connections,

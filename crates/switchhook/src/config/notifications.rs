@@ -99,27 +99,48 @@ impl NotificationOptions {
         let words = self.notify_exec.iter().flat_map(|words| words.split_whitespace());
         Ok(NotificationSettings {
             command: words.map(str::to_owned).collect(),
-            mail: self.mail().map_err(|mistake| Mistakes(vec![mistake]))?,
+            mail: self.mail().map_err(Mistakes)?,
             source_silent: self.notify_source_silent,
         })
     }
 
-    fn mail(&self) -> Result<Option<MailSettings>, String> {
-        let (host, from) = match (&self.notify_email_host, &self.notify_email_from) {
-            (Some(host), Some(from)) => (host.clone(), from.clone()),
-            (Some(_), None) => {
-                return Err(
-                    "notify-email-from is required with notify-email-host: whom mails are from".to_owned(),
-                );
-            }
-            (None, None) if self.notify_email_user.is_none() => return Ok(None),
-            (None, _) => {
-                return Err("notify-email-host is required to send e-mail: the mail server".to_owned());
+    fn mail(&self) -> Result<Option<MailSettings>, Vec<String>> {
+        let (mailboxes, credentials) = match (self.mailboxes(), self.credentials()) {
+            (Ok(mailboxes), Ok(credentials)) => (mailboxes, credentials),
+            (mailboxes, credentials) => {
+                let mistakes = [mailboxes.err(), credentials.err()];
+                return Err(mistakes.into_iter().flatten().collect());
             }
         };
+        Ok(mailboxes.map(|(host, from)| MailSettings {
+            host,
+            port: self.notify_email_port,
+            tls: self.notify_email_tls,
+            credentials,
+            from,
+        }))
+    }
+
+    /// The server that takes mail, and whom mails are from, if any are sent.
+    fn mailboxes(&self) -> Result<Option<(String, String)>, String> {
+        let has_credentials = self.notify_email_user.is_some()
+            || self.notify_email_password.is_some()
+            || self.notify_email_password_file.is_some();
+        match (&self.notify_email_host, &self.notify_email_from) {
+            (Some(host), Some(from)) => Ok(Some((host.clone(), from.clone()))),
+            (Some(_), None) => {
+                Err("notify-email-from is required with notify-email-host: whom mails are from".to_owned())
+            }
+            (None, None) if !has_credentials => Ok(None),
+            (None, _) => Err("notify-email-host is required to send e-mail: the mail server".to_owned()),
+        }
+    }
+
+    /// As whom the mail server is asked.
+    fn credentials(&self) -> Result<Option<(String, Secret)>, String> {
         let credentials = match (&self.notify_email_user, self.password()?) {
-            (Some(user), Some(password)) => Some((user.clone(), password)),
-            (None, None) => None,
+            (Some(user), Some(password)) => (user.clone(), password),
+            (None, None) => return Ok(None),
             (Some(_), None) => {
                 return Err(
                     "notify-email-password or notify-email-password-file is required with notify-email-user"
@@ -130,18 +151,12 @@ impl NotificationOptions {
                 return Err("notify-email-user is required with a password for the mail server".to_owned());
             }
         };
-        if credentials.is_some() && self.notify_email_tls == MailTls::Without {
-            return Err(
+        match self.notify_email_tls {
+            MailTls::Without => Err(
                 "notify-email-tls: a password is not sent in the clear; use starttls or implicit".to_owned(),
-            );
+            ),
+            _ => Ok(Some(credentials)),
         }
-        Ok(Some(MailSettings {
-            host,
-            port: self.notify_email_port,
-            tls: self.notify_email_tls,
-            credentials,
-            from,
-        }))
     }
 
     fn password(&self) -> Result<Option<Secret>, String> {

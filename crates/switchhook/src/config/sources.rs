@@ -14,8 +14,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::file::{self, FileSetting};
 
-/// Settings without which the others cannot be judged.
-const OTHERS_DEPEND_ON: [&str; 1] = ["profile"];
+/// Settings that are not judged where another is wrong already.
+const JUDGED_BY: [(&str, &str); 1] = [("lease", "profile")];
 
 /// A command line, understood together with the environment and the configuration file.
 #[derive(Debug)]
@@ -220,28 +220,39 @@ impl Typed<'_> {
         Err(Refusal::Mistakes(Mistakes(mistakes)))
     }
 
-    /// The settings as they would be in force without those that are wrong; `None` if the subcommand has not all of them, or one
-    /// is wrong on which others depend.
+    /// The settings as they would be in force without those that are wrong, and those that are judged by them; `None` if the
+    /// subcommand has not all of them.
     fn sound(&self, file: &[FileSetting]) -> Option<ArgMatches> {
-        let mut words = Vec::new();
-        for option in self.settings {
-            self.words.try_get_raw(option.get_id().as_str()).ok()?;
+        let values_of = |option: &Arg| {
             let typed = self
                 .source(option)
                 .filter(|source| *source != ValueSource::DefaultValue);
-            let values = match typed {
+            match typed {
                 Some(_) if !self.is_empty(option) => self.words_of(option),
                 _ => {
                     let mut settings = file.iter();
                     let setting = settings.find(|setting| option.get_long() == Some(&setting.key));
                     setting.and_then(|setting| setting.values.clone().ok())
                 }
-            };
-            let Some(values) = values else { continue };
-            if trial(option, &values).is_none() {
+            }
+        };
+        let is_wrong = |name: &str| {
+            let mut named = self
+                .settings
+                .iter()
+                .filter(|option| option.get_long() == Some(name));
+            named.any(|option| values_of(option).is_some_and(|values| trial(option, &values).is_some()))
+        };
+        let mut words = Vec::new();
+        for option in self.settings {
+            self.words.try_get_raw(option.get_id().as_str()).ok()?;
+            let Some(values) = values_of(option) else { continue };
+            let name = option.get_long()?;
+            let cannot_be_judged = JUDGED_BY
+                .iter()
+                .any(|(judged, by)| *judged == name && is_wrong(by));
+            if !cannot_be_judged && trial(option, &values).is_none() {
                 words.extend(as_typed(option, &values)?);
-            } else if OTHERS_DEPEND_ON.contains(&option.get_long()?) {
-                return None;
             }
         }
         let settings = self

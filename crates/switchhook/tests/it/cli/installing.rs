@@ -93,7 +93,7 @@ fn files_that_root_made_are_named_with_their_owner_and_with_who_cannot_open_them
     let place = folder.display().to_string();
     let (advice, of_file) = (
         format!("chown nobody {place}"),
-        format!("{place}/switchhook.db belongs to root"),
+        format!("{place}/switchhook.db, {place}/switchhook.db.lock belong to root"),
     );
     check(
         &serve,
@@ -104,13 +104,15 @@ fn files_that_root_made_are_named_with_their_owner_and_with_who_cannot_open_them
         ],
     );
     chown(&folder, Some(NOBODY), None).expect("we are root");
-    check(&serve, &[&of_file, "(mode 0600)", "runs as nobody", &advice]);
+    // All at once, and how to give them away.
+    let advice = format!("chown nobody {place}/switchhook.db {place}/switchhook.db.lock`");
+    check(&serve, &[&of_file, "runs as nobody", &advice]);
     check(&["keys", "list", "--store", &store], &[&of_file]);
     chown(&file, Some(NOBODY), None).expect("we are root");
     let lock = folder.join("switchhook.db.lock");
     std::fs::write(&lock, "").expect("the directory is ours");
     set_mode(&lock, 0o600);
-    check(&serve, &["switchhook.db.lock belongs to root"]);
+    check(&serve, &["switchhook.db.lock belongs to root (mode 0600)"]);
     std::fs::remove_file(&lock).expect("the directory is ours");
 
     let closed = dir.path().join("switchhook.toml");
