@@ -26,24 +26,24 @@ Everything runs on loopback, in processes of its own and in a temporary folder t
 takes the better part of an hour; --only and --seconds shorten it. Figures mean something if this is a release build, the machine has
 nothing else to do and --dir is on the disk that the store would be on.")]
 pub(super) struct Bench {
-    /// Only these rows: several with commas
+    /// Rows to measure, separated by commas [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_enum)]
     only: Vec<Topic>,
 
-    /// How long each trial is measured [default: 10, with --quick 1]
+    /// Seconds that each trial is measured [default: 10, with --quick 1]
     #[arg(long, value_name = "N", value_parser = words::whole::<u64>(1..=3_600))]
     seconds: Option<u64>,
 
-    /// How often each trial is made, in turns with what it is held against [default: 5, with --quick 1]
+    /// Repetitions of each trial, alternating with its baseline [default: 5, with --quick 1]
     #[arg(long, value_name = "N", value_parser = words::whole::<u32>(1..=100))]
     runs: Option<u32>,
 
-    /// How many events are under way at once: several with commas, each a pair of live rows; other rows take the first
+    /// Numbers of events sent at once, separated by commas: each is a pair of live rows; other rows take the first
     /// [default: 64,256, with --quick 64]
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = words::whole::<u32>(1..=1_024))]
     senders: Vec<u32>,
 
-    /// A short form: one run of a second, a small backlog, few subscriptions
+    /// Measure briefly: one run of a second, a small backlog, few subscriptions
     #[arg(long)]
     quick: bool,
 
@@ -51,11 +51,11 @@ pub(super) struct Bench {
     #[arg(long)]
     large: bool,
 
-    /// A database of a PostgreSQL server on which databases are made, which stay there; without it, one is started
+    /// PostgreSQL server to create databases on, which stay there [default: one is started]
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
 
-    /// Where stores are made; without it the machine's temporary folder
+    /// Folder for the stores [default: the machine's temporary folder]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 

@@ -50,7 +50,7 @@ pub(super) struct Update {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     drop_payloads: Option<bool>,
 
-    /// What the company is called
+    /// Name of the company
     #[arg(long)]
     name: Option<String>,
 

@@ -13,7 +13,7 @@ Examples:
   switchhook completions zsh > \"${fpath[1]}/_switchhook\"
   switchhook completions fish > ~/.config/fish/completions/switchhook.fish")]
 pub(super) struct Completions {
-    /// Which shell
+    /// Shell to complete for
     shell: Shell,
 }
 

@@ -36,14 +36,14 @@ pub(super) struct DeadLetters {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List dead letters by webhook and by how they failed
+    /// List dead letters, counted by webhook and failure
     #[command(after_help = "\
 Examples:
   switchhook dead-letters list
   switchhook dead-letters list --webhook 7730318061039616 --since 1d")]
     List(Which),
     Resend(Resend),
-    /// Dismiss dead letters: give them up. They stay in the history, and need nobody any more
+    /// Dismiss dead letters: they stay in the history, but no longer count as open
     #[command(after_help = "\
 Examples:
   switchhook dead-letters dismiss --webhook 7730318061039616 --failure 410
@@ -69,15 +69,15 @@ struct Resend {
     #[command(flatten)]
     which: Which,
 
-    /// Maximum events per second; without it as fast as the receivers take them
+    /// Maximum events per second [default: as fast as the receivers take them]
     #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 
-    /// Only tell how many deliveries it would make
+    /// Show only how many deliveries would be made
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
 
-    /// Stay until it has ended, and show how far it comes
+    /// Wait until it has ended, and show its progress
     #[arg(long)]
     wait: bool,
 }

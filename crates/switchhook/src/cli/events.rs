@@ -55,7 +55,7 @@ struct Route {
     /// The event's id
     id: EventId,
 
-    /// What it is
+    /// Kind of the event
     #[arg(long, value_parser = words::kinds())]
     kind: Kind,
 }

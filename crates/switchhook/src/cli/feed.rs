@@ -31,19 +31,19 @@ Examples:
 A consumer's place is kept by the server. It is made on first use, begins with the oldest event (or --after), and is moved on
 once the lines were written.")]
 pub(super) struct Feed {
-    /// Go on where this consumer is, and acknowledge what was printed
+    /// Consumer to continue as; what was printed is acknowledged
     #[arg(long, value_name = "NAME")]
     consumer: Option<String>,
 
-    /// Where to begin: a cursor, start or now; for a consumer when it is made
+    /// Cursor to begin after, or start or now; for a new consumer only
     #[arg(long, value_name = "CURSOR", default_value = "start")]
     after: String,
 
-    /// Wait for more, until it is interrupted
+    /// Wait for more events until interrupted
     #[arg(long, short)]
     follow: bool,
 
-    /// Stop after so many events
+    /// Number of events after which to stop
     #[arg(long, value_name = "N", value_parser = words::whole::<u64>(0..=u64::MAX))]
     count: Option<u64>,
 

@@ -41,28 +41,28 @@ Examples:
 
 The key works at once, also on a server that is running. It and its subscriptions see what its scopes allow.")]
 pub(super) struct Create {
-    /// What you call it
+    /// Name of the key
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     name: String,
 
-    /// The company whose key it is; without one the default company
+    /// Company that the key belongs to [default: the default company]
     #[arg(long, value_name = "ID")]
     company: Option<CompanyId>,
 
-    /// What it and its subscriptions may see: change_log, recordings_export, message_content_export,
-    /// message_content_export:all, with commas between
+    /// What the key and its subscriptions may see, separated by commas: change_log, recordings_export,
+    /// message_content_export, message_content_export:all
     #[arg(long, value_name = "SCOPES", default_value = "", hide_possible_values = true, value_parser = words::of::<Scopes>(Scope::ALL.map(Scope::as_str)))]
     scopes: Scopes,
 
-    /// What it may do: read, write (webhooks, subscriptions, deliveries), ingest (events), with commas between
+    /// What the key may do, separated by commas: read, write (webhooks, subscriptions, deliveries), ingest (events)
     #[arg(long, value_name = "RIGHTS", default_value = "read,write,ingest", hide_possible_values = true, value_parser = words::of::<Rights>(Right::ALL.map(Right::as_str)))]
     rights: Rights,
 
-    /// It may use everything of its company, agent status, contacts and (with change_log) change logs included
+    /// Let the key use everything of its company, including agent status, contacts and (with change_log) change logs
     #[arg(long, conflicts_with = "rights")]
     admin: bool,
 
-    /// It stops working after this long, at most ten years: 90d
+    /// Lifetime, at most ten years: 90d
     #[arg(long, value_name = "DURATION", value_parser = parse_life)]
     expires: Option<Duration>,
 
@@ -80,7 +80,7 @@ pub(super) struct Create {
     after_help = "Examples:\n  switchhook keys list\n  switchhook keys list --store sqlite:/var/lib/switchhook/switchhook.db --json"
 )]
 pub(super) struct List {
-    /// Only this company's
+    /// Show only keys of this company
     #[arg(long, value_name = "ID")]
     company: Option<CompanyId>,
 

@@ -24,7 +24,7 @@ pub(super) struct Extent {
     #[arg(long, value_name = "N", default_value = "50", value_parser = words::whole::<u32>(1..=u32::MAX))]
     pub(super) limit: u32,
 
-    /// Where to go on, as the list before said
+    /// Cursor to continue from, as the previous list printed it
     #[arg(long, value_name = "CURSOR")]
     pub(super) cursor: Option<String>,
 }
@@ -40,11 +40,11 @@ impl Extent {
 /// From when till when.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Period {
-    /// From then on: 2026-11-21T09:00:00Z, unix milliseconds, or how long ago (1h)
+    /// Beginning: 2026-11-21T09:00:00Z, unix milliseconds, or how long ago (1h)
     #[arg(long, value_name = "TIME", value_parser = parse_when)]
     since: Option<When>,
 
-    /// Before then, written likewise
+    /// End, in the same forms; not included
     #[arg(long, value_name = "TIME", value_parser = parse_when)]
     until: Option<When>,
 }

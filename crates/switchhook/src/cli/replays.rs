@@ -54,7 +54,7 @@ Examples:
         /// The replay's id
         id: ReplayId,
 
-        /// Stay until it has ended, and show how far it comes
+        /// Wait until it has ended, and show its progress
         #[arg(long)]
         wait: bool,
     },
@@ -81,11 +81,11 @@ struct Create {
     #[command(flatten)]
     wish: Wish,
 
-    /// Only tell how many deliveries it would make
+    /// Show only how many deliveries would be made
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
 
-    /// Stay until it has ended, and show how far it comes
+    /// Wait until it has ended, and show its progress
     #[arg(long)]
     wait: bool,
 }

@@ -38,11 +38,11 @@ Examples:
 Next: make a webhook with the address and the secret at the account, or let
 `switchhook connect dialpad` do all of it.")]
     Create {
-        /// What to call it
+        /// Name of the source
         #[arg(long)]
         name: String,
 
-        /// What comes in, if it is all of one kind; else each event's shape tells
+        /// Kind of all its events [default: told by the shape of each event]
         #[arg(long, value_parser = super::words::kinds())]
         kind: Option<Kind>,
 
@@ -71,7 +71,7 @@ Examples:
         #[command(flatten)]
         extent: Extent,
     },
-    /// Judge again what a source did not take: after its secret or its kind was corrected
+    /// Try refused requests again, after the source's secret or kind was corrected
     #[command(after_help = "\
 Example:
   switchhook sources update 7730318061039616 --secret \"$RIGHT_ONE\"
@@ -89,26 +89,26 @@ struct Update {
     #[command(flatten)]
     which: Which,
 
-    /// Another name
+    /// New name
     #[arg(long)]
     name: Option<String>,
 
-    /// What comes in is all of this kind
+    /// Kind of all its events
     #[arg(long, value_parser = super::words::kinds())]
     kind: Option<Kind>,
 
-    /// Each event's shape tells its kind
+    /// Tell the kind of each event by its shape
     #[arg(long, conflicts_with = "kind")]
     any_kind: bool,
 
     #[command(flatten)]
     secret: SecretOptions,
 
-    /// Nothing is signed any more: plain JSON from anybody
+    /// Remove the secret: take plain JSON from anybody
     #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
     no_secret: bool,
 
-    /// For how long the secret that is replaced still counts (24h)
+    /// Time for which the replaced secret still counts (24h)
     #[arg(long, value_name = "DURATION")]
     overlap: Option<String>,
 }
@@ -121,11 +121,11 @@ struct Which {
 
 #[derive(Debug, Args)]
 struct SecretOptions {
-    /// Take only what is signed with this secret (HS256): the webhook's at the account
+    /// Secret of the webhook at the account: take only what is signed with it (HS256)
     #[arg(long)]
     secret: Option<String>,
 
-    /// The same with a secret that is made up and printed
+    /// Take only what is signed with a generated secret, which is printed
     #[arg(long, conflicts_with = "secret")]
     generate_secret: bool,
 }

@@ -65,7 +65,7 @@ Examples:
         #[command(flatten)]
         secret: SecretOptions,
 
-        /// No longer signed: plain JSON
+        /// Remove the secret: send plain JSON
         #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
         no_secret: bool,
     },
@@ -86,7 +86,7 @@ struct SecretOptions {
     #[arg(long)]
     secret: Option<String>,
 
-    /// Sign frames with a secret that is made up and printed
+    /// Sign frames with a generated secret, which is printed
     #[arg(long, conflicts_with = "secret")]
     generate_secret: bool,
 }

@@ -37,11 +37,11 @@ pub(in crate::cli) struct Dialpad {
     #[arg(long, env = "DIALPAD_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = parse_key)]
     api_key: Secret,
 
-    /// How Dialpad reaches this Switchhook server
+    /// URL at which Dialpad reaches this Switchhook server
     #[arg(long, value_name = "URL", value_parser = words::url("https://hooks.example.com"))]
     public_url: Url,
 
-    /// Dialpad's API
+    /// URL of Dialpad's API
     #[arg(long, value_name = "URL", default_value = "https://dialpad.com", value_parser = words::url("https://hooks.example.com"))]
     dialpad_url: Url,
 
@@ -54,11 +54,11 @@ pub(in crate::cli) struct Dialpad {
     )]
     kinds: Vec<Kind>,
 
-    /// What to call the source
+    /// Name of the source
     #[arg(long, default_value = "dialpad")]
     name: String,
 
-    /// Remove what connecting made
+    /// Remove what `connect dialpad` created
     #[arg(long)]
     undo: bool,
 

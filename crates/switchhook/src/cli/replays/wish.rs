@@ -29,11 +29,11 @@ pub(super) struct Wish {
     #[arg(long, value_name = "ID")]
     call: Option<String>,
 
-    /// Only those that went to this webhook at first
+    /// Only those first delivered to this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Only those whose first delivery is in this state
+    /// Only those whose first delivery has this state
     #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
 
@@ -44,19 +44,19 @@ pub(super) struct Wish {
     #[command(flatten)]
     period: Period,
 
-    /// Send to this webhook; without it to the same ones as before
+    /// Webhook to send to [default: the same ones as before]
     #[arg(long, value_name = "ID", conflicts_with = "to_url")]
     to_webhook: Option<WebhookId>,
 
-    /// Send to this URL, which is nobody's webhook
+    /// URL to send to, which need not be a webhook
     #[arg(long, value_name = "URL")]
     to_url: Option<String>,
 
-    /// Sign what goes to the URL with this secret (HS256)
+    /// Secret to sign with (HS256), for --to-url
     #[arg(long, requires = "to_url")]
     secret: Option<String>,
 
-    /// Maximum events per second; without it as fast as the receiver takes them
+    /// Maximum events per second [default: as fast as the receiver takes them]
     #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 }

@@ -14,15 +14,15 @@ use crate::cli::{Misuse, words};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Which events")]
 pub(super) struct FilterOptions {
-    /// call: only these states, with commas between; all for every state
+    /// call: states of the calls, separated by commas; all for every state
     #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = words::of::<CallStateFilter>(CallStateFilter::ALL.map(CallStateFilter::as_str)))]
     call_states: Vec<CallStateFilter>,
 
-    /// call: only calls to groups
+    /// call: calls to groups only
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     group_calls_only: Option<bool>,
 
-    /// sms: which way
+    /// sms: direction of the messages
     #[arg(long, value_parser = words::of::<SmsDirection>(SmsDirection::ALL.map(SmsDirection::as_str)))]
     direction: Option<SmsDirection>,
 
@@ -34,15 +34,15 @@ pub(super) struct FilterOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     include_internal: Option<bool>,
 
-    /// contact: local or shared; without it one subscription to each is made
+    /// contact: local or shared [default: a subscription to each]
     #[arg(long, value_name = "TYPE", value_parser = words::of::<ContactType>(ContactType::ALL.map(ContactType::as_str)))]
     contact_type: Option<ContactType>,
 
-    /// call, sms: what the target is
+    /// call, sms: type of the target
     #[arg(long, value_name = "TYPE", requires = "target_id", value_parser = words::of::<TargetType>(TargetType::ALL.map(TargetType::as_str)))]
     target_type: Option<TargetType>,
 
-    /// call, sms: only this target's
+    /// call, sms: id of the target; only its events are sent
     #[arg(
         long,
         value_name = "ID",

@@ -13,7 +13,7 @@ use super::Fields;
 use crate::cli::output::{self, Table, time};
 use crate::cli::{Misuse, words};
 
-/// Show which of the last 50 events a filter lets through, and what says no; changes nothing
+/// Show which of the last 50 events a payload filter lets through, and which condition refuses the others; changes nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,11 +28,11 @@ pub(super) struct TryFilter {
     #[arg(value_parser = words::kinds())]
     kind: Kind,
 
-    /// The filter: JSON, or @FILE with it
+    /// Payload filter: JSON that looks like the event, or @FILE
     #[arg(value_name = "JSON", value_parser = parse, required_unless_present = "subscription")]
     filter: Option<PayloadFilter>,
 
-    /// The filter that this subscription has
+    /// Subscription whose filter to try
     #[arg(long, value_name = "ID", conflicts_with = "filter")]
     subscription: Option<SubscriptionId>,
 }

@@ -23,7 +23,7 @@ Examples:
 
 --subscribe takes everything of a kind. To narrow it: switchhook subscriptions create call --webhook ID …")]
 pub(super) struct Create {
-    /// The address to post to (--url names the Switchhook server)
+    /// URL to post to (--url is the Switchhook server)
     #[arg(
         value_name = "HOOK_URL",
         required_unless_present = "hook_url",
@@ -31,7 +31,7 @@ pub(super) struct Create {
     )]
     address: Option<String>,
 
-    /// The same as an option
+    /// URL to post to, as an option
     #[arg(long, value_name = "HOOK_URL")]
     hook_url: Option<String>,
 
@@ -56,21 +56,21 @@ pub(super) struct Update {
     /// The webhook's id
     id: WebhookId,
 
-    /// Another address to post to
+    /// New URL to post to
     #[arg(long, value_name = "HOOK_URL")]
     hook_url: Option<String>,
 
     #[command(flatten)]
     secret: SecretOptions,
 
-    /// No longer signed: plain JSON
+    /// Remove the secret: send plain JSON
     #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
     no_secret: bool,
 
     #[command(flatten)]
     settings: SettingsOptions,
 
-    /// Settings that follow the server again, with commas between
+    /// Settings to reset to the server's defaults, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = settings::parse_name)]
     unset: Vec<&'static str>,
 }
@@ -81,7 +81,7 @@ struct SecretOptions {
     #[arg(long)]
     secret: Option<String>,
 
-    /// Sign deliveries with a secret that is made up and printed
+    /// Sign deliveries with a generated secret, which is printed
     #[arg(long, conflicts_with = "secret")]
     generate_secret: bool,
 }
@@ -99,11 +99,11 @@ pub(super) struct RotateSecret {
     /// The webhook's id
     id: WebhookId,
 
-    /// The new secret; without one it is made up and printed
+    /// New secret [default: a generated one, which is printed]
     #[arg(long)]
     secret: Option<String>,
 
-    /// For how long the old secret still counts; 0s forgets it at once
+    /// Time for which the old secret still counts; 0s forgets it at once
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     overlap: String,
 

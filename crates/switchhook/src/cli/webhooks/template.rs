@@ -13,7 +13,7 @@ use super::settings;
 use crate::cli::output::{self, Table};
 use crate::cli::words;
 
-/// Show what a template makes of an event; nothing is sent or changed
+/// Show the body that a template makes from an event; nothing is sent or changed
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,19 +24,19 @@ pub(super) struct Preview {
     /// The webhook's id
     id: WebhookId,
 
-    /// The template: a ready one's name, @FILE or text; without it the webhook's own
+    /// Template: name of a ready one, @FILE or text [default: the webhook's own]
     #[arg(long, hide_possible_values = true, value_parser = settings::template())]
     template: Option<String>,
 
-    /// The content type of what it makes; without it the webhook's own
+    /// Content type of the result [default: the webhook's own]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
 
-    /// Of this event; without it of the last one
+    /// Event to use [default: the last one]
     #[arg(long, value_name = "ID", conflicts_with = "kind")]
     event: Option<EventId>,
 
-    /// Of the last event of this kind
+    /// Use the last event of this kind
     #[arg(long, value_parser = words::kinds())]
     kind: Option<Kind>,
 }
