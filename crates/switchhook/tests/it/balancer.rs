@@ -223,6 +223,20 @@ async fn check_repeating(balancer: Balancer) {
         let (status, _) = through.send("GET", path, "").await.expect("somebody answers");
         assert_eq!(status, expected, "{path}");
     }
+    // What is like a rule's path and is not meant by it reaches a node, which answers.
+    for path in [
+        "/v1/events?limit=1",
+        "/v1/events/",
+        "/in",
+        "/in/",
+        "/events",
+        "/events/",
+    ] {
+        let (status, _) = through.send("GET", path, "").await.expect("somebody answers");
+        let direct = node.caller().send("GET", path, "").await;
+        assert_eq!(status, direct.expect("it is up").0, "{path}");
+        assert!(!status.is_redirection(), "{path}");
+    }
     for log in ["access.log", "error.log"] {
         let log = std::fs::read_to_string(dir.path().join(log)).unwrap_or_default();
         assert!(!log.contains(inlet), "{log}");
