@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use flate2::read::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
@@ -37,12 +38,12 @@ impl Coding {
     pub(super) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, BodyTrouble> {
         match self {
             Self::None => Ok(packed),
-            // Several archives one after the other are no body of anybody's.
-            Self::Gzip => read(GzDecoder::new(&*packed), limit),
+            // It may come in several members, one after the other (RFC 1952, section 2.2).
+            Self::Gzip => read(MultiGzDecoder::new(&*packed), limit),
             // Some senders leave the frame away that the name means.
-            Self::Deflate => match read(ZlibDecoder::new(&*packed), limit) {
-                Err(BodyTrouble::BrokenCoding) => read(DeflateDecoder::new(&*packed), limit),
-                read => read,
+            Self::Deflate => match inflate(Decompress::new(true), &packed, limit) {
+                Err(BodyTrouble::BrokenCoding) => inflate(Decompress::new(false), &packed, limit),
+                inflated => inflated,
             },
         }
     }
@@ -55,6 +56,30 @@ fn read(from: impl Read, limit: usize) -> Result<Bytes, BodyTrouble> {
         Err(_) => Err(BodyTrouble::BrokenCoding),
         Ok(count) if count > limit => Err(BodyTrouble::TooLarge),
         Ok(_) => Ok(unpacked.into()),
+    }
+}
+
+/// Unlike the readers of flate2 it tells a stream that breaks off, or that something follows, from one that is whole.
+fn inflate(mut inflater: Decompress, packed: &[u8], limit: usize) -> Result<Bytes, BodyTrouble> {
+    /// How much is unpacked at least at once.
+    const PIECE: usize = 8 * 1024;
+    let mut unpacked = Vec::new();
+    let mut rest = packed;
+    loop {
+        unpacked.reserve(PIECE.min(limit + 1));
+        let (taken, made) = (inflater.total_in(), unpacked.len());
+        let status = inflater.decompress_vec(rest, &mut unpacked, FlushDecompress::None);
+        let status = status.map_err(|_| BodyTrouble::BrokenCoding)?;
+        let taken = usize::try_from(inflater.total_in() - taken).expect("it is part of what is in memory");
+        rest = &rest[taken..];
+        if unpacked.len() > limit {
+            return Err(BodyTrouble::TooLarge);
+        }
+        match status {
+            Status::StreamEnd if rest.is_empty() => return Ok(unpacked.into()),
+            Status::Ok | Status::BufError if taken > 0 || unpacked.len() > made => {}
+            Status::StreamEnd | Status::Ok | Status::BufError => return Err(BodyTrouble::BrokenCoding),
+        }
     }
 }
 
@@ -97,12 +122,20 @@ mod tests {
                 packer.write_all(&body).unwrap();
             }
             let gzip = gzip.finish().unwrap();
-            check("gzip", &gzip, expected);
+            let (zlib, raw) = (zlib.finish().unwrap(), raw.finish().unwrap());
             check("X-GZIP ", &gzip, expected);
-            check("deflate", &zlib.finish().unwrap(), expected);
-            check("deflate", &raw.finish().unwrap(), expected);
-            if (1..=1_000).contains(&size) {
-                check("gzip", &gzip[..gzip.len() - 9], Err(BodyTrouble::BrokenCoding));
+            for (coding, packed) in [("gzip", gzip), ("deflate", zlib), ("deflate", raw)] {
+                check(coding, &packed, expected);
+                if size > 1_000 {
+                    continue;
+                }
+                for cut in 0..packed.len() {
+                    check(coding, &packed[..cut], Err(BodyTrouble::BrokenCoding));
+                }
+                for junk in [&b"\0"[..], b"\x1f\x8b", b"junk that is longer than any frame"] {
+                    let followed = [&packed[..], junk].concat();
+                    check(coding, &followed, Err(BodyTrouble::BrokenCoding));
+                }
             }
         }
         check("identity", b"{}", Ok(b"{}"));
@@ -110,5 +143,20 @@ mod tests {
         for coding in ["br", "zstd", "gzip, gzip"] {
             check(coding, b"{}", Err(BodyTrouble::UnknownCoding));
         }
+    }
+
+    #[test]
+    fn the_members_of_a_gzip_body_are_one_body() {
+        let member = |body: &[u8]| {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            gzip.write_all(body).unwrap();
+            gzip.finish().unwrap()
+        };
+        let (one, empty, other) = (member(b"{\"call_id\":"), member(b""), member(b"7}"));
+        let whole = [&*one, &*empty, &*other].concat();
+        check("gzip", &whole, Ok(b"{\"call_id\":7}"));
+        check("gzip", &whole[..whole.len() - 1], Err(BodyTrouble::BrokenCoding));
+        let each_allowed = [member(&[b'x'; 1_000]), member(b"x")].concat();
+        check("gzip", &each_allowed, Err(BodyTrouble::TooLarge));
     }
 }
