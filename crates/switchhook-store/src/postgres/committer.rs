@@ -6,7 +6,6 @@
 //! commits of both (`notifier.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::Connection;
 use tokio::sync::Notify;
@@ -59,8 +58,7 @@ impl Writer {
             events: Arc::new(events),
             rest: Arc::new(rest),
         };
-        let is_failing = Arc::new(AtomicBool::new(false));
-        let committer = |queue: &Arc<WriteQueue<OwnTransaction>>| {
+        let committer = |queue: &Arc<WriteQueue<OwnTransaction>>, what| {
             let woken = Arc::new(Notify::new());
             Committer {
                 batches: Batches::of(Arc::clone(queue), MOST, Sleeper::Task(Arc::clone(&woken))),
@@ -69,10 +67,14 @@ impl Writer {
                 node: node.cloned(),
                 notifier: Arc::clone(notifier),
                 link: None,
-                is_failing: Arc::clone(&is_failing),
+                what,
+                is_failing: false,
             }
         };
-        let committers = [committer(&writer.events), committer(&writer.rest)];
+        let committers = [
+            committer(&writer.events, "events"),
+            committer(&writer.rest, "attempts and settings"),
+        ];
         (writer, committers)
     }
 
@@ -126,8 +128,11 @@ pub(super) struct Committer {
     node: Option<Arc<Node>>,
     notifier: Arc<Notifier>,
     link: Option<Link>,
-    /// Whether the last commit failed, of either committer, so that an outage is logged once and not with each commit.
-    is_failing: Arc<AtomicBool>,
+    /// What it keeps, for the log.
+    what: &'static str,
+    /// Whether the last commit failed, so that an outage is logged once and not with each commit. Each has its own connection, and
+    /// one may fail alone.
+    is_failing: bool,
 }
 
 impl Committer {
@@ -211,12 +216,15 @@ impl Committer {
         work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let result = self.try_to_commit(operations, work).await;
+        let what = self.what;
         match &result {
-            Err(error @ StoreError::Unavailable(_)) if !self.is_failing.swap(true, Ordering::Relaxed) => {
-                tracing::error!(operations, %error, "nothing can be kept; it is tried again and again");
+            Err(error @ StoreError::Unavailable(_)) if !self.is_failing => {
+                self.is_failing = true;
+                tracing::error!(operations, what, %error, "nothing can be kept; it is tried again and again");
             }
-            Ok(()) if self.is_failing.swap(false, Ordering::Relaxed) => {
-                tracing::info!("things are kept again");
+            Ok(()) if self.is_failing => {
+                self.is_failing = false;
+                tracing::info!(what, "things are kept again");
             }
             _ => {}
         }

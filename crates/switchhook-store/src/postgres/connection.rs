@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::time::{Instant, timeout};
 
-use super::failure::{no_answer, shared_sessions};
+use super::failure::{no_connection, shared_sessions};
 use super::targets::{Server, ServerState, Targets, Wanted};
 use crate::StoreError;
 
@@ -207,7 +207,7 @@ async fn connect_to(
         Ok::<_, StoreError>((connection, state))
     };
     let Ok(connected) = timeout(CONNECT_TIMEOUT, connecting).await else {
-        return Err(no_answer(CONNECT_TIMEOUT));
+        return Err(no_connection());
     };
     let (connection, state) = connected?;
     match wanted.refusal(state) {

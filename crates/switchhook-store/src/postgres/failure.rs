@@ -36,6 +36,7 @@ fn sorted(code: &str, message: &str) -> StoreError {
         // A statement that was prepared is not there, or somebody else's is.
         (_, "26000" | "42P05") => shared_sessions(),
         _ if message.contains("statement pooling mode") => shared_sessions(),
+        _ if NONE_LEFT.iter().any(|words| message.contains(words)) => no_connection(),
         _ if message.contains("unsupported startup parameter") => StoreError::Unusable(format!(
             "the pooler in front of PostgreSQL refuses a parameter ({message}): leave it out of the URL, or name it in \
              PgBouncer's ignore_startup_parameters"
@@ -74,6 +75,20 @@ pub(super) fn shared_sessions() -> StoreError {
     )
 }
 
+/// What PgBouncer and PostgreSQL say when they have no connection left.
+const NONE_LEFT: [&str; 3] = ["query_wait_timeout", "max_client_conn", "too many clients"];
+
+/// No connection could be made, although somebody may listen.
+pub(super) fn no_connection() -> StoreError {
+    StoreError::Unavailable(format!(
+        "PostgreSQL gave this node no connection in time: it may be overloaded, or it or a pooler before it (PgBouncer: \
+         default_pool_size) has none left; a node needs up to {MOST_CONNECTIONS}"
+    ))
+}
+
+/// How many connections a node has at the most, with the one more that it takes for a moment when it starts.
+const MOST_CONNECTIONS: usize = 11;
+
 pub(super) fn no_answer(within: Duration) -> StoreError {
     StoreError::Unavailable(format!("PostgreSQL did not answer within {} s", within.as_secs()))
 }
@@ -101,6 +116,15 @@ mod tests {
             "57P01", "08006", "53300", "40001", "40P01", "25P03", "55P03", "53100", "57014",
         ] {
             check(later, |error| matches!(error, StoreError::Unavailable(_)));
+        }
+        for (code, message) in [
+            ("08P01", "query_wait_timeout"),
+            ("08P01", "no more connections allowed (max_client_conn)"),
+            ("53300", "sorry, too many clients already"),
+        ] {
+            let error = sorted(code, message);
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+            assert!(error.to_string().contains("a node needs up to 11"), "{error}");
         }
         check("57014", |error| error.to_string().contains("may hold a lock"));
         check("23505", |error| matches!(error, StoreError::Conflict(_)));

@@ -9,26 +9,32 @@ use http::StatusCode;
 use serde_json::json;
 use url::Url;
 
-use super::crew::{Crew, until_all_arrive};
+use super::crew::{Crew, until, until_all_arrive};
 use crate::support::http::RecordingReceiver;
 use crate::support::postgres;
+use crate::support::process::{ServerProcess, new_key};
 use crate::support::program::{Program, free_address};
 
 struct Pooler {
     /// The store's URL through it.
     store: String,
-    _program: Program,
-    _dir: tempfile::TempDir,
+    program: Program,
+    direct: Url,
+    address: SocketAddr,
+    dir: tempfile::TempDir,
 }
+
+/// How many connections are enough for all nodes of a test.
+const ENOUGH: usize = 40;
 
 impl Pooler {
     /// In front of a new database; `None` where there is no PostgreSQL or no `PgBouncer`.
-    async fn start(mode: &str) -> Option<Self> {
+    async fn start(mode: &str, size: usize) -> Option<Self> {
         let direct: Url = postgres::new_database()?.parse().expect("it is one");
         let mut command = Program::find("pgbouncer")?;
         let (address, dir) = (free_address(), tempfile::tempdir().expect("there is room"));
         let file = dir.path().join("pgbouncer.ini");
-        let text = configuration(&direct, address, mode);
+        let text = configuration(&direct, address, mode, size);
         std::fs::write(&file, text).expect("the directory is ours");
         // It does not run as root, and whoever it runs as then must read it.
         let open = std::fs::Permissions::from_mode(0o755);
@@ -39,24 +45,34 @@ impl Pooler {
             command.args(["-u", "nobody"]);
         }
         let program = Program::start(command.arg("-q").arg(&file), address).await;
-        let mut store = direct;
+        let mut store = direct.clone();
         store.set_port(Some(address.port())).expect("it has a host");
         Some(Self {
             store: store.into(),
-            _program: program,
-            _dir: dir,
+            program,
+            direct,
+            address,
+            dir,
         })
+    }
+
+    /// Gives it more connections.
+    fn grow(&self) {
+        let text = configuration(&self.direct, self.address, "session", ENOUGH);
+        std::fs::write(self.dir.path().join("pgbouncer.ini"), text).expect("the directory is ours");
+        self.program.reload();
     }
 }
 
-fn configuration(direct: &Url, address: SocketAddr, mode: &str) -> String {
+fn configuration(direct: &Url, address: SocketAddr, mode: &str, size: usize) -> String {
     let (host, port) = (
         direct.host_str().unwrap_or("127.0.0.1"),
         direct.port().unwrap_or(5432),
     );
     format!(
         "[databases]\n* = host={host} port={port} user={}\n[pgbouncer]\nlisten_addr = {}\nlisten_port = {}\n\
-         unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 40\n",
+         unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = {size}\n\
+         query_wait_timeout = 1\n",
         direct.username(),
         address.ip(),
         address.port(),
@@ -65,7 +81,7 @@ fn configuration(direct: &Url, address: SocketAddr, mode: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_behind_a_pooler_in_session_mode_work_as_without_it() {
-    let Some(pooler) = Pooler::start("session").await else {
+    let Some(pooler) = Pooler::start("session", ENOUGH).await else {
         return;
     };
     let crew = Crew::on(pooler.store.clone(), 2).await;
@@ -85,9 +101,34 @@ async fn nodes_behind_a_pooler_in_session_mode_work_as_without_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_events_find_no_connection_is_not_ready_until_they_do() {
+    // The key is made by a command, which wants fewer.
+    let Some(pooler) = Pooler::start("session", 3).await else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("there is room");
+    let key = new_key(&pooler.store, "");
+    let node = ServerProcess::start_unready_on(&pooler.store, &key, dir.path().join("log"));
+    let caller = node.caller();
+    until("not ready for want of a connection", async || {
+        let told = caller.send("GET", "/readyz", "").await;
+        told.is_ok_and(|(status, answer)| {
+            status == StatusCode::SERVICE_UNAVAILABLE && answer.to_string().contains("default_pool_size")
+        })
+    })
+    .await;
+    pooler.grow();
+    // Without an event that would show it.
+    node.wait_until_ready().await;
+    let event = json!({"call_id": 1, "state": "hangup"}).to_string();
+    let accepted = caller.ask("POST", "/v1/events/call", &event).await;
+    assert!(accepted["id"].is_string(), "{accepted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_gives_each_transaction_another_session_is_refused_in_words() {
     for mode in ["transaction", "statement"] {
-        let Some(pooler) = Pooler::start(mode).await else {
+        let Some(pooler) = Pooler::start(mode, ENOUGH).await else {
             return;
         };
         for arguments in [

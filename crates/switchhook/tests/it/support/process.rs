@@ -57,19 +57,28 @@ impl ServerProcess {
         Self::begin(store.to_owned(), key.to_owned(), variables.collect(), log).await
     }
 
+    /// The same, of one that may not get ready.
+    pub(crate) fn start_unready_on(store: &str, key: &str, log: PathBuf) -> Self {
+        Self::spawned(store.to_owned(), key.to_owned(), Vec::new(), log)
+    }
+
     async fn begin(store: String, key: String, variables: Vec<(&'static str, String)>, log: PathBuf) -> Self {
+        let server = Self::spawned(store, key, variables, log);
+        server.wait_until_ready().await;
+        server
+    }
+
+    fn spawned(store: String, key: String, variables: Vec<(&'static str, String)>, log: PathBuf) -> Self {
         let address = free_address();
         let child = spawn(&store, address, &variables, &log);
-        let server = Self {
+        Self {
             address,
             key,
             store,
             variables,
             log,
             child,
-        };
-        server.wait_until_ready().await;
-        server
+        }
     }
 
     pub(crate) fn caller(&self) -> Caller {
@@ -129,7 +138,7 @@ impl ServerProcess {
         assert!(sent.is_ok_and(|status| status.success()), "kill {name}");
     }
 
-    async fn wait_until_ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         let caller = self.caller();
         for _ in 0..400 {
             if matches!(caller.send("GET", "/readyz", "").await, Ok((status, _)) if status.is_success()) {

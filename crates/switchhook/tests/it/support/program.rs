@@ -38,6 +38,16 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Has it read its configuration again (`SIGHUP`).
+    pub(crate) fn reload(&self) {
+        let sent = Command::new("kill")
+            .args(["-HUP", &self.0.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -HUP");
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         // An error means that it is already gone.
