@@ -281,7 +281,7 @@ async fn through(
         to.port_u16().unwrap_or(usual_port(&to))
     );
     let asked = tunnel::ask(stream.inner_mut(), &target, proxy.basic_auth()).await;
-    asked.map_err(no_tunnel)?;
+    asked.map_err(|none| no_tunnel(none.why))?;
     Ok(stream)
 }
 

@@ -13,6 +13,12 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     if let Some(words) = layers.iter().find_map(|layer| usual(layer.downcast_ref()?)) {
         return words.to_owned();
     }
+    if let Some(words) = layers
+        .iter()
+        .find_map(|layer| usual_of_http(layer.downcast_ref()?))
+    {
+        return words.to_owned();
+    }
     if let Some(words) = tls_error(error).and_then(usual_of_tls) {
         return words.to_owned();
     }
@@ -65,6 +71,10 @@ fn usual_of_tls(error: &rustls::Error) -> Option<&'static str> {
         rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
             Some("its certificate was issued by nobody whom this machine trusts")
         }
+        rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature) => Some(
+            "its certificate has a key that is too short, or its authority has (RSA: under 2048 bits); or the authority that \
+             it names did not sign it as it is",
+        ),
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))
             if other.0.to_string() == "CaUsedAsEndEntity" =>
         {
@@ -76,8 +86,49 @@ fn usual_of_tls(error: &rustls::Error) -> Option<&'static str> {
     }
 }
 
+/// What befalls HTTP every day. The text of an error is for those who write HTTP.
+fn usual_of_http(error: &hyper::Error) -> Option<&'static str> {
+    if error.is_parse_too_large() {
+        return Some("the head of its answer is too long");
+    }
+    if error.is_parse_status() {
+        return Some("the status of its answer is none that HTTP has");
+    }
+    if error.is_parse() {
+        return Some("its answer is no HTTP: its first line or a header cannot be read");
+    }
+    if error.is_incomplete_message() {
+        return Some(CLOSED_EARLY);
+    }
+    if error.is_closed() || error.is_canceled() {
+        return Some("the connection was closed before an answer came");
+    }
+    let below = error.source()?.downcast_ref::<io::Error>()?;
+    match below.kind() {
+        io::ErrorKind::UnexpectedEof => Some(CLOSED_EARLY),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData if tls_error(below).is_none() => {
+            Some("the pieces (chunks) of its answer are not made as HTTP wants them")
+        }
+        _ => None,
+    }
+}
+
+const CLOSED_EARLY: &str = "the other side closed the connection before the end of its answer";
+
+/// Whether the other side closed the connection as if there were no TLS in it: somebody between may have cut it.
+#[must_use]
+pub fn closes_without_ending_tls(error: &io::Error) -> bool {
+    // rustls has no type for it.
+    let is_cut = error.kind() == io::ErrorKind::UnexpectedEof && error.to_string().contains("close_notify");
+    let held = || error.get_ref()?.downcast_ref::<io::Error>();
+    is_cut || held().is_some_and(closes_without_ending_tls)
+}
+
 /// What befalls connections every day.
 fn usual(error: &io::Error) -> Option<&'static str> {
+    if closes_without_ending_tls(error) {
+        return Some("the other side closed the connection without ending TLS");
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Some("nobody listens there"),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
@@ -150,6 +201,62 @@ mod tests {
         }
         let elsewhere = Outer(io::Error::from(io::ErrorKind::UnexpectedEof));
         assert!(!closes_in_handshake(&elsewhere));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_an_answer_is_said_in_words() {
+        for (answer, words) in [
+            ("HTTP/1.1 OK 200\r\n\r\n", "the status of its answer"),
+            ("SSH-2.0-x\r\n\r\n", "its answer is no HTTP"),
+            ("HTTP/1.1 200 OK\r\n", "before the end of its answer"),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+                "before the end of its answer",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n",
+                "before the end of its answer",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+                "the pieces (chunks)",
+            ),
+        ] {
+            let told = in_full(&what_comes_of(answer).await);
+            assert!(told.contains(words) && !told.contains("pars"), "{answer}: {told}");
+        }
+        let cut = "peer closed connection without sending TLS close_notify: \
+                   https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof";
+        let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, cut);
+        for error in [cut(), io::Error::other(cut())] {
+            assert_eq!(
+                in_full(&Outer(error)),
+                "the other side closed the connection without ending TLS"
+            );
+        }
+    }
+
+    /// The error of a client that is answered so.
+    #[expect(clippy::disallowed_methods, reason = "it leads to nobody but this test")]
+    async fn what_comes_of(answer: &str) -> hyper::Error {
+        use http_body_util::{BodyExt, Empty};
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let (here, mut there) = tokio::io::duplex(1_024);
+        let wire = hyper_util::rt::TokioIo::new(here);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(wire).await.unwrap();
+        tokio::spawn(connection);
+        let asked = sender.send_request(http::Request::new(Empty::<bytes::Bytes>::new()));
+        let answering = async {
+            let _ = there.read(&mut [0; 1_024]).await.unwrap();
+            there.write_all(answer.as_bytes()).await.unwrap();
+            there.shutdown().await.unwrap();
+            drop(there);
+        };
+        match tokio::join!(asked, answering).0 {
+            Ok(response) => response.into_body().collect().await.unwrap_err(),
+            Err(error) => error,
+        }
     }
 
     #[test]

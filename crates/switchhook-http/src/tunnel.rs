@@ -6,15 +6,24 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// The most that the head of an answer may take.
 const MAX_HEAD: usize = 8 * 1024;
 
+/// Why there is no tunnel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoTunnel {
+    /// In words for a person, of which the proxy is the subject.
+    pub why: String,
+    /// Whether the proxy would make none to anywhere: what its address leads to is none, or it wants other credentials.
+    pub to_anywhere: bool,
+}
+
 /// Asks for a tunnel to `to` (`HOST:PORT`). After that `stream` leads there.
 ///
 /// # Errors
-/// In words for a person, of which the proxy is the subject.
+/// Says why there is none.
 pub async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     to: &str,
     authorization: Option<&HeaderValue>,
-) -> Result<(), String> {
+) -> Result<(), NoTunnel> {
     let mut request = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n").into_bytes();
     if let Some(authorization) = authorization {
         request.extend_from_slice(b"Proxy-Authorization: ");
@@ -22,7 +31,11 @@ pub async fn ask(
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"\r\n");
-    let broke = |_| "it broke the connection".to_owned();
+    let none = |why: &str, to_anywhere| NoTunnel {
+        why: why.to_owned(),
+        to_anywhere,
+    };
+    let broke = |_| none("it broke the connection", false);
     stream.write_all(&request).await.map_err(broke)?;
     let mut head = Vec::new();
     while !ends(&head) && head.len() < MAX_HEAD {
@@ -31,12 +44,15 @@ pub async fn ask(
         }
     }
     match status(&head) {
-        _ if head.is_empty() => Err("it closed the connection without an answer".to_owned()),
-        None => Err("what it answers is no HTTP".to_owned()),
-        Some(407) => Err("it wants other credentials than it got (it answers 407)".to_owned()),
+        _ if head.is_empty() => Err(none("it closed the connection without an answer", false)),
+        None => Err(none("what it answers is no HTTP", true)),
+        Some(407) => Err(none(
+            "it wants other credentials than it got (it answers 407)",
+            true,
+        )),
         Some(200..=299) if ends(&head) => Ok(()),
-        Some(status @ 200..=299) => Err(format!("its answer ({status}) has no end")),
-        Some(status) => Err(format!("it answers {status}")),
+        Some(status @ 200..=299) => Err(none(&format!("its answer ({status}) has no end"), true)),
+        Some(status) => Err(none(&format!("it answers {status}"), false)),
     }
 }
 
@@ -75,7 +91,7 @@ mod tests {
             let asked = ask(&mut here, "192.0.2.1:443", Some(&authorization)).await;
             match expected {
                 Ok(()) => assert_eq!(asked, Ok(()), "{answer}"),
-                Err(words) => assert!(asked.unwrap_err().contains(words), "{answer}"),
+                Err(words) => assert!(asked.unwrap_err().why.contains(words), "{answer}"),
             }
             drop(here);
             let mut request = String::new();

@@ -263,6 +263,7 @@ impl Transport for HttpTransport {
         connected.map(|()| phases).map_err(|failure| NoConnection {
             reason: failure.reason,
             tls: failure.tls,
+            is_of_proxy: failure.is_of_proxy,
             detail: failure.detail,
         })
     }

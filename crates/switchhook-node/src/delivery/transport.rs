@@ -53,6 +53,8 @@ pub struct NoConnection {
     pub reason: FailureReason,
     /// What is wrong with TLS, if that is it.
     pub tls: Option<TlsTrouble>,
+    /// Whether it is the operator's proxy that fails, and would on the way to anywhere.
+    pub is_of_proxy: bool,
     /// In words for a person.
     pub detail: String,
 }

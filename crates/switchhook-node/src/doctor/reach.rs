@@ -7,7 +7,7 @@ use std::sync::Arc;
 use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::webhook::{Authentication, Webhook};
 
-use super::{Finding, Trouble, at_webhook};
+use super::{Finding, Place, Trouble, at_webhook};
 use crate::Node;
 use crate::delivery::transport::{NoConnection, TlsTrouble};
 use crate::destination::Destination;
@@ -25,6 +25,7 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
             &NoConnection {
                 reason: FailureReason::AddressRefused,
                 tls: None,
+                is_of_proxy: false,
                 detail: refused.to_string(),
             },
         ));
@@ -36,6 +37,9 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
 }
 
 fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
+    if failed.is_of_proxy {
+        return of_proxy(&failed.detail);
+    }
     let change_url = format!("switchhook webhooks update {} --hook-url URL", webhook.id);
     let (trouble, remedy) = match failed.reason {
         FailureReason::AddressRefused | FailureReason::BadRequest | FailureReason::Template => (
@@ -72,6 +76,20 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
     };
     let what = format!("no connection can be made to it: {}", failed.detail);
     at_webhook(webhook, trouble, what, remedy)
+}
+
+/// The same for every webhook that is sent to through it.
+fn of_proxy(detail: &str) -> Finding {
+    Finding {
+        trouble: Trouble::Unreachable,
+        place: Place::Server,
+        what: format!("nothing gets through the proxy of its --hook-proxy: {detail}"),
+        last_line: None,
+        last_status: None,
+        remedy: "correct the address or the credentials in the server's --hook-proxy (SWITCHHOOK_HOOK_PROXY), or start that \
+                 proxy; whether the receivers behind it can be reached shows only then"
+            .to_owned(),
+    }
 }
 
 fn tls_remedy(trouble: Option<TlsTrouble>, webhook: &Webhook) -> String {
@@ -119,8 +137,8 @@ fn tls_remedy(trouble: Option<TlsTrouble>, webhook: &Webhook) -> String {
         ),
         TlsTrouble::Unfit => {
             "have the receiver's certificate issued anew, as browsers want it too: X.509 version 3, for server \
-             authentication, with the name as subjectAltName, signed with SHA-256 or better; and let the receiver send the \
-             intermediate certificates that belong to it"
+             authentication, with the name as subjectAltName, a key of 2048 bits or more (RSA) or on P-256 (ECDSA), signed with \
+             SHA-256 or better; and let the receiver send the intermediate certificates that belong to it"
                 .to_owned()
         }
         TlsTrouble::NothingInCommon => {

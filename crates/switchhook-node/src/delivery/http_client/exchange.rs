@@ -27,6 +27,7 @@ use tokio_util::either::Either;
 use super::tls::{HTTP2, agreed, tls_behind};
 use crate::delivery::transport::{SPEAKS_TLS, TlsTrouble};
 use switchhook_http::address::Address;
+use switchhook_http::cause::{closes_without_ending_tls, in_full};
 use switchhook_http::status_line::{SharedStatus, Watched};
 
 /// Bytes on a wire, in the clear or not.
@@ -120,6 +121,8 @@ pub(super) struct Failure {
     pub(super) nothing_came: bool,
     /// What is wrong with TLS, if that is it.
     pub(super) tls: Option<TlsTrouble>,
+    /// Whether it is the operator's proxy that fails, and would on the way to anywhere.
+    pub(super) is_of_proxy: bool,
 }
 
 impl Failure {
@@ -129,6 +132,15 @@ impl Failure {
             detail: detail.into(),
             nothing_came: false,
             tls: None,
+            is_of_proxy: false,
+        }
+    }
+
+    /// The operator's proxy fails, whoever the receiver is.
+    pub(super) fn of_proxy(detail: String) -> Self {
+        Self {
+            is_of_proxy: true,
+            ..Self::new(FailureReason::ConnectionLost, detail)
         }
     }
 
@@ -143,8 +155,18 @@ impl Failure {
             .iter()
             .map(|failure| failure.reason)
             .min_by_key(|reason| rank(*reason));
-        let details: Vec<_> = failures.into_iter().map(|failure| failure.detail).collect();
-        Self::new(reason.unwrap_or(FailureReason::Dns), details.join("; "))
+        let is_of_proxy = !failures.is_empty() && failures.iter().all(|failure| failure.is_of_proxy);
+        let mut details: Vec<String> = Vec::with_capacity(failures.len());
+        for failure in failures {
+            // Of a proxy it is the same for each address.
+            if !details.contains(&failure.detail) {
+                details.push(failure.detail);
+            }
+        }
+        Self {
+            is_of_proxy,
+            ..Self::new(reason.unwrap_or(FailureReason::Dns), details.join("; "))
+        }
     }
 
     /// Whether what came was no HTTP/1.1, as far as anything came.
@@ -172,7 +194,7 @@ impl Failure {
         let detail = if nothing_came {
             "the receiver closed the connection without an answer".to_owned()
         } else {
-            with_causes(error)
+            in_full(error)
         };
         Self {
             nothing_came,
@@ -188,18 +210,13 @@ fn is_hang_up(error: &hyper::Error) -> bool {
         matches!(
             cause.kind(),
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
-        )
+        ) || closes_without_ending_tls(cause)
     })
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+/// What broke, for a person.
+fn in_words(error: &hyper::Error) -> String {
+    tls_behind(error).map_or_else(|| in_full(error), |failure| failure.detail)
 }
 
 impl Connection {
@@ -394,7 +411,7 @@ async fn exchange_unnoted(
             return Ok(read_answer(&mut connection.line, response, patience).await);
         }
         Ok(Err(error)) => {
-            let note = format!("its headers could not be read: {}", with_causes(&error));
+            let note = format!("its headers could not be read: {}", in_words(&error));
             (Failure::of(&error), note)
         }
         Err(_elapsed) => {
@@ -436,7 +453,7 @@ async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Pa
     let reading = line.work_for(read_body(body, &mut answer));
     answer.note = match timeout_at(patience.deadline(), reading).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("its body broke off: {}", with_causes(&error))),
+        Ok(Err(error)) => Some(format!("its body broke off: {}", in_words(&error))),
         Err(_elapsed) => Some(format!("its body was {}", not_complete(patience.whole))),
     };
     line.is_closed |= answer.note.is_some() || answer.is_truncated;

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use super::exchange::Failure;
 use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Proxy;
-use switchhook_http::tunnel;
+use switchhook_http::tunnel::{self, NoTunnel};
 
 /// A connection to the proxy, which is the operator's: where its name leads is not judged.
 pub(super) async fn to_proxy(proxy: &Proxy) -> Result<TcpStream, Failure> {
@@ -19,7 +19,7 @@ pub(super) async fn to_proxy(proxy: &Proxy) -> Result<TcpStream, Failure> {
             proxy.uri,
             without_code(&error.to_string())
         );
-        Failure::new(FailureReason::ConnectionLost, words)
+        Failure::of_proxy(words)
     })?;
     at_once(&stream);
     Ok(stream)
@@ -29,9 +29,12 @@ pub(super) async fn to_proxy(proxy: &Proxy) -> Result<TcpStream, Failure> {
 pub(super) async fn tunnel(proxy: &Proxy, to: &str) -> Result<TcpStream, Failure> {
     let mut stream = to_proxy(proxy).await?;
     let asked = tunnel::ask(&mut stream, to, proxy.authorization.as_ref()).await;
-    asked.map_err(|why| {
-        let words = format!("the proxy {} made no tunnel to {to}: {why}", proxy.uri);
-        Failure::new(FailureReason::ConnectionLost, words)
+    asked.map_err(|NoTunnel { why, to_anywhere }| match to_anywhere {
+        true => Failure::of_proxy(format!("the proxy {} made no tunnel: {why}", proxy.uri)),
+        false => Failure::new(
+            FailureReason::ConnectionLost,
+            format!("the proxy {} made no tunnel to {to}: {why}", proxy.uri),
+        ),
     })?;
     Ok(stream)
 }

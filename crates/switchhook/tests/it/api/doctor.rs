@@ -7,6 +7,8 @@ use switchhook_domain::attempt::FailureReason;
 use switchhook_node::delivery::transport::SPEAKS_TLS;
 use switchhook_node::settings::{DashboardSettings, Settings};
 
+use crate::support::process::ServerProcess;
+use crate::support::program::free_address;
 use crate::support::rig::Reaction;
 use crate::support::test_server::TestServer;
 
@@ -171,6 +173,31 @@ async fn a_receiver_that_speaks_tls_and_was_sent_requests_in_the_clear_is_found(
         remedy.contains(&format!("update {id} --hook-url https://")),
         "{remedy}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_fails_is_found_once_and_is_no_fault_of_receivers() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let proxy = format!("http://{}", free_address());
+    let server = ServerProcess::start_with(dir.path(), &[("SWITCHHOOK_HOOK_PROXY", &proxy)]).await;
+    let caller = server.caller();
+    // Of two addresses, where the machine has both families.
+    for path in ["one", "other"] {
+        let body = json!({"hook_url": format!("http://localhost:9/{path}"), "secret": GOOD_SECRET});
+        caller.ask("POST", "/api/v2/webhooks", &body.to_string()).await;
+    }
+    let report = caller.ask("GET", "/v1/doctor", "").await;
+    let found = report["findings"].as_array().expect("a list").iter();
+    let found: Vec<_> = found.filter(|one| one["trouble"] == "unreachable").collect();
+    assert_eq!(found.len(), 1, "{report:#}");
+    let says = |part: &str| found[0][part].as_str().unwrap_or_default();
+    assert_eq!(says("where"), "the server");
+    assert_eq!(
+        says("what").matches("cannot be connected to").count(),
+        1,
+        "{report:#}"
+    );
+    assert!(says("remedy").contains("--hook-proxy"), "{report:#}");
 }
 
 #[tokio::test(start_paused = true)]

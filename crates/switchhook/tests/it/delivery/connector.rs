@@ -116,7 +116,11 @@ async fn deliveries_go_through_the_proxy_if_there_is_one() {
     );
 
     let posted = transport(&through("", proxy)).post(post_to(&url, 2_000)).await;
-    check_unanswered(&posted, FailureReason::ConnectionLost, "wants other credentials");
+    check_unanswered(
+        &posted,
+        FailureReason::ConnectionLost,
+        "made no tunnel: it wants other credentials",
+    );
     // The proxy is no way round the guard.
     let posted = known.post(post_to("http://10.0.0.1/", 2_000)).await;
     check_unanswered(&posted, FailureReason::AddressRefused, "10.0.0.1");
