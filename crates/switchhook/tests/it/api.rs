@@ -2,6 +2,7 @@
 
 mod auth;
 mod authorization;
+mod conformance;
 mod dead_letters;
 mod deliveries;
 mod doctor;

@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 100] = [
+pub(super) const TABLE: [(&str, [u16; 8]); 100] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -133,9 +133,9 @@ const TABLE: [(&str, [u16; 8]); 100] = [
 ];
 
 /// The rest of what is for everybody.
-const OPEN: [&str; 4] = ["get /openapi.json", "get /healthz", "get /readyz", "get /metrics"];
+pub(super) const OPEN: [&str; 4] = ["get /openapi.json", "get /healthz", "get /readyz", "get /metrics"];
 
-async fn server() -> TestServer {
+pub(super) async fn server() -> TestServer {
     // Deliveries stay pending, so that there is something to cancel.
     let server = TestServer::reacting(Settings::default(), |_| Reaction::Answer(500)).await;
     for right in ["read", "write", "ingest"] {
@@ -241,7 +241,7 @@ async fn empty_channels(server: &TestServer) {
 }
 
 /// A new object of the admin's for a path, as the path with its id.
-async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
+pub(super) async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
     let own = ["/api/v2", "/v1"].iter().find_map(|base| path.strip_prefix(base));
     let mut parts = own.unwrap_or(path).split('/').skip(1);
     let id = match (own.is_some(), parts.next(), parts.next()) {
@@ -306,7 +306,7 @@ async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
 }
 
 /// A request that does what the operation is for.
-async fn body(server: &TestServer, operation: &str) -> Value {
+pub(super) async fn body(server: &TestServer, operation: &str) -> Value {
     match operation {
         "post /api/v2/webhooks" | "post /v1/webhooks" | "patch /api/v2/webhooks/{id}" => {
             json!({"hook_url": some_url()})
