@@ -261,7 +261,8 @@ pub(super) async fn behave(
     let name = checked(&name)?;
     visitor.must_write()?;
     let behaviour = form.text("behaviour").unwrap_or_default().parse::<Behaviour>();
-    let behaviour = behaviour.map_err(|error| Trouble::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let behaviour =
+        behaviour.map_err(|error| Trouble::new(StatusCode::BAD_REQUEST, format!("behaviour: {error}")))?;
     inspector(&desk)?.behave(visitor.caller.company_id, name, behaviour);
     Ok(go(&format!("/dashboard/inspector/{name}"), Said::Behaves))
 }

@@ -173,7 +173,14 @@ const fn what_sees(scope: Scope) -> &'static str {
 /// What a form asks for; or all that is wrong with it.
 fn asked(form: &Form) -> Result<KeyRequest, String> {
     let mut troubles = Vec::new();
-    let admin = form.text("access") == Some("admin");
+    let admin = match form.text("access") {
+        Some("admin") => true,
+        Some("rights") | None => false,
+        Some(other) => {
+            troubles.push(format!("access: `{other}` is neither `rights` nor `admin`"));
+            false
+        }
+    };
     let rights = match (form.all("rights"), admin) {
         (_, true) => Rights::all(),
         (rights, false) if rights.is_empty() => {

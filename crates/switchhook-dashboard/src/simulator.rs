@@ -15,7 +15,8 @@ use switchhook_domain::key::Right;
 use switchhook_simulator::{Dialect, Faults, FaultyStream, Scenario};
 
 use super::SharedDesk;
-use super::page::{Frame, Said, Trouble, go, show as show_page};
+use super::form::Form;
+use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
 use super::part::Moment;
 use super::session::{Filled, Visitor};
 use switchhook_node::Node;
@@ -31,6 +32,9 @@ const MOST_AT_ONCE: usize = 4;
 
 /// The scenario that is chosen unless told otherwise.
 const USUAL: &str = "inbound-answered";
+
+/// How fast.
+const USUAL_SPEED: &str = "10";
 
 /// What was played lately, newest first.
 #[derive(Default)]
@@ -70,16 +74,18 @@ struct SimulatorPage {
     frame: Frame,
     scenarios: Vec<ScenarioChoice>,
     speed: String,
+    seed: String,
     plays: Vec<PlayRow>,
 }
 
 /// Shows what can be played and what was.
 pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     check(&desk)?;
-    Ok(show_page(&page(&desk, &visitor, USUAL, "10")))
+    Ok(show_page(&page(&desk, &visitor, &Form::default(), None)))
 }
 
-fn page(desk: &SharedDesk, visitor: &Visitor, chosen: &str, speed: &str) -> SimulatorPage {
+fn page(desk: &SharedDesk, visitor: &Visitor, form: &Form, trouble: Option<String>) -> SimulatorPage {
+    let chosen = form.text("scenario").unwrap_or(USUAL);
     let company_id = visitor.caller.company_id;
     let plays = desk.plays.0.lock();
     let plays = plays
@@ -96,7 +102,7 @@ fn page(desk: &SharedDesk, visitor: &Visitor, chosen: &str, speed: &str) -> Simu
         trouble: play.trouble,
     });
     SimulatorPage {
-        frame: visitor.frame(desk, "simulator", "Simulator"),
+        frame: visitor.frame(desk, "simulator", "Simulator").troubled(trouble),
         scenarios: Scenario::all()
             .map(|scenario| ScenarioChoice {
                 name: scenario.name(),
@@ -104,8 +110,27 @@ fn page(desk: &SharedDesk, visitor: &Visitor, chosen: &str, speed: &str) -> Simu
                 is_chosen: scenario.name() == chosen,
             })
             .collect(),
-        speed: speed.to_owned(),
+        speed: form.text("speed").unwrap_or(USUAL_SPEED).to_owned(),
+        seed: form.text("seed").unwrap_or_default().to_owned(),
         plays: rows.collect(),
+    }
+}
+
+/// What a form asks for; or all that is wrong with it.
+fn asked(form: &Form) -> Result<(&'static Scenario, Speed, u64), String> {
+    let mut troubles = Vec::new();
+    let name = form.text("scenario").unwrap_or(USUAL);
+    let scenario = Scenario::find(name);
+    if scenario.is_none() {
+        troubles.push(format!("scenario: there is no `{name}`"));
+    }
+    let speed = form.text("speed").unwrap_or(USUAL_SPEED).parse::<Speed>();
+    let speed = speed.map_err(|error| troubles.push(format!("speed: {error}")));
+    let seed = form.text("seed").map_or_else(|| Ok(some_seed()), str::parse);
+    let seed = seed.map_err(|_| troubles.push("seed: write a whole number, or nothing".to_owned()));
+    match (scenario, speed, seed) {
+        (Some(scenario), Ok(speed), Ok(seed)) => Ok((scenario, speed, seed)),
+        _ => Err(troubles.join("; ")),
     }
 }
 
@@ -119,15 +144,9 @@ pub(super) async fn play(
         let message = "This key may not send events in.";
         return Err(Trouble::new(StatusCode::FORBIDDEN, message));
     }
-    let bad = |message: String| Trouble::new(StatusCode::BAD_REQUEST, message);
-    let name = form.text("scenario").unwrap_or(USUAL);
-    let scenario = Scenario::find(name).ok_or_else(|| bad(format!("There is no scenario `{name}`.")))?;
-    let speed: Speed = form.text("speed").unwrap_or("10").parse().map_err(bad)?;
-    let seed = match form.text("seed") {
-        Some(seed) => seed
-            .parse()
-            .map_err(|_| bad(format!("`{seed}` is no seed: use a whole number")))?,
-        None => some_seed(),
+    let (scenario, speed, seed) = match asked(&form) {
+        Ok(asked) => asked,
+        Err(why) => return Ok(show_again(&page(&desk, &visitor, &form, Some(why)))),
     };
     let start = desk.node.clock.now();
     let events = scenario.play(seed, start, Dialect::Observed);

@@ -24,6 +24,8 @@ use switchhook_web::api::id_of;
 #[derive(Debug, Clone)]
 pub(super) struct SubscriptionForm {
     pub(super) kind: Kind,
+    /// What is wrong with the kind that was asked for.
+    kind_error: Option<String>,
     pub(super) endpoint_id: Option<String>,
     pub(super) enabled: bool,
     call_states: Vec<String>,
@@ -114,6 +116,7 @@ impl SubscriptionForm {
     pub(super) fn blank(kind: Kind, endpoint_id: Option<String>) -> Self {
         Self {
             kind,
+            kind_error: None,
             endpoint_id,
             enabled: true,
             call_states: Vec::new(),
@@ -130,12 +133,10 @@ impl SubscriptionForm {
 
     /// The form as it was filled in.
     pub(super) fn read(form: &Form) -> Self {
-        let kind = form
-            .text("kind")
-            .and_then(|kind| kind.parse().ok())
-            .unwrap_or(Kind::Call);
+        let kind = form.text("kind").map_or(Ok(Kind::Call), str::parse);
         let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
         Self {
+            kind_error: kind.as_ref().err().map(|error| format!("kind: {error}")),
             endpoint_id: form.text("webhook").map(ToOwned::to_owned),
             enabled: form.is_ticked("enabled"),
             call_states: form
@@ -151,7 +152,7 @@ impl SubscriptionForm {
             target_type: text("target_type"),
             target_id: text("target_id"),
             filter: text("filter"),
-            ..Self::blank(kind, None)
+            ..Self::blank(kind.unwrap_or(Kind::Call), None)
         }
     }
 
@@ -201,6 +202,9 @@ impl SubscriptionForm {
 
     /// What to ask for: the options of its kind, and nothing else.
     pub(super) fn request(&self) -> Result<SubscriptionRequest, String> {
+        if let Some(error) = &self.kind_error {
+            return Err(error.clone());
+        }
         let mut request = SubscriptionRequest {
             endpoint_id: Some(id(
                 "endpoint_id",

@@ -38,6 +38,8 @@ pub(super) enum SecretChoice {
     Own,
     /// None: its deliveries are not signed.
     None,
+    /// A word that is no choice.
+    Unknown,
 }
 
 impl SettingField {
@@ -77,7 +79,11 @@ impl SettingField {
             Written::Auth => {
                 serde_json::from_str(text).map_err(|error| wrong(&format!("it is not JSON: {error}")))
             }
-            Written::YesNo | Written::YesNoOr(_) => Ok(json!(text == "yes")),
+            Written::YesNo | Written::YesNoOr(_) => match text {
+                "yes" => Ok(json!(true)),
+                "no" | "" => Ok(json!(false)),
+                _ => Err(wrong(&format!("`{text}` is neither yes nor no"))),
+            },
             Written::Count | Written::Millis | Written::Days => {
                 let number = text.parse::<u32>();
                 number
@@ -193,7 +199,8 @@ impl WebhookForm {
                 Some("generate") => SecretChoice::Generate,
                 Some("own") => SecretChoice::Own,
                 Some("none") => SecretChoice::None,
-                _ => SecretChoice::Keep,
+                Some("keep") | None => SecretChoice::Keep,
+                Some(_) => SecretChoice::Unknown,
             },
             own_secret: text("own_secret"),
             fields: SETTINGS.iter().map(field).collect(),
@@ -239,8 +246,12 @@ impl WebhookForm {
         let secret = match self.secret {
             SecretChoice::Keep => None,
             SecretChoice::Generate => Some(json!(keys::new_secret())),
+            SecretChoice::Own if self.own_secret.is_empty() => {
+                return Err("secret: write the secret to use, or choose another answer".to_owned());
+            }
             SecretChoice::Own => Some(json!(self.own_secret)),
             SecretChoice::None => Some(Value::Null),
+            SecretChoice::Unknown => return Err("secret: choose one of the answers".to_owned()),
         };
         all.extend(secret.map(|secret| ("secret".to_owned(), secret)));
         serde_json::from_value(Value::Object(all)).map_err(|error| error.to_string())

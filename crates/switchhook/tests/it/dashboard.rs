@@ -2,6 +2,7 @@
 
 mod access;
 mod authorization;
+mod bad_forms;
 mod house;
 mod keys;
 mod pages;

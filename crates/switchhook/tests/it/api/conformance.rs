@@ -34,7 +34,8 @@ fn judge(document: &Value, operation: &Value, answered: &Answered) -> Option<Str
         text.split(';').next().unwrap_or_default().trim().to_owned()
     });
     let Some(media_type) = media_type else {
-        return (!response["content"].is_null()).then(|| "it has no body, and the document has one".to_owned());
+        return (!response["content"].is_null())
+            .then(|| "it has no body, and the document has one".to_owned());
     };
     let Some(content) = response["content"].get(&media_type) else {
         return Some(format!("the document has no {media_type} for {status}"));
@@ -73,7 +74,10 @@ async fn every_operation_answers_as_the_openapi_document_says() {
             if STREAMS.iter().any(|(stream, _)| *stream == name) {
                 continue;
             }
-            assert!(asked.contains(&name.as_str()), "{name}: nobody says how to ask it");
+            assert!(
+                asked.contains(&name.as_str()),
+                "{name}: nobody says how to ask it"
+            );
             let answered = ask(&server, method, path).await;
             if answered.status.is_client_error() || answered.status.is_server_error() {
                 wrong.push(format!("{name}: {answered:?}"));
