@@ -164,7 +164,7 @@ pub(crate) async fn resend(
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-/// Dismisses dead letters: they stay in the history, and need nobody any more. Kinds that the key may not see stay as they are.
+/// Dismisses dead letters: they stay in the history and no longer wait for a decision. Kinds that the key may not see stay as they are.
 #[utoipa::path(
     post, path = "/v1/dead-letters/dismiss", tag = "deliveries", operation_id = "dead_letters.dismiss",
     request_body = DismissRequest,

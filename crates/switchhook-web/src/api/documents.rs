@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use super::SharedApi;
 use switchhook_node::documents;
 
-/// Leads to the dashboard.
+/// Redirects to the dashboard.
 #[utoipa::path(
     get, path = "/", tag = "operation", operation_id = "index", security(()),
     responses((status = 303, description = "The dashboard is at /dashboard/")),
@@ -17,7 +17,7 @@ pub(crate) async fn index() -> Redirect {
     Redirect::to("/dashboard/")
 }
 
-/// The AsyncAPI document of the events.
+/// Returns the AsyncAPI document of the events.
 #[utoipa::path(
     get, path = "/asyncapi.yaml", tag = "operation", operation_id = "asyncapi", security(()),
     responses((status = 200, description = "AsyncAPI 2.6.0", body = String, content_type = "application/yaml")),
@@ -30,7 +30,7 @@ pub(crate) async fn asyncapi() -> Response {
         .into_response()
 }
 
-/// This document.
+/// Returns the OpenAPI document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "operation", operation_id = "openapi", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json")),

@@ -48,14 +48,14 @@ const MOST_DELIVERIES: u32 = 200;
 /// Takes an event in, or many.
 ///
 /// With `application/x-ndjson` every line is an event: good lines are kept, bad ones are named. With anything else the
-/// body is one event. Either way the answer comes when what it says is kept is kept. The bytes of an event are sent on
-/// as they are. An `Idempotency-Key` counts for 24 hours; each line's own is `KEY:LINE`. Sent as `auto`, each event's
-/// shape tells its kind.
+/// body is one event. The response is sent once the accepted events are stored. The bytes of an event are sent on as
+/// they are. An `Idempotency-Key` counts for 24 hours; each line's own is `KEY:LINE`. Sent as `auto`, each event's shape
+/// tells its kind.
 #[utoipa::path(
     post, path = "/v1/events/{event}", tag = "events", operation_id = "events.send",
     params(
         ("event" = String, Path, description = "The events' kind: call, sms, agent_status, contact or changelog; or auto"),
-        ("Idempotency-Key" = Option<String>, Header, description = "By which a repetition is known"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Key that identifies a repeated request"),
     ),
     request_body(
         description = "An event of that kind, at most 1 MiB; or one a line",

@@ -84,7 +84,7 @@ impl LastReadiness {
 /// Says that the server is there.
 #[utoipa::path(
     get, path = "/healthz", tag = "operation", operation_id = "healthz", security(()),
-    responses((status = 200, description = "It is there", body = String)),
+    responses((status = 200, description = "The process runs", body = String)),
 )]
 pub(crate) async fn healthz() -> &'static str {
     "ok\n"
@@ -94,8 +94,8 @@ pub(crate) async fn healthz() -> &'static str {
 #[utoipa::path(
     get, path = "/readyz", tag = "operation", operation_id = "readyz", security(()),
     responses(
-        (status = 200, description = "It can", body = Readiness),
-        (status = 503, description = "It cannot, and why", body = Readiness),
+        (status = 200, description = "Ready", body = Readiness),
+        (status = 503, description = "Not ready, with the reasons", body = Readiness),
     ),
 )]
 pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {

@@ -32,7 +32,7 @@ pub(crate) struct TakenAnswer {
 /// signed as Standard Webhooks are (`webhook-id`, `webhook-timestamp`, `webhook-signature`), at most five minutes ago.
 ///
 /// The source's secret is checked, the event's shape tells its kind unless the source says it, and an event that was
-/// taken before is known by its natural key and its bytes. The answer comes when the event is kept. What is refused is kept for
+/// taken before is known by its natural key and its bytes. The response is sent once the event is stored. What is refused is kept for
 /// inspection: `GET /v1/sources/{id}/refusals`.
 #[utoipa::path(
     post, path = "/in/{token}", tag = "sources", operation_id = "sources.take",

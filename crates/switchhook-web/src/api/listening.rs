@@ -27,7 +27,7 @@ use switchhook_protocol::headers::LABELLED;
 /// The largest message that whoever listens may send; nobody reads it.
 const LARGEST_MESSAGE: usize = 4 * 1024;
 
-/// Listens: one text frame for each event that the websocket's subscriptions let through, from now on.
+/// Opens a websocket that sends one text frame per matching event, from now on.
 ///
 /// The frame is the event as a webhook would get it: its JSON, or a JWT if the websocket has a secret. What the client
 /// sends is ignored. The connection ends with the token's hour, or with the API key that asked for it.

@@ -26,33 +26,30 @@ macro_rules! words {
 }
 
 words! {
-    target_type, target_type_or_null: TargetType::ALL, TargetType::as_str, "What the target is.";
-    direction, direction_or_null: SmsDirection::ALL, SmsDirection::as_str, "Which way the messages go.";
-    contact_type, contact_type_or_null: ContactType::ALL, ContactType::as_str, "Which contacts.";
+    target_type, target_type_or_null: TargetType::ALL, TargetType::as_str, "Type of the target.";
+    direction, direction_or_null: SmsDirection::ALL, SmsDirection::as_str, "Direction of the messages.";
+    contact_type, contact_type_or_null: ContactType::ALL, ContactType::as_str, "Type of the contacts.";
     agent_type, agent_type_or_null: AgentType::ALL, AgentType::as_str, "Always `callcenter`.";
-    kind, kind_or_null: Kind::ALL, Kind::route, "The kind of event.";
+    kind, kind_or_null: Kind::ALL, Kind::route, "Kind of the event.";
     kept_kind, kept_kind_or_null: Kind::KEPT, Kind::route,
-        "The kind of event; `unknown`: a source took it, and its shape is none of the five.";
+        "Kind of the event; `unknown`: accepted by a source, with the shape of none of the five.";
 }
 
 pub(super) fn profile() -> Object {
-    one_of(
-        Profile::ALL.into_iter().map(Profile::as_str),
-        "Which retry rules.",
-    )
+    one_of(Profile::ALL.into_iter().map(Profile::as_str), "Retry rules.")
 }
 
 pub(super) fn state() -> Object {
     one_of(
         StateName::ALL.iter().copied().map(StateName::as_str),
-        "Where a delivery stands.",
+        "State of a delivery.",
     )
 }
 
 pub(super) fn resolution_or_null() -> Object {
     one_of_or_null(
         Resolution::ALL.into_iter().map(Resolution::as_str),
-        "What was done about a delivery that was given up.",
+        "Resolution of an exhausted delivery.",
     )
 }
 
@@ -72,7 +69,7 @@ fn failure_of(schema_type: SchemaType) -> Object {
         .pattern(Some(format!("^([1-9][0-9]{{2}}|{reasons})$")))
         .examples(["503"])
         .description(Some(
-            "How an attempt failed: the HTTP status of its answer, or why no answer came.",
+            "Failure of an attempt: the HTTP status of the response, or the reason why there was none.",
         ))
         .build()
 }
@@ -80,42 +77,42 @@ fn failure_of(schema_type: SchemaType) -> Object {
 pub(super) fn waiting_for_or_null() -> Object {
     one_of_or_null(
         WaitingFor::WORDS.into_iter(),
-        "What a pending delivery waits for.",
+        "Reason why a pending delivery waits.",
     )
 }
 
 pub(super) fn condition() -> Object {
     one_of(
         Condition::ALL.into_iter().map(Condition::as_str),
-        "How a webhook does.",
+        "Condition of a webhook.",
     )
 }
 
 pub(super) fn replay_state() -> Object {
     one_of(
         ReplayStateName::ALL.into_iter().map(ReplayStateName::as_str),
-        "Where a replay stands.",
+        "State of a replay.",
     )
 }
 
 pub(super) fn channel_type() -> Object {
     one_of(
         ChannelType::ALL.into_iter().map(ChannelType::as_str),
-        "What a notification channel is.",
+        "Type of a notification channel.",
     )
 }
 
 pub(super) fn notification_kind() -> Object {
     one_of(
         NotificationKind::ALL.into_iter().map(NotificationKind::as_str),
-        "What a notification is about.",
+        "Kind of a notification.",
     )
 }
 
 pub(super) fn notification_kinds() -> Array {
     ArrayBuilder::new()
         .items(notification_kind())
-        .description(Some("What the channel is told."))
+        .description(Some("Kinds of notifications that the channel gets."))
         .build()
 }
 
@@ -132,8 +129,8 @@ pub(super) fn call_states_or_null() -> Array {
 fn call_states_array() -> ArrayBuilder {
     let states = CallStateFilter::ALL.iter().copied().map(CallStateFilter::as_str);
     ArrayBuilder::new()
-        .items(one_of(states, "A call state, or all of them."))
-        .description(Some("Only these states; none, or `all`, means every state."))
+        .items(one_of(states, "Call state, or all of them."))
+        .description(Some("Call states; an empty list, or `all`, means every state."))
 }
 
 fn one_of(words: impl Iterator<Item = &'static str>, description: &str) -> Object {

@@ -18,7 +18,7 @@ use crate::api::words;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object")]
 pub(crate) struct CallSubscriptionRequest {
-    /// Only these states; none, or `all`, means every state.
+    /// Call states; an empty list, or `all`, means every state.
     #[serde(default)]
     #[schema(schema_with = words::call_states_or_null)]
     call_states: Field<CallStateSet>,
@@ -42,7 +42,7 @@ pub(crate) struct CallSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     target_id: Field<LooseId>,
-    /// What the target is.
+    /// Type of the target.
     #[serde(default)]
     #[schema(schema_with = words::target_type_or_null)]
     target_type: Field<TargetType>,

@@ -46,7 +46,7 @@ pub(crate) struct SmsSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     target_id: Field<LooseId>,
-    /// What the target is.
+    /// Type of the target.
     #[serde(default)]
     #[schema(schema_with = words::target_type_or_null)]
     target_type: Field<TargetType>,

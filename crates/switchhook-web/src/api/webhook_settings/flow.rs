@@ -42,8 +42,8 @@ pub(crate) async fn resume(
     Ok(Json(WebhookWithSettings::of(&api.node, caller, changed).await?))
 }
 
-/// Tries a webhook now, whatever its breaker and its retry schedule say: one attempt at once, and if it succeeds everything that
-/// waits is sent.
+/// Retries a webhook now: one immediate attempt, whatever its breaker and schedule say; on success all waiting deliveries are
+/// sent.
 ///
 /// The answer shows the webhook as it is before that attempt. A webhook that is paused, or in its quiet hours, is refused (409).
 #[utoipa::path(

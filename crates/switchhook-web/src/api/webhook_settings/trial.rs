@@ -22,7 +22,7 @@ use crate::api::{SharedApi, words};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object")]
 pub(crate) struct SampleRequest {
-    /// The kind of event; `call` unless told otherwise.
+    /// Kind of the event; `call` by default.
     #[serde(default)]
     #[schema(schema_with = words::kind_or_null)]
     kind: Field<Kind>,

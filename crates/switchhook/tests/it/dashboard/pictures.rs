@@ -48,11 +48,11 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
     let call = browser.url().await;
     browser.open(&house.url("/dashboard/inspector/orders")).await;
     browser.choose("#behaviour", "fail").await;
-    browser.click("button", "Do that").await;
+    browser.click("button", "Set response").await;
     browser
         .wait_for(
             "that",
-            "return document.body.innerText.includes('answers differently')",
+            "return document.body.innerText.includes('Response of the inspector changed')",
         )
         .await;
     play(&house, &browser, "inbound-voicemail").await;

@@ -66,8 +66,8 @@ async fn see_a_delivery_fail_and_be_retried(browser: &Browser) {
     browser.click("nav a", "Inspector").await;
     browser.click("main a", "tour").await;
     browser.choose("#behaviour", "fail").await;
-    browser.click("button", "Do that").await;
-    until_it_says(browser, "that", "answers differently").await;
+    browser.click("button", "Set response").await;
+    until_it_says(browser, "that", "Response of the inspector changed").await;
     browser.click("nav a", "Simulator").await;
     browser.choose("#scenario", "inbound-answered").await;
     browser.choose("#speed", "max").await;
@@ -94,12 +94,12 @@ async fn send_it_again(browser: &Browser) {
     browser.click("nav a", "Inspector").await;
     browser.click("main a", "tour").await;
     browser.choose("#behaviour", "accept").await;
-    browser.click("button", "Do that").await;
-    until_it_says(browser, "that", "answers differently").await;
+    browser.click("button", "Set response").await;
+    until_it_says(browser, "that", "Response of the inspector changed").await;
     browser.click("nav a", "Deliveries").await;
     browser.click("td:last-child a", "").await;
     browser.click("button", "Redeliver").await;
-    until_it_says(browser, "the new delivery", "Sent again").await;
+    until_it_says(browser, "the new delivery", "Event redelivered").await;
     browser
         .wait_for(
             "its success, live",
@@ -295,7 +295,7 @@ async fn everything_can_be_done_with_the_keyboard_alone() {
         .await;
     browser.tab_to("button", "Send a test event").await;
     browser.press(" ").await;
-    until_it_says(&browser, "the test event", "A test event is on its way").await;
+    until_it_says(&browser, "the test event", "Test event sent").await;
     browser
         .wait_for(
             "its delivery",
@@ -320,5 +320,5 @@ async fn everything_can_be_done_with_the_keyboard_alone() {
         .await;
     browser.tab_to("button", "Redeliver").await;
     browser.press("Enter").await;
-    until_it_says(&browser, "the new delivery", "Sent again").await;
+    until_it_says(&browser, "the new delivery", "Event redelivered").await;
 }
