@@ -1,7 +1,7 @@
 //! Text from anybody as it may be shown: what would hide, move, reorder or restyle other text is written out.
 //!
 //! Names, payloads, answers, headers, file names and error messages of others pass through here on their way to a
-//! terminal (`terminal.rs`), a log (`telemetry.rs`) or a page (`dashboard/page.rs`). What programs read stays as it is.
+//! terminal (`terminal.rs`), a log (`telemetry.rs`) or a page (`page.rs` of the dashboard). What programs read stays as it is.
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,7 +1,7 @@
 //! The HTTP API: every route is on this screen, and described where it is handled.
 //!
 //! A handler reads its request, asks the store or ingest once, and shows the answer. Who asks is `auth.rs`, what goes
-//! wrong is `error.rs`, what imitates Dialpad's oddities is `compat.rs`. The server that listens is `server.rs`.
+//! wrong is `error.rs`, what imitates Dialpad's oddities is `compat.rs`. The server that listens is in `switchhook-http`.
 
 mod auth;
 mod compat;

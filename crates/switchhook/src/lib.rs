@@ -1,8 +1,8 @@
 //! The Dialpad webhook event system as open, self-hosted software: the program.
 //!
 //! `cli` is what people type, `config` what an operator can set, `server` starts and stops a node with everything that it
-//! answers to, `dev` is a whole system for one person. The node itself is `switchhook-node`, its API and dashboard are
-//! `switchhook-web`.
+//! answers to, `dev` is a whole system for one person. The node itself is `switchhook-node`, its API `switchhook-web`, its
+//! dashboard `switchhook-dashboard`.
 
 pub mod cli;
 pub mod config;
