@@ -283,7 +283,7 @@ async fn an_event_of_no_known_shape_is_kept_shown_and_routed_once_somebody_says_
     server
         .post(&route, json!({"kind": "unknown"}))
         .await
-        .refused(400, "what sources keep");
+        .refused(400, "use call, sms, agent_status, contact or changelog");
     let routed = server.post(&route, json!({"kind": "call"})).await.json();
     assert_eq!(routed["deliveries"].as_array().map(Vec::len), Some(1), "{routed}");
     assert_ne!(routed["id"], taken["id"]);

@@ -199,7 +199,7 @@ async fn a_status_of_the_answer_before_is_not_taken_for_one_of_this() {
     let run = Shell::new(folder.path())
         .run(&[&simulate[..], &more].concat())
         .failed(1);
-    assert!(run.stderr.contains("invalid HTTP"), "{run:?}");
+    assert!(run.stderr.contains("is no HTTP"), "{run:?}");
 }
 
 /// Sends two events to a receiver that names `protocols`; answers how many connections that took.
