@@ -307,7 +307,7 @@ async fn an_event_of_no_known_shape_is_kept_shown_and_routed_once_somebody_says_
     server
         .post("/v1/sources", json!({"name": "odd", "kind": "unknown"}))
         .await
-        .refused(400, "what sources keep");
+        .refused(400, "use call, sms, agent_status, contact or changelog");
 }
 
 /// As the page of an event has it, whatever JSON that is, and as a subscription with a filter sees it.
