@@ -75,7 +75,7 @@ pub(super) fn shared_sessions() -> StoreError {
     )
 }
 
-/// What PgBouncer and PostgreSQL say when they have no connection left.
+/// What `PgBouncer` and PostgreSQL say when they have no connection left.
 const NONE_LEFT: [&str; 3] = ["query_wait_timeout", "max_client_conn", "too many clients"];
 
 /// No connection could be made, although somebody may listen.

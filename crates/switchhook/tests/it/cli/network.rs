@@ -206,7 +206,7 @@ async fn a_status_of_the_answer_before_is_not_taken_for_one_of_this() {
 async fn spoken_to(protocols: &[&str], spoken: Version) -> u32 {
     let authority = Authority::new();
     let (address, connections, seen) = speaking(&authority, protocols, spoken).await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder can be made");
     let url = format!("https://{address}/hook");
     let simulate = ["simulate", "--to", &url, "--count", "2", "--speed", "max"];
     let more = ["--in-flight", "1", "--expect", "2xx", "--forward-insecure"];
