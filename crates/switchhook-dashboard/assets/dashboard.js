@@ -92,8 +92,8 @@
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         if (number !== asked || !answer.ok) return;
         const fresh = page.getElementById(place.id);
-        const trouble = page.querySelector(".said.bad");
-        const shown = fresh?.childElementCount ? [...fresh.childNodes] : trouble ? [trouble] : [];
+        const error = page.querySelector(".message.bad");
+        const shown = fresh?.childElementCount ? [...fresh.childNodes] : error ? [error] : [];
         place.replaceChildren(...shown.map((node) => document.importNode(node, true)));
         localTimes(place);
       } catch {
@@ -174,7 +174,7 @@
     askedAt = Date.now();
     try {
       const address = new URL(location.href);
-      address.searchParams.delete("said");
+      address.searchParams.delete("flash");
       const answer = await fetch(address, { headers: { accept: "text/html" }, redirect: "error" });
       if (answer.ok) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
@@ -252,14 +252,14 @@
   // While the page is out of sight it does not listen: a browser keeps few connections to a server, for all its tabs.
   function live() {
     if (parts().length === 0 || !window.EventSource) return;
-    const pulse = document.querySelector("[data-pulse]");
-    const label = pulse.querySelector("[data-pulse-label]");
+    const indicator = document.querySelector("[data-live-indicator]");
+    const label = indicator.querySelector("[data-live-indicator-label]");
     let stream = null;
     const pause = document.querySelector("[data-pause]");
     const tell = (isLost, words) => {
-      pulse.hidden = pause.hidden = false;
-      pulse.classList.toggle("lost", isLost);
-      pulse.classList.toggle("still", isPaused);
+      indicator.hidden = pause.hidden = false;
+      indicator.classList.toggle("lost", isLost);
+      indicator.classList.toggle("still", isPaused);
       if (isPaused && !isLost) words = isStale ? "paused; there is more" : "paused";
       if (label.textContent !== words) label.textContent = words;
       pause.textContent = isPaused ? "Resume" : "Pause";

@@ -9,7 +9,7 @@ const SCRIPT: &str = include_str!("../assets/dashboard.js");
 const STYLE: &str = include_str!("../assets/dashboard.css");
 const ICON: &str = include_str!("../assets/icon.svg");
 
-/// What pages add to the addresses of assets: what is built anew is fetched anew.
+/// Version in the addresses of assets, so that a browser fetches those of a new build.
 pub(super) fn version() -> String {
     // FNV-1a: tells versions apart, no more.
     let bytes = SCRIPT.bytes().chain(STYLE.bytes()).chain(ICON.bytes());
@@ -19,7 +19,6 @@ pub(super) fn version() -> String {
     format!("{hash:016x}")
 }
 
-/// Gives an asset.
 pub(super) async fn get(Path(name): Path<String>) -> Response {
     let (content_type, text) = match name.as_str() {
         "dashboard.js" => ("text/javascript; charset=utf-8", SCRIPT),

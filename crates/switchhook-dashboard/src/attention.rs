@@ -1,7 +1,8 @@
-//! Which webhooks and sources need attention, and why. Put together at most every few seconds for each company.
+//! Webhooks and sources that need attention, with the reason and the remedy, computed at most every few seconds per
+//! company.
 //!
-//! What is wrong is the node's to say (of a webhook `health.rs`, of a source the doctor); here it is bounded, sorted, and told
-//! what to do about it.
+//! The node decides what is wrong (`health.rs` for a webhook, the doctor for a source). This file bounds, sorts, and
+//! adds the remedy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,35 +19,34 @@ use switchhook_node::doctor::{self, Finding, Place};
 use switchhook_node::health::{self, Health};
 use switchhook_store::{PageRequest, StoreError};
 
-use super::part::{Sentence, tone_of};
+use super::widgets::{Sentence, tone_of};
 
-/// How long what was found is taken to be so.
+/// Time for which a result is reused.
 const FRESH_FOR: Duration = Duration::from_secs(3);
 
 /// Of how many companies it is remembered.
 const MOST_COMPANIES: usize = 256;
 
-/// How many webhooks are looked at.
+/// Bound on the webhooks examined.
 const MOST_WEBHOOKS: u32 = 1_000;
 
-/// How many things are shown.
+/// Bound on the items shown.
 const MOST_ITEMS: usize = 12;
 
-/// How old a waiting delivery may be before a webhook that works counts as late.
+/// Age at which a waiting delivery of a working webhook counts as late.
 const LATE: Duration = Duration::from_secs(30);
 
-/// How things stand.
+/// Summary of a company: items that need attention, and totals.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attention {
-    /// What needs somebody, worst first.
+    /// Worst first.
     pub(super) items: Vec<Item>,
-    /// How much more there is.
+    /// Count of the items beyond [`MOST_ITEMS`].
     pub(super) more: usize,
-    /// How many webhooks there are.
     pub(super) webhooks: usize,
-    /// Whether a webhook is wrong, and not only waiting.
+    /// True if a webhook fails, as opposed to one that only waits.
     pub(super) is_wrong: bool,
-    /// When the oldest delivery was created that is not delivered yet.
+    /// Creation of the oldest undelivered delivery.
     pub(super) oldest: Option<Timestamp>,
 }
 
@@ -55,22 +55,22 @@ pub(super) struct Attention {
 pub(super) struct Item {
     /// The URL of the webhook, or the name of the source.
     pub(super) name: String,
-    /// Its page.
+    /// Path of the page about it.
     pub(super) page: String,
     severity: Severity,
-    /// `bad` or `wait`.
+    /// CSS class: `bad` or `wait`.
     pub(super) tone: &'static str,
     pub(super) label: &'static str,
     pub(super) why: Sentence,
     pub(super) remedy: Remedy,
 }
 
-/// What can be done about it, and where.
+/// Link to the page where it can be solved.
 #[derive(Debug, Clone)]
 pub(super) struct Remedy {
-    /// What whoever may change things does there.
+    /// Label for viewers who may change things.
     act: &'static str,
-    /// What there is to see for whoever may only look, if the item's own page is not all.
+    /// Label for viewers who may only read, if the item's own page does not say it all.
     look: Option<&'static str>,
     pub(super) link: String,
 }
@@ -85,7 +85,7 @@ impl Remedy {
         }
     }
 
-    /// What a visitor is offered.
+    /// Label for this viewer.
     pub(super) const fn label(&self, can_write: bool) -> Option<&'static str> {
         match can_write {
             true => Some(self.act),
@@ -96,12 +96,12 @@ impl Remedy {
 
 type Remembered = BTreeMap<CompanyId, (Timestamp, Arc<Attention>)>;
 
-/// What was found lately.
+/// Recent results, by company.
 #[derive(Default)]
 pub(super) struct Attentions(Mutex<Remembered>);
 
 impl Attentions {
-    /// How things stand with a company.
+    /// Attention of one company, from memory if it is fresh.
     pub(super) async fn of(&self, node: &Node, company_id: CompanyId) -> Result<Arc<Attention>, StoreError> {
         let now = node.clock.now();
         if let Some((at, found)) = self.0.lock().get(&company_id)

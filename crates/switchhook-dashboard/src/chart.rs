@@ -4,31 +4,31 @@ use std::fmt::Write;
 
 use switchhook_domain::Timestamp;
 
-use super::part::span;
+use super::widgets::span;
 
 /// A line of a chart.
 pub(super) struct Line<'a> {
     /// Chooses its colour: `a`, `b` or `c`.
     pub(super) class: &'static str,
-    /// What it shows.
+    /// Label in the legend.
     pub(super) name: &'static str,
     /// A value for each place, oldest first; where there is none the line has a gap.
     pub(super) values: &'a [Option<f64>],
 }
 
-/// How values become heights.
+/// Mapping of values to heights.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
     /// From zero to the largest.
     Linear,
-    /// Powers of ten.
+    /// Logarithmic, with powers of ten as ticks.
     Logarithmic,
 }
 
 /// Of so few values none is unusual.
 const FEW: usize = 20;
 
-/// How many times as high as 95 % of the values one must be to be cut.
+/// Factor over the 95th percentile of the values above which a peak is cut.
 const MUCH: f64 = 3.0;
 
 const WIDTH: f64 = 540.0;
@@ -38,13 +38,12 @@ const RIGHT: f64 = 10.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 22.0;
 
-/// What the places of a chart are, and what its heights mean.
+/// Axes of a chart.
 pub(super) struct Axes<'a> {
-    /// What the chart shows.
     pub(super) title: &'a str,
-    /// When each place began, oldest first.
+    /// Start of each point, oldest first.
     pub(super) times: &'a [Timestamp],
-    /// Where its right edge is.
+    /// Time at the right edge.
     pub(super) now: Timestamp,
     pub(super) scale: Scale,
     /// Writes a height for people.
@@ -172,22 +171,22 @@ fn draw_places(svg: &mut String, axes: &Axes<'_>, lines: &[Line<'_>]) {
     let width = (WIDTH - LEFT - RIGHT) / (len.max(2) - 1) as f64;
     let height = HEIGHT - TOP - BOTTOM;
     for (place, at) in axes.times.iter().enumerate() {
-        let said = lines.iter().filter_map(|line| {
+        let values = lines.iter().filter_map(|line| {
             let value = line.values.get(place).copied().flatten()?;
             Some(format!("{} {}", line.name, (axes.label)(value)))
         });
-        let said: Vec<_> = said.collect();
-        let said = if said.is_empty() {
+        let values: Vec<_> = values.collect();
+        let values = if values.is_empty() {
             "nothing".to_owned()
         } else {
-            said.join("&#10;")
+            values.join("&#10;")
         };
         let x = x_of(place, len) - width / 2.0;
         let at = at.to_string();
         let minute = at.get(..16).unwrap_or(&at).replacen('T', " ", 1);
         let _ = write!(
             svg,
-            r#"<rect class="place" x="{x:.1}" y="{TOP}" width="{width:.1}" height="{height}" data-at="{at}"><title>{minute} UTC&#10;{said}</title></rect>"#
+            r#"<rect class="place" x="{x:.1}" y="{TOP}" width="{width:.1}" height="{height}" data-at="{at}"><title>{minute} UTC&#10;{values}</title></rect>"#
         );
     }
 }
@@ -217,7 +216,7 @@ fn values<'a>(lines: &'a [Line<'_>]) -> impl Iterator<Item = f64> + 'a {
         .flat_map(|line| line.values.iter().copied().flatten())
 }
 
-/// Where the lines of the grid are, lowest first; at least two.
+/// Values of the grid lines, lowest first; at least two.
 fn ticks(lines: &[Line<'_>], scale: Scale) -> Vec<f64> {
     let largest = values(lines).fold(0.0, f64::max);
     match scale {
@@ -234,7 +233,8 @@ fn ticks(lines: &[Line<'_>], scale: Scale) -> Vec<f64> {
     }
 }
 
-/// What hardly any value exceeds by much. What does is cut, so that one peak does not flatten all the rest.
+/// Top of the axis: a value that hardly any other exceeds by much. Higher ones are cut, so that one peak does not
+/// flatten the rest.
 fn usual(lines: &[Line<'_>]) -> f64 {
     let mut values: Vec<_> = values(lines).filter(|value| *value > 0.0).collect();
     values.sort_by(f64::total_cmp);

@@ -12,18 +12,18 @@ use switchhook_node::dead_letters::{self, Group};
 use switchhook_store::{DeadLetterFilter, PageRequest};
 use url::form_urlencoded::Serializer;
 
-use super::SharedDesk;
-use super::events::{instant, kind, told, word};
+use super::SharedState;
+use super::events::{instant, joined, kind, word};
 use super::form::Form;
-use super::page::{Frame, Said, Trouble, go, show};
-use super::part::{self, Choice, Moment};
-use super::session::{Filled, Visitor};
+use super::page::{Flash, Frame, PageError, go, show};
+use super::session::{SignedForm, Viewer};
+use super::widgets::{self, Choice, Moment};
 use switchhook_web::api::{MOST_EXPORTED, export_dead_letters};
 
-/// How many webhooks there are to choose from.
+/// Bound on the options of the webhook filter.
 const MOST_WEBHOOKS: u32 = 500;
 
-/// What narrows the page, and each form on it.
+/// Query parameters of the filter, which each form on the page repeats.
 const NAMES: [&str; 5] = ["webhook", "failure", "kind", "since", "until"];
 
 /// Dead letters that failed alike, as they are shown.
@@ -79,24 +79,26 @@ struct DeadLettersPage {
     failure: String,
     since: String,
     until: String,
-    /// What the page is narrowed to, for the forms on it.
+    /// Filter as hidden fields for the forms.
     narrowed: Vec<(&'static str, String)>,
     export: String,
     rows: Vec<GroupRow>,
     are_more: bool,
 }
 
-/// Shows dead letters.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let query = |name: &str| visitor.query(name);
-    let mut troubles = Vec::new();
-    let filter = filter(query, &mut troubles);
-    let found = dead_letters::list(&desk.node, visitor.caller, filter).await?;
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let query = |name: &str| viewer.query(name);
+    let mut errors = Vec::new();
+    let filter = filter(query, &mut errors);
+    let found = dead_letters::list(&dashboard.node, viewer.caller, filter).await?;
     let page = PageRequest::first(MOST_WEBHOOKS);
-    let webhooks = desk
+    let webhooks = dashboard
         .node
         .store
-        .list_webhooks(visitor.caller.company_id, page)
+        .list_webhooks(viewer.caller.company_id, page)
         .await?;
     let narrowed: Vec<_> = NAMES
         .into_iter()
@@ -105,11 +107,11 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let mut export = Serializer::new(String::new());
     export.extend_pairs(&narrowed);
     Ok(show(&DeadLettersPage {
-        frame: visitor
-            .frame(&desk, "dead_letters", "Dead letters")
-            .troubled(told(&troubles)),
-        webhooks: part::webhooks(&webhooks.items, query("webhook").as_deref()),
-        kinds: part::kinds(query("kind").as_deref()),
+        frame: viewer
+            .frame(&dashboard, "dead_letters", "Dead letters")
+            .with_error(joined(&errors)),
+        webhooks: widgets::webhooks(&webhooks.items, query("webhook").as_deref()),
+        kinds: widgets::kinds(query("kind").as_deref()),
         failure: query("failure").unwrap_or_default(),
         since: query("since").unwrap_or_default(),
         until: query("until").unwrap_or_default(),
@@ -120,22 +122,22 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     }))
 }
 
-fn filter(value: impl Fn(&str) -> Option<String>, troubles: &mut Vec<String>) -> DeadLetterFilter {
+fn filter(value: impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> DeadLetterFilter {
     DeadLetterFilter {
-        webhook_id: word::<WebhookId>("webhook", value("webhook"), troubles),
-        failure: word::<Failure>("failure", value("failure"), troubles),
-        kind: kind(value("kind"), troubles),
-        since: instant("from", value("since"), troubles),
-        until: instant("until", value("until"), troubles),
+        webhook_id: word::<WebhookId>("webhook", value("webhook"), errors),
+        failure: word::<Failure>("failure", value("failure"), errors),
+        kind: kind(value("kind"), errors),
+        since: instant("from", value("since"), errors),
+        until: instant("until", value("until"), errors),
     }
 }
 
-/// What is to be done with; a mistake in it must not make it mean more.
-fn asked(value: impl Fn(&str) -> Option<String>) -> Result<DeadLetterFilter, Trouble> {
-    let mut troubles = Vec::new();
-    let filter = filter(value, &mut troubles);
-    match told(&troubles) {
-        Some(troubles) => Err(Trouble::new(http::StatusCode::BAD_REQUEST, troubles)),
+/// Filter of a form. A mistake is an error, because leaving it out would widen what the form acts on.
+fn asked(value: impl Fn(&str) -> Option<String>) -> Result<DeadLetterFilter, PageError> {
+    let mut errors = Vec::new();
+    let filter = filter(value, &mut errors);
+    match joined(&errors) {
+        Some(errors) => Err(PageError::new(http::StatusCode::BAD_REQUEST, errors)),
         None => Ok(filter),
     }
 }
@@ -145,34 +147,37 @@ fn named(form: &Form) -> impl Fn(&str) -> Option<String> {
 }
 
 /// A file with them and their events.
-pub(super) async fn export(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let filter = asked(|name| visitor.query(name))?;
+pub(super) async fn export(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let filter = asked(|name| viewer.query(name))?;
     let page = PageRequest::first(MOST_EXPORTED);
-    let mut file = export_dead_letters(&desk.node, visitor.caller, filter, page).await?;
+    let mut file = export_dead_letters(&dashboard.node, viewer.caller, filter, page).await?;
     file.headers_mut().insert(CONTENT_DISPOSITION, FILE);
     Ok(file)
 }
 
 const FILE: HeaderValue = HeaderValue::from_static(r#"attachment; filename="dead-letters.ndjson""#);
 
-/// Sends them again.
+/// Resends all dead letters that the form selects.
 pub(super) async fn resend(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    let replay = dead_letters::resend(&desk.node, visitor.caller, asked(named(&form))?, None).await?;
-    Ok(go(&format!("/dashboard/replays/{}", replay.id), Said::Replaying))
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
+    let replay = dead_letters::resend(&dashboard.node, viewer.caller, asked(named(&form))?, None).await?;
+    Ok(go(&format!("/dashboard/replays/{}", replay.id), Flash::Replaying))
 }
 
-/// Dismisses them.
+/// Dismisses all dead letters that the form selects.
 pub(super) async fn dismiss(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    let dismissed = dead_letters::dismiss(&desk.node, visitor.caller, asked(named(&form))?).await?;
-    let said = match dismissed.is_more {
-        true => Said::DismissedInPart,
-        false => Said::Dismissed,
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
+    let dismissed = dead_letters::dismiss(&dashboard.node, viewer.caller, asked(named(&form))?).await?;
+    let flash = match dismissed.is_more {
+        true => Flash::DismissedInPart,
+        false => Flash::Dismissed,
     };
-    Ok(go("/dashboard/dead-letters", said))
+    Ok(go("/dashboard/dead-letters", flash))
 }

@@ -11,18 +11,18 @@ use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
-use super::events::{instant, kind, next_page, told, word};
-use super::page::{Frame, Trouble, show};
-use super::part::{self, Choice, DeliveryRow, many};
-use super::session::Visitor;
-use super::{Desk, SharedDesk};
+use super::events::{instant, joined, kind, next_page, word};
+use super::page::{Frame, PageError, show};
+use super::session::Viewer;
+use super::widgets::{self, Choice, DeliveryRow, many};
+use super::{DashboardState, SharedState};
 use switchhook_node::deliveries::{LONGEST_TEXT, Sought, search, standings};
 use switchhook_node::events::summaries;
 
-/// How many deliveries a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
-/// How many webhooks there are to choose from.
+/// Bound on the options of the webhook filter.
 const MOST_WEBHOOKS: u32 = 500;
 
 #[derive(Template)]
@@ -45,18 +45,20 @@ struct DeliveriesPage {
     is_live: bool,
 }
 
-/// Lists deliveries.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let company_id = visitor.caller.company_id;
-    let query = |name: &str| visitor.query(name);
-    let mut troubles = Vec::new();
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let company_id = viewer.caller.company_id;
+    let query = |name: &str| viewer.query(name);
+    let mut errors = Vec::new();
     let filter = DeliveryFilter {
-        webhook_id: word("webhook", query("webhook"), &mut troubles),
-        state: word::<StateName>("state", query("state"), &mut troubles),
-        failure: word::<Failure>("failure", query("failure"), &mut troubles),
-        kind: kind(query("kind"), &mut troubles),
-        since: instant("from", query("since"), &mut troubles),
-        until: instant("until", query("until"), &mut troubles),
+        webhook_id: word("webhook", query("webhook"), &mut errors),
+        state: word::<StateName>("state", query("state"), &mut errors),
+        failure: word::<Failure>("failure", query("failure"), &mut errors),
+        kind: kind(query("kind"), &mut errors),
+        since: instant("from", query("since"), &mut errors),
+        until: instant("until", query("until"), &mut errors),
         ..DeliveryFilter::default()
     };
     let text = query("error");
@@ -64,20 +66,20 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .as_ref()
         .is_some_and(|text| text.chars().count() > LONGEST_TEXT)
     {
-        troubles.push(format!("error: look for at most {LONGEST_TEXT} characters"));
+        errors.push(format!("error: look for at most {LONGEST_TEXT} characters"));
     }
     let outcome = query("outcome");
     let class = OutcomeClass::ALL
         .into_iter()
         .find(|class| Some(class.as_str()) == outcome.as_deref());
-    let page = visitor.page(A_PAGE);
+    let page = viewer.page(A_PAGE);
     let sought = Sought {
         filter,
         class,
         text: text.filter(|text| text.chars().count() <= LONGEST_TEXT),
     };
-    let found = search(&desk.node, visitor.caller, &sought, page).await?;
-    let webhooks = desk
+    let found = search(&dashboard.node, viewer.caller, &sought, page).await?;
+    let webhooks = dashboard
         .node
         .store
         .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
@@ -88,25 +90,25 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let states = StateName::ALL.iter().map(|state| state.as_str());
     let classes = OutcomeClass::ALL.iter().map(|class| class.as_str());
     Ok(show(&DeliveriesPage {
-        frame: visitor
-            .frame(&desk, "deliveries", "Deliveries")
-            .troubled(told(&troubles)),
-        webhooks: part::webhooks(&webhooks.items, query("webhook").as_deref()),
+        frame: viewer
+            .frame(&dashboard, "deliveries", "Deliveries")
+            .with_error(joined(&errors)),
+        webhooks: widgets::webhooks(&webhooks.items, query("webhook").as_deref()),
         states: states
             .map(|state| Choice::new(state, state, query("state").as_deref()))
             .collect(),
-        kinds: part::kinds(query("kind").as_deref()),
+        kinds: widgets::kinds(query("kind").as_deref()),
         outcomes: classes
             .map(|class| Choice::new(class, class, outcome.as_deref()))
             .collect(),
         since: query("since").unwrap_or_default(),
         until: query("until").unwrap_or_default(),
         is_narrowed: names.iter().any(|name| query(name).is_some()),
-        rows: rows_about_events(&desk, &visitor, &found.deliveries).await?,
+        rows: rows_about_events(&dashboard, &viewer, &found.deliveries).await?,
         looked: (sought.is_search() || found.is_cut_short).then(|| many(found.looked_at, "delivery")),
         next: found
             .next
-            .map(|cursor| next_page("/dashboard/deliveries", &visitor, &names, cursor)),
+            .map(|cursor| next_page("/dashboard/deliveries", &viewer, &names, cursor)),
         failure: query("failure").unwrap_or_default(),
         failures: FailureReason::ALL.map(FailureReason::as_str),
         error: query("error").unwrap_or_default(),
@@ -116,21 +118,21 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
 
 /// Rows about deliveries, with where they go.
 pub(super) async fn rows(
-    desk: &Desk,
+    dashboard: &DashboardState,
     company_id: CompanyId,
     deliveries: &[Delivery],
 ) -> Result<Vec<DeliveryRow>, StoreError> {
     let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
     let mut rows = Vec::with_capacity(deliveries.len());
-    let standings = standings(&desk.node, deliveries).await?;
+    let standings = standings(&dashboard.node, deliveries).await?;
     let ids = deliveries.iter().map(|delivery| delivery.id).collect();
-    let last = desk.node.store.last_attempts(ids).await?;
+    let last = dashboard.node.store.last_attempts(ids).await?;
     let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
     for (delivery, standing) in deliveries.iter().zip(standings) {
         let id = delivery.webhook_id;
         let url = match urls.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(url_of(desk, company_id, id).await?),
+            Entry::Vacant(unknown) => unknown.insert(url_of(dashboard, company_id, id).await?),
         };
         let last = last.get(&delivery.id).copied();
         rows.push(DeliveryRow::of(delivery, &standing, last, url.as_deref()));
@@ -140,13 +142,13 @@ pub(super) async fn rows(
 
 /// The same rows with what happened and to whom, as far as this reader may see it.
 pub(super) async fn rows_about_events(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     deliveries: &[Delivery],
 ) -> Result<Vec<DeliveryRow>, StoreError> {
-    let mut rows = rows(desk, visitor.caller.company_id, deliveries).await?;
+    let mut rows = rows(dashboard, viewer.caller.company_id, deliveries).await?;
     let ids = deliveries.iter().map(|delivery| delivery.event_id).collect();
-    let summaries = summaries(&desk.node, visitor.caller, ids).await?;
+    let summaries = summaries(&dashboard.node, viewer.caller, ids).await?;
     for (row, delivery) in rows.iter_mut().zip(deliveries) {
         if let Some(summary) = summaries.get(&delivery.event_id) {
             row.what.clone_from(&summary.what);
@@ -156,13 +158,13 @@ pub(super) async fn rows_about_events(
     Ok(rows)
 }
 
-/// Where a webhook posts to; `None` if it is gone.
+/// URL of a webhook; `None` if it was deleted.
 pub(super) async fn url_of(
-    desk: &Desk,
+    dashboard: &DashboardState,
     company_id: CompanyId,
     id: WebhookId,
 ) -> Result<Option<String>, StoreError> {
-    match desk.node.store.webhook(company_id, id).await {
+    match dashboard.node.store.webhook(company_id, id).await {
         Ok(webhook) => Ok(Some(webhook.hook_url)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(error) => Err(error),

@@ -17,11 +17,11 @@ use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::verify;
 use switchhook_store::StoreError;
 
-use super::SharedDesk;
+use super::SharedState;
 use super::json_text::pretty;
-use super::page::{Frame, Said, Trouble, go, id_of, show as show_page};
-use super::part::{DeliveryRow, Moment, Sentence, span};
-use super::session::{Filled, Visitor};
+use super::page::{Flash, Frame, PageError, go, id_of, show as show_page};
+use super::session::{SignedForm, Viewer};
+use super::widgets::{DeliveryRow, Moment, Sentence, span};
 use switchhook_node::blocking;
 use switchhook_node::deliveries::{self, Standing};
 use switchhook_node::destination::Destination;
@@ -47,7 +47,7 @@ struct AttemptPart {
     answer: Option<AnswerPart>,
     bars: Vec<Bar>,
     retry_after: Option<Moment>,
-    /// Whether its answer is shown at once: it says what went wrong.
+    /// True if the answer is unfolded, because it explains the failure.
     is_open: bool,
 }
 
@@ -69,12 +69,12 @@ struct Bar {
     took: String,
 }
 
-/// What was posted.
+/// Request of an attempt.
 #[derive(Debug)]
 struct Sent {
     /// As it goes over the wire.
     wire: String,
-    /// What is in it.
+    /// Body, indented.
     pretty: String,
     token: Option<Token>,
     is_masked: bool,
@@ -106,17 +106,16 @@ struct DeliveryPage {
     is_webhook_gone: bool,
 }
 
-/// Shows a delivery.
 pub(super) async fn show(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let company_id = visitor.caller.company_id;
-    let store = &desk.node.store;
-    let (delivery, attempts) = deliveries::get_with_attempts(&desk.node, visitor.caller, id).await?;
-    let sight = visitor.sight(&desk);
+    let company_id = viewer.caller.company_id;
+    let store = &dashboard.node.store;
+    let (delivery, attempts) = deliveries::get_with_attempts(&dashboard.node, viewer.caller, id).await?;
+    let sight = viewer.sight(&dashboard);
     let event = store.event(company_id, delivery.event_id).await?;
     let event = sight.event(event).expect("its kind may be seen");
     let webhook = match store.webhook(company_id, delivery.webhook_id).await {
@@ -124,12 +123,12 @@ pub(super) async fn show(
         Err(StoreError::NotFound(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let standing = deliveries::standing(&desk.node, &delivery).await?;
+    let standing = deliveries::standing(&dashboard.node, &delivery).await?;
     let answers = attempts.iter().filter_map(|attempt| attempt.answer.as_ref());
     let bytes = event.body.len() + answers.map(|answer| answer.body_head.len()).sum::<usize>();
     let shown = Shown {
-        route: desk.node.registry.destination(delivery.webhook_id),
-        frame: visitor.frame(&desk, "deliveries", format!("Delivery {id}")),
+        route: dashboard.node.registry.destination(delivery.webhook_id),
+        frame: viewer.frame(&dashboard, "deliveries", format!("Delivery {id}")),
         sight,
         delivery,
         body: event.body,
@@ -140,7 +139,7 @@ pub(super) async fn show(
     Ok(blocking::run(bytes, move || page(shown)).await)
 }
 
-/// What a page about a delivery is made of.
+/// Data from which the page is made, off the async threads.
 struct Shown {
     frame: Frame,
     sight: Sight,
@@ -197,32 +196,30 @@ fn page(shown: Shown) -> Response {
     })
 }
 
-/// Sends it again.
 pub(super) async fn redeliver(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let made = deliveries::redeliver(&desk.node, visitor.caller, id).await?;
+    let made = deliveries::redeliver(&dashboard.node, viewer.caller, id).await?;
     Ok(go(
         &format!("/dashboard/deliveries/{}", made.id),
-        Said::Redelivered,
+        Flash::Redelivered,
     ))
 }
 
-/// Gives it up.
 pub(super) async fn cancel(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    deliveries::cancel(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/deliveries/{id}"), Said::Cancelled))
+    deliveries::cancel(&dashboard.node, viewer.caller, id).await?;
+    Ok(go(&format!("/dashboard/deliveries/{id}"), Flash::Cancelled))
 }
 
-/// `body` is what the visitor may see of the event.
+/// `body` is what the viewer may see of the event.
 fn sent(delivery: &Delivery, route: Option<&Destination>, body: &[u8], sight: Sight) -> Sent {
     let mask = sight.mask;
     // A token shows all that is in it.

@@ -6,12 +6,12 @@ use axum::response::Response;
 use switchhook_domain::attempt::Failure;
 use switchhook_node::doctor::{Connecting, Examination, Finding, Place, examine};
 
-use super::SharedDesk;
-use super::page::{Frame, Trouble, show as show_page};
-use super::part::{Sentence, many};
-use super::session::Visitor;
+use super::SharedState;
+use super::page::{Frame, PageError, show as show_page};
+use super::session::Viewer;
+use super::widgets::{Sentence, many};
 
-/// How many findings are shown.
+/// Bound on the findings shown.
 const MOST_FINDINGS: usize = 200;
 
 #[derive(Template)]
@@ -22,7 +22,7 @@ struct DoctorPage {
     more: usize,
     webhooks: String,
     subscriptions: String,
-    /// Whether connections were tried.
+    /// True if connections were tried.
     connects: bool,
     unreached: usize,
 }
@@ -35,7 +35,7 @@ struct FindingRow {
     link: Option<String>,
     what: Sentence,
     last_line: Option<String>,
-    /// What that line is: an answer, or an error.
+    /// Label of that line: an answer, or an error.
     name_of_last: &'static str,
     remedy: String,
 }
@@ -61,8 +61,11 @@ impl FindingRow {
 }
 
 /// Shows what is wrong. Connections are tried if that is asked for.
-pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let connects = visitor.query("connect").is_some();
+pub(super) async fn show(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let connects = viewer.query("connect").is_some();
     let examination = Examination {
         only: None,
         connecting: match connects {
@@ -70,11 +73,11 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
             false => Connecting::Skip,
         },
     };
-    let report = examine(&desk.node, visitor.caller, examination).await?;
+    let report = examine(&dashboard.node, viewer.caller, examination).await?;
     let more = report.findings.len().saturating_sub(MOST_FINDINGS);
     let findings = report.findings.into_iter().take(MOST_FINDINGS);
     Ok(show_page(&DoctorPage {
-        frame: visitor.frame(&desk, "doctor", "Doctor"),
+        frame: viewer.frame(&dashboard, "doctor", "Doctor"),
         findings: findings.map(FindingRow::of).collect(),
         more,
         webhooks: many(report.webhooks, "webhook"),

@@ -8,28 +8,28 @@ use switchhook_domain::id::{DeliveryId, EventId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::Verdict;
 use switchhook_store::{DeliveryFilter, EventRecord, PageRequest};
 
-use super::SharedDesk;
+use super::SharedState;
+use super::call_timeline::{CallTimeline, around};
 use super::deliveries::rows;
 use super::json_text::pretty;
-use super::ladder::{Ladder, around};
-use super::page::{Frame, Trouble, id_of, show as show_page};
-use super::part::{DeliveryRow, Moment, Sentence};
-use super::session::Visitor;
+use super::page::{Frame, PageError, id_of, show as show_page};
+use super::session::Viewer;
+use super::widgets::{DeliveryRow, Moment, Sentence};
 use switchhook_node::blocking;
 use switchhook_node::events::{self, Explained, Explanation};
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
 
-/// How many deliveries and subscriptions are shown.
+/// Bound on the deliveries, and on the subscriptions, shown.
 const MOST_ROWS: u32 = 200;
 
 /// The longest event that is offered as a command, in bytes.
 const LONGEST_ARGUMENT: usize = 100_000;
 
-/// What a subscription said to the event.
+/// Verdict of one subscription on the event.
 #[derive(Debug)]
-struct Said {
+struct SubscriptionVerdict {
     subscription_id: SubscriptionId,
     kind: &'static str,
     webhook_id: Option<WebhookId>,
@@ -39,7 +39,7 @@ struct Said {
     delivery_id: Option<DeliveryId>,
 }
 
-impl Said {
+impl SubscriptionVerdict {
     fn of(explained: Explained) -> Self {
         let subscription = explained.subscription;
         Self {
@@ -72,28 +72,30 @@ struct EventPage {
     curl: Option<String>,
     bytes: usize,
     is_payload_gone: bool,
-    ladder: Option<Ladder>,
+    timeline: Option<CallTimeline>,
     deliveries: Vec<DeliveryRow>,
-    sent: Vec<Said>,
-    passed_over: Vec<Said>,
+    sent: Vec<SubscriptionVerdict>,
+    passed_over: Vec<SubscriptionVerdict>,
     advice: Option<String>,
     has_more: bool,
 }
 
-/// Shows an event.
 pub(super) async fn show(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let id: EventId = id_of(&id)?;
-    let company_id = visitor.caller.company_id;
-    let node = &desk.node;
+    let company_id = viewer.caller.company_id;
+    let node = &dashboard.node;
     let mask = node.settings.dashboard.mask;
     let event = node.store.event(company_id, id).await?;
-    visitor.must_see(event.kind)?;
+    viewer.must_see(event.kind)?;
     let bytes = event.body.len();
-    let event = visitor.sight(&desk).event(event).expect("its kind may be seen");
+    let event = viewer
+        .sight(&dashboard)
+        .event(event)
+        .expect("its kind may be seen");
     let filter = DeliveryFilter {
         event_id: Some(id),
         ..DeliveryFilter::default()
@@ -103,11 +105,11 @@ pub(super) async fn show(
         .list_deliveries(company_id, filter, PageRequest::first(MOST_ROWS))
         .await?;
     let first = PageRequest::first(MOST_ROWS);
-    let explained = events::explain(node, visitor.caller, id, None, first).await?;
-    let ladder = around(node, company_id, &event, mask).await?;
-    let rows = rows(&desk, company_id, &deliveries.items).await?;
-    let frame = visitor.frame(&desk, "events", event.kind.title());
-    let page = move || page(frame, event, explained, ladder, rows, mask);
+    let explained = events::explain(node, viewer.caller, id, None, first).await?;
+    let timeline = around(node, company_id, &event, mask).await?;
+    let rows = rows(&dashboard, company_id, &deliveries.items).await?;
+    let frame = viewer.frame(&dashboard, "events", event.kind.title());
+    let page = move || page(frame, event, explained, timeline, rows, mask);
     Ok(blocking::run(bytes, page).await)
 }
 
@@ -125,15 +127,15 @@ fn page(
     mut frame: Frame,
     event: EventRecord,
     explained: Explanation,
-    ladder: Option<Ladder>,
+    timeline: Option<CallTimeline>,
     deliveries: Vec<DeliveryRow>,
     mask: Mask,
 ) -> Response {
     let summary = Summary::of(event.kind, &event.body, mask);
     frame.title = format!("{} {}", frame.title, summary.what);
     let body = String::from_utf8_lossy(&event.body);
-    let said = explained.items.into_iter().map(Said::of);
-    let (sent, passed_over) = said.partition(|one| one.was_sent);
+    let verdicts = explained.items.into_iter().map(SubscriptionVerdict::of);
+    let (sent, passed_over) = verdicts.partition(|one| one.was_sent);
     show_page(&EventPage {
         frame,
         id: event.id.to_string(),
@@ -151,7 +153,7 @@ fn page(
         raw: raw_head(&body, mask),
         bytes: event.body.len(),
         is_payload_gone: event.payload_removed.is_some(),
-        ladder,
+        timeline,
         deliveries,
         sent,
         passed_over,

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_store::{DeliveryFilter, EventRecord, PageRequest, StoreError};
 
-use super::Desk;
-use super::part::{Moment, result, span, tone};
+use super::DashboardState;
+use super::widgets::{Moment, result, span, tone};
 use switchhook_node::blocking;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
 
-/// How many deliveries of an event are hinted at.
+/// Bound on the deliveries hinted at in the row of an event.
 const MOST_GLANCES: u32 = 4;
 
 /// A row about an event.
@@ -33,7 +33,7 @@ pub(super) struct Glance {
     pub(super) id: String,
     pub(super) tone: &'static str,
     pub(super) state: &'static str,
-    /// What its last attempt came to, and how long that took.
+    /// Outcome and duration of its last attempt.
     pub(super) result: Option<String>,
     pub(super) took: Option<String>,
 }
@@ -65,7 +65,7 @@ impl EventRow {
 
     /// The same rows, each with a glance at its deliveries.
     pub(super) async fn with_deliveries(
-        desk: &Desk,
+        dashboard: &DashboardState,
         company_id: CompanyId,
         mut rows: Vec<Self>,
     ) -> Result<Vec<Self>, StoreError> {
@@ -76,11 +76,11 @@ impl EventRow {
                 ..DeliveryFilter::default()
             };
             let page = PageRequest::first(MOST_GLANCES);
-            let store = &desk.node.store;
+            let store = &dashboard.node.store;
             all.push(store.list_deliveries(company_id, filter, page).await?.items);
         }
         let ids = all.iter().flatten().map(|delivery| delivery.id).collect();
-        let last = desk.node.store.last_attempts(ids).await?;
+        let last = dashboard.node.store.last_attempts(ids).await?;
         let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
         for (row, deliveries) in rows.iter_mut().zip(all) {
             let glances = deliveries.iter().map(|delivery| {
@@ -99,7 +99,7 @@ impl EventRow {
     }
 }
 
-/// How many bytes events have.
+/// Total size, to decide whether parsing them goes off the async threads.
 pub(super) fn bytes_of(events: &[EventRecord]) -> usize {
     events.iter().map(|event| event.body.len()).sum()
 }

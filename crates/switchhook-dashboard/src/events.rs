@@ -7,20 +7,20 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{CallState, MessageStatus};
 use switchhook_store::EventFilter;
 
-use super::SharedDesk;
+use super::SharedState;
 use super::event_row::EventRow;
-use super::page::{Frame, Trouble, show};
-use super::part::{self, Choice};
+use super::page::{Frame, PageError, show};
 use super::search::{Looked, Wanted, look, sought_number};
-use super::session::Visitor;
+use super::session::Viewer;
+use super::widgets::{self, Choice};
 
-/// How many events a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
 /// The longest text to look for. Looking for a longer one takes long.
 const LONGEST_TEXT: usize = 256;
 
-/// What the list is narrowed to, as it stands in the form.
+/// Filter as entered in the form.
 #[derive(Debug, Default)]
 struct Narrowed {
     state: String,
@@ -46,13 +46,15 @@ struct EventsPage {
     is_live: bool,
 }
 
-/// Lists events.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let company_id = visitor.caller.company_id;
-    let mask = desk.node.settings.dashboard.mask;
-    let query = |name: &str| visitor.query(name);
-    let mut troubles = Vec::new();
-    let kind = kind(query("kind"), &mut troubles);
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let company_id = viewer.caller.company_id;
+    let mask = dashboard.node.settings.dashboard.mask;
+    let query = |name: &str| viewer.query(name);
+    let mut errors = Vec::new();
+    let kind = kind(query("kind"), &mut errors);
     // Searching what one may not see would tell what it is.
     let text = query("text").filter(|_| !mask.text);
     let (text, too_long) = match text {
@@ -60,7 +62,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         text => (text, false),
     };
     if too_long {
-        troubles.push(format!("text: look for at most {LONGEST_TEXT} bytes"));
+        errors.push(format!("text: look for at most {LONGEST_TEXT} bytes"));
     }
     let wanted = Wanted {
         kind,
@@ -68,7 +70,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         call: query("call"),
         number: query("number").and_then(|number| {
             sought_number(&number, mask)
-                .map_err(|trouble| troubles.push(trouble))
+                .map_err(|error| errors.push(error))
                 .ok()
         }),
         text,
@@ -76,18 +78,18 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let filter = EventFilter {
         // No index knows kinds: a rare one would be looked for in the whole log.
         kind: None,
-        since: instant("from", query("since"), &mut troubles),
-        until: instant("until", query("until"), &mut troubles),
+        since: instant("from", query("since"), &mut errors),
+        until: instant("until", query("until"), &mut errors),
         order_key: None,
     };
-    let page = visitor.page(A_PAGE);
+    let page = viewer.page(A_PAGE);
     let is_search = wanted.looks_inside();
     let (rows, next, looked) = if wanted.is_anything() {
-        let found = look(&desk.node, visitor.caller, filter, wanted, page).await?;
+        let found = look(&dashboard.node, viewer.caller, filter, wanted, page).await?;
         (found.rows, found.next, Some(found.looked))
     } else {
-        let events = desk.node.store.list_events(company_id, filter, page).await?;
-        let rows = EventRow::all(events.items, visitor.sight(&desk)).await;
+        let events = dashboard.node.store.list_events(company_id, filter, page).await?;
+        let rows = EventRow::all(events.items, viewer.sight(&dashboard)).await;
         (rows, events.next, None)
     };
     let or_nothing = |name: &str| query(name).unwrap_or_default();
@@ -101,15 +103,17 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     };
     let names = ["kind", "state", "call", "number", "text", "since", "until"];
     Ok(show(&EventsPage {
-        frame: visitor.frame(&desk, "events", "Events").troubled(told(&troubles)),
-        kinds: part::kinds(query("kind").as_deref()),
+        frame: viewer
+            .frame(&dashboard, "events", "Events")
+            .with_error(joined(&errors)),
+        kinds: widgets::kinds(query("kind").as_deref()),
         states: states(),
         is_narrowed: names.iter().any(|name| query(name).is_some()),
         narrowed,
         can_search_text: !mask.text,
-        rows: EventRow::with_deliveries(&desk, company_id, rows).await?,
+        rows: EventRow::with_deliveries(&dashboard, company_id, rows).await?,
         looked,
-        next: next.map(|cursor| next_page("/dashboard/events", &visitor, &names, cursor)),
+        next: next.map(|cursor| next_page("/dashboard/events", &viewer, &names, cursor)),
         is_live: page.after.is_none() && !is_search,
     }))
 }
@@ -122,11 +126,11 @@ fn states() -> Vec<&'static str> {
         .collect()
 }
 
-/// Where the next page is, narrowed as this one.
-pub(super) fn next_page(path: &str, visitor: &Visitor, names: &[&str], cursor: i64) -> String {
+/// Address of the next page with the same filter.
+pub(super) fn next_page(path: &str, viewer: &Viewer, names: &[&str], cursor: i64) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for name in names {
-        if let Some(value) = visitor.query(name) {
+        if let Some(value) = viewer.query(name) {
             query.append_pair(name, &value);
         }
     }
@@ -135,30 +139,30 @@ pub(super) fn next_page(path: &str, visitor: &Visitor, names: &[&str], cursor: i
 }
 
 /// A parameter as one of some words.
-pub(super) fn word<T>(name: &str, text: Option<String>, troubles: &mut Vec<String>) -> Option<T>
+pub(super) fn word<T>(name: &str, text: Option<String>, errors: &mut Vec<String>) -> Option<T>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
     match text?.parse() {
         Ok(word) => Some(word),
         Err(error) => {
-            troubles.push(format!("{name}: {error}"));
+            errors.push(format!("{name}: {error}"));
             None
         }
     }
 }
 
 /// A parameter as the kind of events that are kept.
-pub(super) fn kind(text: Option<String>, troubles: &mut Vec<String>) -> Option<Kind> {
+pub(super) fn kind(text: Option<String>, errors: &mut Vec<String>) -> Option<Kind> {
     let kind = text.map(|text| Kind::of_kept(&text)).transpose();
     kind.unwrap_or_else(|error| {
-        troubles.push(format!("kind: {error}"));
+        errors.push(format!("kind: {error}"));
         None
     })
 }
 
 /// A parameter as an instant; without a zone it is UTC, as the field says where there is no script.
-pub(super) fn instant(name: &str, text: Option<String>, troubles: &mut Vec<String>) -> Option<Timestamp> {
+pub(super) fn instant(name: &str, text: Option<String>, errors: &mut Vec<String>) -> Option<Timestamp> {
     let text = text?.replace(' ', "T");
     let attempts = [
         text.clone(),
@@ -168,16 +172,16 @@ pub(super) fn instant(name: &str, text: Option<String>, troubles: &mut Vec<Strin
     ];
     let read = attempts.iter().find_map(|attempt| attempt.parse().ok());
     if read.is_none() {
-        troubles.push(format!(
+        errors.push(format!(
             "{name}: `{text}` is no instant; write it as 2026-11-24T10:30"
         ));
     }
     read
 }
 
-/// Troubles as one message.
-pub(super) fn told(troubles: &[String]) -> Option<String> {
-    (!troubles.is_empty()).then(|| troubles.join("; "))
+/// The errors, as one message.
+pub(super) fn joined(errors: &[String]) -> Option<String> {
+    (!errors.is_empty()).then(|| errors.join("; "))
 }
 
 #[cfg(test)]
@@ -187,7 +191,7 @@ mod tests {
     #[test]
     fn instants_are_read_as_browsers_and_people_write_them() {
         let expected: Timestamp = "2026-11-24T10:30:00Z".parse().unwrap();
-        let mut troubles = Vec::new();
+        let mut errors = Vec::new();
         for text in [
             "2026-11-24T10:30",
             "2026-11-24 10:30",
@@ -196,13 +200,13 @@ mod tests {
             "2026-11-24T11:30:00+01:00",
         ] {
             assert_eq!(
-                instant("from", Some(text.to_owned()), &mut troubles),
+                instant("from", Some(text.to_owned()), &mut errors),
                 Some(expected),
                 "{text}"
             );
         }
-        assert_eq!(troubles, Vec::<String>::new());
-        assert_eq!(instant("from", Some("yesterday".to_owned()), &mut troubles), None);
-        assert!(troubles[0].contains("yesterday"));
+        assert_eq!(errors, Vec::<String>::new());
+        assert_eq!(instant("from", Some("yesterday".to_owned()), &mut errors), None);
+        assert!(errors[0].contains("yesterday"));
     }
 }

@@ -34,7 +34,6 @@ impl Form {
         fields.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Whether a box is ticked.
     pub(super) fn is_ticked(&self, name: &str) -> bool {
         self.text(name).is_some()
     }

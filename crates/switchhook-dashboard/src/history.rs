@@ -6,11 +6,11 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::history::{Counts, Point, Range};
 use switchhook_domain::id::WebhookId;
 
-use super::Desk;
+use super::DashboardState;
 use super::chart::{Axes, Line, Scale, chart, rate};
-use super::page::Trouble;
-use super::part::{Choice, millis, span};
-use super::session::Visitor;
+use super::page::PageError;
+use super::session::Viewer;
+use super::widgets::{Choice, millis, span};
 use switchhook_node::history;
 
 const HOUR: u64 = 60 * 60;
@@ -30,29 +30,29 @@ pub(super) struct Charts {
     pub(super) spans: Vec<Choice>,
     /// The time that is looked at, in words.
     pub(super) span: &'static str,
-    /// How long the time of each point is, in words.
+    /// Length of time of each point, in words.
     pub(super) step: String,
     pub(super) has_accepted: bool,
     pub(super) rates: String,
     pub(super) times: String,
-    /// What all of it came to.
+    /// Sum over the range.
     pub(super) total: Counts,
 }
 
 impl Charts {
     /// The charts of a webhook, or of the whole company, over the time that the address says; `failing_since` is marked.
     pub(super) async fn of(
-        desk: &Desk,
-        visitor: &Visitor,
+        dashboard: &DashboardState,
+        viewer: &Viewer,
         webhook_id: Option<WebhookId>,
         failing_since: Option<Timestamp>,
-    ) -> Result<Self, Trouble> {
-        let wish = visitor.query("span");
+    ) -> Result<Self, PageError> {
+        let wish = viewer.query("span");
         let chosen = SPANS.iter().find(|(name, ..)| wish.as_deref() == Some(name));
         let (name, words, seconds) = chosen.unwrap_or(&SPANS[0]);
-        let now = desk.node.clock.now();
+        let now = dashboard.node.clock.now();
         let range = Range::last(Duration::from_secs(*seconds), now);
-        let points = history::of(&desk.node, visitor.caller, webhook_id, range).await?;
+        let points = history::of(&dashboard.node, viewer.caller, webhook_id, range).await?;
         let spans = SPANS.iter();
         let mut total = Counts::default();
         for counts in points.iter().filter_map(|point| point.counts.as_ref()) {
@@ -84,7 +84,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// How many a second.
+    /// Chart of events and attempts per second.
     fn rates(&self, range: Range, with_accepted: bool) -> String {
         let points = without_the_newest(self.points, range.step());
         let rates = |count: fn(&Counts) -> u64| -> Vec<Option<f64>> {
@@ -125,7 +125,7 @@ impl View<'_> {
         self.chart(points, title, Scale::Linear, rate, &lines)
     }
 
-    /// How long deliveries took.
+    /// Chart of delivery times.
     fn times(&self) -> String {
         let times = |share: f64| -> Vec<Option<f64>> {
             let time = |point: &Point| point.counts.as_ref()?.latencies.percentile(share);

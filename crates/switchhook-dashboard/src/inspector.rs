@@ -12,17 +12,17 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_protocol::headers;
 
 use super::json_text::pretty;
-use super::page::{Frame, Said, Trouble, go, show as show_page};
-use super::part::{Moment, many};
-use super::session::{Filled, Visitor};
-use super::{Desk, SharedDesk};
+use super::page::{Flash, Frame, PageError, go, show as show_page};
+use super::session::{SignedForm, Viewer};
+use super::widgets::{Moment, many};
+use super::{DashboardState, SharedState};
 use switchhook_node::blocking;
 use switchhook_node::inspector::{Arrival, Behaviour, Inspector, Overview, SCHEME, Verdict, name_of};
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
 
-/// How many arrivals are listed.
+/// Bound on the requests listed.
 const MOST_ROWS: usize = 100;
 
 struct InspectorRow {
@@ -83,24 +83,26 @@ struct ArrivalPage {
     delivery_id: String,
 }
 
-fn inspector(desk: &Desk) -> Result<&Inspector, Trouble> {
-    desk.node.inspector.as_deref().ok_or_else(|| {
-        Trouble::not_found(
+fn inspector(dashboard: &DashboardState) -> Result<&Inspector, PageError> {
+    dashboard.node.inspector.as_deref().ok_or_else(|| {
+        PageError::not_found(
             "This server has no inspector: start it with --inspector, or use `switchhook dev`.",
         )
     })
 }
 
-fn checked(name: &str) -> Result<&str, Trouble> {
+fn checked(name: &str) -> Result<&str, PageError> {
     let is_name = name_of(&format!("{SCHEME}{name}")).is_some();
     is_name
         .then_some(name)
-        .ok_or_else(|| Trouble::not_found("Inspectors have names of small letters, digits and hyphens."))
+        .ok_or_else(|| PageError::not_found("Inspectors have names of small letters, digits and hyphens."))
 }
 
-/// Lists the inspectors.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let overviews = inspector(&desk)?.overviews(visitor.caller.company_id);
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let overviews = inspector(&dashboard)?.overviews(viewer.caller.company_id);
     let rows = overviews.into_iter().map(|one| InspectorRow {
         arrived: many(usize::try_from(one.arrived).unwrap_or(usize::MAX), "delivery"),
         behaviour: one.behaviour.in_words(),
@@ -109,26 +111,26 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     });
     Ok(show_page(&InspectorsPage {
         rows: rows.collect(),
-        frame: visitor.frame(&desk, "inspector", "Inspector"),
+        frame: viewer.frame(&dashboard, "inspector", "Inspector"),
         scheme: SCHEME,
     }))
 }
 
 /// Shows one of them.
 pub(super) async fn show(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(name): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let name = checked(&name)?;
-    let sight = visitor.sight(&desk);
+    let sight = viewer.sight(&dashboard);
     let Overview {
         behaviour,
         arrived,
         kept,
         ..
-    } = inspector(&desk)?.overview(visitor.caller.company_id, name);
-    let frame = visitor.frame(&desk, "inspector", format!("Inspector {name}"));
+    } = inspector(&dashboard)?.overview(viewer.caller.company_id, name);
+    let frame = viewer.frame(&dashboard, "inspector", format!("Inspector {name}"));
     let name = name.to_owned();
     let count = kept.len();
     let is_seen = |arrival: &Arc<Arrival>| arrival.kind().is_some_and(|kind| sight.sees(kind));
@@ -188,22 +190,22 @@ fn answered(arrival: &Arrival) -> String {
 
 /// Shows something that arrived.
 pub(super) async fn arrival(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path((name, number)): Path<(String, u64)>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let name = checked(&name)?;
-    let sight = visitor.sight(&desk);
-    let overview = inspector(&desk)?.overview(visitor.caller.company_id, name);
+    let sight = viewer.sight(&dashboard);
+    let overview = inspector(&dashboard)?.overview(viewer.caller.company_id, name);
     let found: Option<&Arc<Arrival>> = overview.kept.iter().find(|arrival| arrival.number == number);
     let arrival = found.ok_or_else(|| {
-        Trouble::not_found("The inspector has forgotten it: it keeps the last 200 deliveries, in memory.")
+        PageError::not_found("The inspector has forgotten it: it keeps the last 200 deliveries, in memory.")
     })?;
     let kind = arrival.kind().unwrap_or(Kind::Unknown);
-    visitor.must_see(kind)?;
+    viewer.must_see(kind)?;
     let arrival = Arc::clone(arrival);
     let title = format!("Inspector {name}, delivery {number}");
-    let frame = visitor.frame(&desk, "inspector", title);
+    let frame = viewer.frame(&dashboard, "inspector", title);
     let name = name.to_owned();
     let bytes = arrival.body.len();
     Ok(blocking::run(bytes, move || arrival_page(frame, name, &arrival, kind, sight)).await)
@@ -254,27 +256,27 @@ fn shown(name: &str, value: &http::HeaderValue) -> String {
 
 /// Tells one how to answer.
 pub(super) async fn behave(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(name): Path<String>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
     let name = checked(&name)?;
-    visitor.must_write()?;
+    viewer.must_write()?;
     let behaviour = form.text("behaviour").unwrap_or_default().parse::<Behaviour>();
     let behaviour =
-        behaviour.map_err(|error| Trouble::new(StatusCode::BAD_REQUEST, format!("behaviour: {error}")))?;
-    inspector(&desk)?.behave(visitor.caller.company_id, name, behaviour);
-    Ok(go(&format!("/dashboard/inspector/{name}"), Said::Behaves))
+        behaviour.map_err(|error| PageError::new(StatusCode::BAD_REQUEST, format!("behaviour: {error}")))?;
+    inspector(&dashboard)?.behave(viewer.caller.company_id, name, behaviour);
+    Ok(go(&format!("/dashboard/inspector/{name}"), Flash::Behaves))
 }
 
-/// Forgets what arrived.
+/// Forgets the received requests.
 pub(super) async fn clear(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(name): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let name = checked(&name)?;
-    visitor.must_write()?;
-    inspector(&desk)?.clear(visitor.caller.company_id, name);
-    Ok(go(&format!("/dashboard/inspector/{name}"), Said::Cleared))
+    viewer.must_write()?;
+    inspector(&dashboard)?.clear(viewer.caller.company_id, name);
+    Ok(go(&format!("/dashboard/inspector/{name}"), Flash::Cleared))
 }

@@ -35,7 +35,7 @@ struct Layout {
 }
 
 impl Layout {
-    /// Whether all of the text has its place.
+    /// True if the whole text was laid out.
     fn walk(&mut self, text: &str) -> bool {
         let mut tokens = Tokens::new(text)
             .filter(|token| !matches!(token, Token::Space(_)))
@@ -105,7 +105,7 @@ impl Layout {
     }
 }
 
-/// Text as HTML.
+/// Appends text, escaped for HTML.
 pub(super) fn escape(html: &mut String, text: &str) {
     for letter in text.chars() {
         match letter {

@@ -11,17 +11,17 @@ use switchhook_node::api_keys::{self, KeyRequest, NewKey};
 use switchhook_node::keys::parse_life;
 use switchhook_node::refusal::Refusal;
 
-use super::events::told;
+use super::events::joined;
 use super::form::Form;
-use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
-use super::part::{Choice, Moment};
-use super::session::{Filled, Visitor};
-use super::{Desk, SharedDesk};
+use super::page::{Flash, Frame, PageError, go, id_of, show, show_again};
+use super::session::{SignedForm, Viewer};
+use super::widgets::{Choice, Moment};
+use super::{DashboardState, SharedState};
 
-/// How many keys a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
-/// How long a new key may be valid.
+/// Choices for the lifetime of a new key.
 const TIMES: [(&str, &str); 5] = [
     ("", "never"),
     ("1d", "after a day"),
@@ -43,12 +43,12 @@ struct KeyRow {
     expires_at: Option<Moment>,
     revoked_at: Option<Moment>,
     last_used_at: Option<Moment>,
-    /// Whether it is the viewer's.
+    /// True for the key of this session.
     is_own: bool,
 }
 
 impl KeyRow {
-    fn of(key: &ApiKey, visitor: &Visitor, now: Timestamp) -> Self {
+    fn of(key: &ApiKey, viewer: &Viewer, now: Timestamp) -> Self {
         let (state, tone) = match (key.revoked_at, key.expires_at) {
             (Some(_), _) => ("revoked", "off"),
             (None, Some(at)) if at <= now => ("expired", "off"),
@@ -68,7 +68,7 @@ impl KeyRow {
             expires_at: key.expires_at.map(Moment),
             revoked_at: key.revoked_at.map(Moment),
             last_used_at: key.last_used_at.map(Moment),
-            is_own: key.id == visitor.caller.key_id,
+            is_own: key.id == viewer.caller.key_id,
         }
     }
 }
@@ -96,34 +96,49 @@ struct FormPage {
 }
 
 /// Lists the company's keys.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    page(&desk, &visitor, None).await
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    page(&dashboard, &viewer, None).await
 }
 
-async fn page(desk: &Desk, visitor: &Visitor, made: Option<NewKey>) -> Result<Response, Trouble> {
-    let page = visitor.page(A_PAGE);
-    let found = api_keys::list(&desk.node, visitor.caller, page).await?;
-    let now = desk.node.clock.now();
+async fn page(
+    dashboard: &DashboardState,
+    viewer: &Viewer,
+    made: Option<NewKey>,
+) -> Result<Response, PageError> {
+    let page = viewer.page(A_PAGE);
+    let found = api_keys::list(&dashboard.node, viewer.caller, page).await?;
+    let now = dashboard.node.clock.now();
     let rows = found.items.iter();
     Ok(show(&KeysPage {
-        frame: visitor.frame(desk, "keys", "API keys"),
+        frame: viewer.frame(dashboard, "keys", "API keys"),
         made: made.map(|made| (made.text.expose().to_owned(), made.key.name)),
-        rows: rows.map(|key| KeyRow::of(key, visitor, now)).collect(),
+        rows: rows.map(|key| KeyRow::of(key, viewer, now)).collect(),
         next: found.next,
     }))
 }
 
 /// The form for a new key.
-pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    visitor.caller.require_admin("API keys").map_err(Refusal::from)?;
-    Ok(show(&form_page(&desk, &visitor, None, None)))
+pub(super) async fn blank(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    viewer.caller.require_admin("API keys").map_err(Refusal::from)?;
+    Ok(show(&form_page(&dashboard, &viewer, None, None)))
 }
 
-fn form_page(desk: &Desk, visitor: &Visitor, form: Option<&Form>, trouble: Option<String>) -> FormPage {
+fn form_page(
+    dashboard: &DashboardState,
+    viewer: &Viewer,
+    form: Option<&Form>,
+    error: Option<String>,
+) -> FormPage {
     let chosen = |name: &str, value: &str| form.is_some_and(|form| form.all(name).contains(&value));
     let expiry = form.and_then(|form| form.text("expires")).unwrap_or_default();
     FormPage {
-        frame: visitor.frame(desk, "keys", "New API key").troubled(trouble),
+        frame: viewer.frame(dashboard, "keys", "New API key").with_error(error),
         name: form
             .and_then(|form| form.text("name"))
             .unwrap_or_default()
@@ -137,7 +152,7 @@ fn form_page(desk: &Desk, visitor: &Visitor, form: Option<&Form>, trouble: Optio
                 is_chosen: form.is_none() || chosen("rights", right.as_str()),
             })
             .collect(),
-        scopes: (visitor.caller.scopes.iter())
+        scopes: (viewer.caller.scopes.iter())
             .map(|scope| Choice {
                 value: scope.as_str().to_owned(),
                 label: what_sees(scope).to_owned(),
@@ -170,39 +185,39 @@ const fn what_sees(scope: Scope) -> &'static str {
     }
 }
 
-/// What a form asks for; or all that is wrong with it.
+/// Request made from a form, or all its errors.
 fn asked(form: &Form) -> Result<KeyRequest, String> {
-    let mut troubles = Vec::new();
+    let mut errors = Vec::new();
     let admin = match form.text("access") {
         Some("admin") => true,
         Some("rights") | None => false,
         Some(other) => {
-            troubles.push(format!("access: `{other}` is neither `rights` nor `admin`"));
+            errors.push(format!("access: `{other}` is neither `rights` nor `admin`"));
             false
         }
     };
     let rights = match (form.all("rights"), admin) {
         (_, true) => Rights::all(),
         (rights, false) if rights.is_empty() => {
-            troubles.push("rights: tick at least one, or choose the admin's access".to_owned());
+            errors.push("rights: tick at least one, or choose the admin's access".to_owned());
             Rights::all()
         }
         (rights, false) => rights.join(",").parse().unwrap_or_else(|unknown| {
-            troubles.push(format!("rights: {unknown}"));
+            errors.push(format!("rights: {unknown}"));
             Rights::all()
         }),
     };
     let scopes = form.all("scopes").join(",").parse().unwrap_or_else(|unknown| {
-        troubles.push(format!("scopes: {unknown}"));
+        errors.push(format!("scopes: {unknown}"));
         Scopes::NONE
     });
     let expires_in = form.text("expires").map(parse_life).transpose();
     let expires_in = expires_in.unwrap_or_else(|invalid| {
-        troubles.push(format!("expires: {invalid}"));
+        errors.push(format!("expires: {invalid}"));
         None
     });
-    match told(&troubles) {
-        Some(troubles) => Err(troubles),
+    match joined(&errors) {
+        Some(errors) => Err(errors),
         None => Ok(KeyRequest {
             name: form.text("name").unwrap_or_default().to_owned(),
             admin,
@@ -215,35 +230,34 @@ fn asked(form: &Form) -> Result<KeyRequest, String> {
 
 /// Makes a key and shows it, this once.
 pub(super) async fn create(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
     let made = match asked(&form) {
-        Ok(request) => api_keys::create(&desk.node, visitor.caller, request).await,
+        Ok(request) => api_keys::create(&dashboard.node, viewer.caller, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
     };
     match made {
-        Ok(made) => page(&desk, &visitor, Some(made)).await,
+        Ok(made) => page(&dashboard, &viewer, Some(made)).await,
         Err(refusal @ Refusal::Forbidden(_)) => Err(refusal.into()),
         Err(refusal) => {
-            let trouble = Trouble::from(refusal).message;
+            let error = PageError::from(refusal).message;
             Ok(show_again(&form_page(
-                &desk,
-                &visitor,
+                &dashboard,
+                &viewer,
                 Some(&form),
-                Some(trouble),
+                Some(error),
             )))
         }
     }
 }
 
-/// Revokes a key.
 pub(super) async fn revoke(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id: KeyId = id_of(&id)?;
-    api_keys::revoke(&desk.node, visitor.caller, id).await?;
-    Ok(go("/dashboard/keys", Said::Revoked))
+    api_keys::revoke(&dashboard.node, viewer.caller, id).await?;
+    Ok(go("/dashboard/keys", Flash::Revoked))
 }

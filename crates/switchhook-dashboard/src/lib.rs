@@ -2,10 +2,11 @@
 //!
 //! What a page shows is read from the store, page by page of the key and never counted; what it changes is done by the
 //! node's verbs, as for the API, with the rights of who is signed in. `session.rs` knows who that is, `page.rs` what all
-//! pages share, `part.rs` the small things on them. Scripts and styles are `assets.rs`.
+//! pages share, `widgets.rs` the small elements on them. Scripts and styles are `assets.rs`.
 
 mod assets;
 mod attention;
+mod call_timeline;
 mod chart;
 mod dead_letters;
 mod deliveries;
@@ -19,12 +20,10 @@ mod history;
 mod inspector;
 mod json_text;
 mod keys;
-mod ladder;
+mod live_updates;
 mod notifications;
 mod overview;
 mod page;
-mod part;
-mod pulse;
 mod reference;
 mod replay_form;
 mod replays;
@@ -38,6 +37,7 @@ mod webhook;
 mod webhook_form;
 mod webhooks;
 mod websockets;
+mod widgets;
 
 use std::sync::{Arc, OnceLock};
 
@@ -47,24 +47,24 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use self::attention::Attentions;
-use self::pulse::Pulses;
+use self::live_updates::LiveUpdates;
 use self::reference::Reference;
 use self::session::Sessions;
 use self::simulator::Plays;
 use switchhook_node::Node;
 use switchhook_web::{FrontDoor, api};
 
-/// What every page has.
-pub(crate) struct Desk {
+/// State shared by all pages.
+pub(crate) struct DashboardState {
     node: Arc<Node>,
     sessions: Sessions,
     attentions: Attentions,
     plays: Plays,
-    pulses: Pulses,
+    live_updates: LiveUpdates,
     reference: OnceLock<Reference>,
 }
 
-type SharedDesk = Arc<Desk>;
+type SharedState = Arc<DashboardState>;
 
 /// Everything that a node answers to: the API and these pages.
 pub fn router(node: Arc<Node>) -> Router {
@@ -78,19 +78,19 @@ pub fn front_door(node: Arc<Node>) -> FrontDoor {
 
 /// Every page of the dashboard.
 fn pages(node: Arc<Node>) -> Router {
-    let desk = Arc::new(Desk {
+    let dashboard = Arc::new(DashboardState {
         node,
         sessions: Sessions::default(),
         attentions: Attentions::default(),
         plays: Plays::default(),
-        pulses: Pulses::default(),
+        live_updates: LiveUpdates::default(),
         reference: OnceLock::new(),
     });
     let pages = Router::new()
         .route("/dashboard/", get(overview::show))
         .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboard/sign-out", post(session::sign_out))
-        .route("/dashboard/stream", get(pulse::stream))
+        .route("/dashboard/stream", get(live_updates::stream))
         .route("/dashboard/assets/{name}", get(assets::get))
         .route("/dashboard/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/dashboard/webhooks/new", get(webhooks::blank))
@@ -183,7 +183,7 @@ fn pages(node: Arc<Node>) -> Router {
         .layer(from_fn(page::wait_for_a_place))
         .layer(from_fn(page::refuse_nul))
         .layer(from_fn(page::protect))
-        .with_state(desk);
+        .with_state(dashboard);
     Router::new()
         .route("/dashboard", get(|| async { Redirect::permanent("/dashboard/") }))
         .merge(pages)

@@ -8,17 +8,17 @@ use switchhook_node::notifications::{self, ChannelRequest, shown_destination};
 use switchhook_node::refusal::Refusal;
 use switchhook_store::{NotificationRecord, PageRequest};
 
-use super::events::{told, word};
+use super::events::{joined, word};
 use super::form::Form;
-use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
-use super::part::{Choice, Moment, Sentence, many};
-use super::session::{Filled, Visitor};
-use super::{Desk, SharedDesk};
+use super::page::{Flash, Frame, PageError, go, id_of, show, show_again};
+use super::session::{SignedForm, Viewer};
+use super::widgets::{Choice, Moment, Sentence, many};
+use super::{DashboardState, SharedState};
 
-/// How many notifications a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
-/// How many channels are shown: more than a company may have.
+/// Bound on the channels shown, which is above the limit per company.
 const MOST_CHANNELS: u32 = 100;
 
 /// A channel as it is shown.
@@ -82,7 +82,7 @@ impl NotificationRow {
     }
 }
 
-/// What became of a notification at one recipient.
+/// State of a notification at one recipient, in words.
 fn sent(progress: &Progress) -> String {
     let to = match progress.recipient {
         Recipient::Channel(id) => format!("channel {id}"),
@@ -101,7 +101,7 @@ fn sent(progress: &Progress) -> String {
 #[template(path = "notifications.html")]
 struct NotificationsPage {
     frame: Frame,
-    /// What came of a test: at which channel it arrived, or why it did not.
+    /// Result of a test message: the channel at which it arrived, or the reason why it did not.
     tested: Option<Result<String, String>>,
     channels: Vec<ChannelRow>,
     rows: Vec<NotificationRow>,
@@ -118,21 +118,24 @@ struct FormPage {
 }
 
 /// Shows channels and what was said.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    page(&desk, &visitor, None).await
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    page(&dashboard, &viewer, None).await
 }
 
 async fn page(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     tested: Option<Result<String, String>>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let all = PageRequest::first(MOST_CHANNELS);
-    let channels = notifications::list_channels(&desk.node, visitor.caller, all).await?;
-    let page = visitor.page(A_PAGE);
-    let found = notifications::list(&desk.node, visitor.caller, page).await?;
+    let channels = notifications::list_channels(&dashboard.node, viewer.caller, all).await?;
+    let page = viewer.page(A_PAGE);
+    let found = notifications::list(&dashboard.node, viewer.caller, page).await?;
     Ok(show(&NotificationsPage {
-        frame: visitor.frame(desk, "notifications", "Notifications"),
+        frame: viewer.frame(dashboard, "notifications", "Notifications"),
         tested,
         channels: channels.items.iter().map(ChannelRow::of).collect(),
         rows: found.items.into_iter().map(NotificationRow::of).collect(),
@@ -141,24 +144,27 @@ async fn page(
 }
 
 /// The form for a new channel.
-pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    visitor.must_write()?;
-    Ok(show(&form_page(&desk, &visitor, &Form::default(), None)))
+pub(super) async fn blank(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
+    Ok(show(&form_page(&dashboard, &viewer, &Form::default(), None)))
 }
 
-fn form_page(desk: &Desk, visitor: &Visitor, form: &Form, trouble: Option<String>) -> FormPage {
+fn form_page(dashboard: &DashboardState, viewer: &Viewer, form: &Form, error: Option<String>) -> FormPage {
     let chosen = form.text("type");
     let kinds = form.all("kinds");
-    let is_blank = trouble.is_none();
+    let is_blank = error.is_none();
     FormPage {
-        frame: visitor
-            .frame(desk, "notifications", "New channel")
-            .troubled(trouble),
+        frame: viewer
+            .frame(dashboard, "notifications", "New channel")
+            .with_error(error),
         types: ChannelType::ALL
             .into_iter()
             .map(|one| Choice::new(one.as_str(), one.as_str(), chosen))
             .collect(),
-        kinds: notifications::kinds_for(visitor.caller)
+        kinds: notifications::kinds_for(viewer.caller)
             .into_iter()
             .map(|kind| Choice {
                 value: kind.as_str().to_owned(),
@@ -170,17 +176,17 @@ fn form_page(desk: &Desk, visitor: &Visitor, form: &Form, trouble: Option<String
     }
 }
 
-/// What a form asks for; or all that is wrong with it.
+/// Request made from a form, or all its errors.
 fn asked(form: &Form) -> Result<ChannelRequest, String> {
-    let mut troubles = Vec::new();
+    let mut errors = Vec::new();
     let text = |name: &str| form.text(name).map(ToOwned::to_owned);
-    let channel_type = word::<ChannelType>("type", text("type"), &mut troubles);
+    let channel_type = word::<ChannelType>("type", text("type"), &mut errors);
     let kinds = form.all("kinds").into_iter();
     let kinds: Vec<_> = kinds
-        .filter_map(|kind| word::<NotificationKind>("kinds", Some(kind.to_owned()), &mut troubles))
+        .filter_map(|kind| word::<NotificationKind>("kinds", Some(kind.to_owned()), &mut errors))
         .collect();
-    if let Some(troubles) = told(&troubles) {
-        return Err(troubles);
+    if let Some(errors) = joined(&errors) {
+        return Err(errors);
     }
     let is_mail = channel_type == Some(ChannelType::Email);
     let destination = text("destination");
@@ -193,43 +199,41 @@ fn asked(form: &Form) -> Result<ChannelRequest, String> {
     })
 }
 
-/// Makes a channel.
 pub(super) async fn create(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    visitor.must_write()?;
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
     let made = match asked(&form) {
-        Ok(request) => notifications::create_channel(&desk.node, visitor.caller, request).await,
+        Ok(request) => notifications::create_channel(&dashboard.node, viewer.caller, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
     };
     match made {
-        Ok(_) => Ok(go("/dashboard/notifications", Said::Created)),
+        Ok(_) => Ok(go("/dashboard/notifications", Flash::Created)),
         Err(refusal) => {
-            let trouble = Trouble::from(refusal).message;
-            Ok(show_again(&form_page(&desk, &visitor, &form, Some(trouble))))
+            let error = PageError::from(refusal).message;
+            Ok(show_again(&form_page(&dashboard, &viewer, &form, Some(error))))
         }
     }
 }
 
 /// Sends a test message and shows what came of it.
 pub(super) async fn test(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let came = notifications::test_channel(&desk.node, visitor.caller, id).await?;
+    let came = notifications::test_channel(&dashboard.node, viewer.caller, id).await?;
     let tested = came.map(|()| id.to_string()).map_err(|not_sent| not_sent.why);
-    page(&desk, &visitor, Some(tested)).await
+    page(&dashboard, &viewer, Some(tested)).await
 }
 
-/// Deletes a channel.
 pub(super) async fn delete(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    notifications::delete_channel(&desk.node, visitor.caller, id_of(&id)?).await?;
-    Ok(go("/dashboard/notifications", Said::Deleted))
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
+    notifications::delete_channel(&dashboard.node, viewer.caller, id_of(&id)?).await?;
+    Ok(go("/dashboard/notifications", Flash::Deleted))
 }

@@ -7,22 +7,22 @@ use axum::extract::State;
 use axum::response::Response;
 use switchhook_store::{EventFilter, PageRequest};
 
-use super::SharedDesk;
+use super::SharedState;
 use super::attention::Attention;
 use super::chart::rate;
 use super::event_row::EventRow;
 use super::history::Charts;
-use super::page::{Frame, Trouble, show as show_page};
-use super::part::{millis, span};
-use super::session::Visitor;
+use super::page::{Frame, PageError, show as show_page};
+use super::session::Viewer;
+use super::widgets::{millis, span};
 use switchhook_domain::history::Counts;
 use switchhook_node::history::percent;
 use switchhook_node::live::recent::SLOT_SECONDS;
 
-/// How many events are shown.
+/// Number of events on the page.
 const LATEST: u32 = 8;
 
-/// How many slots the figures of "now" look back: half a minute.
+/// Number of slots (half a minute) over which the current rates are averaged.
 const NOW_SLOTS: u32 = 6;
 
 #[derive(Template)]
@@ -44,22 +44,24 @@ struct Overview {
     nodes: u32,
 }
 
-/// Shows the overview.
-pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let company_id = visitor.caller.company_id;
-    let node = &desk.node;
+pub(super) async fn show(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let company_id = viewer.caller.company_id;
+    let node = &dashboard.node;
     let now = node.clock.now();
     let live = &node.live;
     let recent = live.total(company_id, now, NOW_SLOTS);
-    let charts = Charts::of(&desk, &visitor, None, None).await?;
-    let attention = desk.attentions.of(node, company_id).await?;
+    let charts = Charts::of(&dashboard, &viewer, None, None).await?;
+    let attention = dashboard.attentions.of(node, company_id).await?;
     let latest = PageRequest::first(LATEST);
     let events = node
         .store
         .list_events(company_id, EventFilter::default(), latest)
         .await?;
-    let rows = EventRow::all(events.items, visitor.sight(&desk)).await;
-    let events = EventRow::with_deliveries(&desk, company_id, rows).await?;
+    let rows = EventRow::all(events.items, viewer.sight(&dashboard)).await;
+    let events = EventRow::with_deliveries(&dashboard, company_id, rows).await?;
     let oldest = attention.oldest.map(|at| now.since(at));
     let (success, success_tone) = success(&charts.total);
     let a_second = |count: u32| rate(f64::from(count) / f64::from(NOW_SLOTS * SLOT_SECONDS));
@@ -68,7 +70,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         time.map_or_else(|| "–".to_owned(), millis)
     };
     Ok(show_page(&Overview {
-        frame: visitor.frame(&desk, "overview", "Overview"),
+        frame: viewer.frame(&dashboard, "overview", "Overview"),
         accepted: a_second(recent.accepted),
         delivered: a_second(recent.delivered),
         success,

@@ -1,4 +1,5 @@
-//! What all pages share: the frame around them, the headers that protect them, and the page for what went wrong.
+//! Parts that all pages share: the frame around them, security headers, redirects with a flash message, and the error
+//! page.
 
 use std::str::FromStr;
 
@@ -25,7 +26,7 @@ use switchhook_web::api::{ApiError, has_nul};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What is around every page.
+/// Layout around every page.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) title: String,
@@ -33,23 +34,23 @@ pub(super) struct Frame {
     pub(super) section: &'static str,
     pub(super) csrf: String,
     pub(super) can_write: bool,
-    /// Whether everything of the company is open to the visitor.
+    /// True if the viewer may see and do everything in the company.
     pub(super) is_admin: bool,
-    /// Whether nobody needs to sign in.
+    /// True if nobody needs to sign in.
     pub(super) is_open: bool,
     pub(super) has_inspector: bool,
     pub(super) has_simulator: bool,
     pub(super) is_masked: bool,
     pub(super) version: String,
-    /// What was done just now.
-    pub(super) said: Option<&'static str>,
-    /// Why it was not.
-    pub(super) trouble: Option<String>,
+    /// Message about the change that led here.
+    pub(super) flash: Option<&'static str>,
+    /// Reason why the change was refused.
+    pub(super) error: Option<String>,
 }
 
 impl Frame {
-    pub(super) fn troubled(mut self, trouble: Option<String>) -> Self {
-        self.trouble = trouble;
+    pub(super) fn with_error(mut self, error: Option<String>) -> Self {
+        self.error = error;
         self
     }
 
@@ -67,18 +68,16 @@ impl Frame {
         more
     }
 
-    /// Whether the page is one of those.
     pub(super) fn is_under_more(&self) -> bool {
         self.more().iter().any(|(section, ..)| self.is_in(section))
     }
 
-    /// Whether the navigation's entry is the page's own.
     pub(super) fn is_in(&self, section: &str) -> bool {
         self.section == section
     }
 }
 
-/// Shows a page.
+/// Answers with a rendered page.
 pub(super) fn show(page: &impl Template) -> Response {
     show_with(StatusCode::OK, page)
 }
@@ -98,24 +97,25 @@ fn show_with(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
-/// Goes on to a page, which then says that something was done.
-pub(super) fn go(path: &str, said: Said) -> Response {
+/// Redirects to a page, which shows `flash`.
+pub(super) fn go(path: &str, flash: Flash) -> Response {
     let join = if path.contains('?') { '&' } else { '?' };
-    Redirect::to(&format!("{path}{join}said={}", said.as_str())).into_response()
+    Redirect::to(&format!("{path}{join}flash={}", flash.as_str())).into_response()
 }
 
-macro_rules! said {
+macro_rules! flashes {
     ($($name:ident = $word:literal: $text:literal,)+) => {
-        /// What can be said after something was done. Words in an address choose among these and can say nothing else.
+        /// Messages that a page shows after a change. The parameter `flash` of its address names one of them, so that a link
+        /// from elsewhere cannot put words of its own into a page.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Said { $($name,)+ }
+        pub(super) enum Flash { $($name,)+ }
 
-        impl Said {
+        impl Flash {
             const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)+ }
             }
 
-            /// What a word in an address says.
+            /// Text for the parameter `flash`.
             pub(super) fn of(word: &str) -> Option<&'static str> {
                 match word { $($word => Some($text),)+ _ => None }
             }
@@ -123,7 +123,7 @@ macro_rules! said {
     };
 }
 
-said! {
+flashes! {
     Created = "created": "Created.",
     Saved = "saved": "Saved.",
     Deleted = "deleted": "Deleted.",
@@ -152,12 +152,12 @@ said! {
 
 /// A page that cannot be shown, and why.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub(super) struct PageError {
     pub(super) status: StatusCode,
     pub(super) message: String,
 }
 
-impl Trouble {
+impl PageError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -171,31 +171,31 @@ impl Trouble {
 }
 
 /// The id in the address of a page.
-pub(super) fn id_of<T: FromStr>(text: &str) -> Result<T, Trouble> {
+pub(super) fn id_of<T: FromStr>(text: &str) -> Result<T, PageError> {
     text.parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
+        .map_err(|_| PageError::not_found("Ids are whole numbers."))
 }
 
 /// In the words of the API, which are for people too.
-impl From<ApiError> for Trouble {
+impl From<ApiError> for PageError {
     fn from(error: ApiError) -> Self {
         Self::new(error.status(), error.message())
     }
 }
 
-impl From<Refusal> for Trouble {
+impl From<Refusal> for PageError {
     fn from(refusal: Refusal) -> Self {
         ApiError::from(refusal).into()
     }
 }
 
-impl From<NoCaller> for Trouble {
+impl From<NoCaller> for PageError {
     fn from(nobody: NoCaller) -> Self {
         ApiError::from(nobody).into()
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(what) => {
@@ -216,14 +216,14 @@ impl From<StoreError> for Trouble {
 }
 
 #[derive(Template)]
-#[template(path = "trouble.html")]
-struct TroublePage {
+#[template(path = "error.html")]
+struct ErrorPage {
     version: String,
     title: &'static str,
     message: String,
 }
 
-impl IntoResponse for Trouble {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let title = match self.status {
             StatusCode::NOT_FOUND => "Not here",
@@ -232,7 +232,7 @@ impl IntoResponse for Trouble {
             status if status.is_client_error() => "That did not work",
             _ => "Something broke",
         };
-        let page = TroublePage {
+        let page = ErrorPage {
             version: assets::version(),
             title,
             message: self.message,
@@ -241,21 +241,21 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// Whatever leads nowhere.
-pub(super) async fn nowhere() -> Trouble {
-    Trouble::not_found("There is no such page.")
+/// Answers unknown paths.
+pub(super) async fn nowhere() -> PageError {
+    PageError::not_found("There is no such page.")
 }
 
 /// Refuses a NUL in the address, as the API does.
 pub(super) async fn refuse_nul(request: Request, next: Next) -> Response {
     if has_nul(request.uri().path()) || request.uri().query().is_some_and(has_nul) {
         let message = "The address has the character NUL (%00) in it: leave it out.";
-        return Trouble::new(StatusCode::BAD_REQUEST, message).into_response();
+        return PageError::new(StatusCode::BAD_REQUEST, message).into_response();
     }
     next.run(request).await
 }
 
-/// How many pages are made at once: what they are made of is in memory meanwhile.
+/// Bound on the pages rendered at once, because each holds its data in memory.
 static PAGES: Semaphore = Semaphore::const_new(8);
 
 /// Makes a page wait while many others are being made. What was asked to be done is not held up.
@@ -270,7 +270,7 @@ pub(super) async fn wait_for_a_place(request: Request, next: Next) -> Response {
 /// For a year a browser that was here comes by HTTPS only.
 const ONLY_SECURELY: &str = "max-age=31536000";
 
-/// Whether nobody on the way can read a request, as far as the server knows.
+/// True if the request came over TLS, to this server or to a trusted proxy.
 pub(super) fn comes_securely(extensions: &Extensions) -> bool {
     extensions.get::<Client>().is_some_and(|client| client.is_secure)
 }

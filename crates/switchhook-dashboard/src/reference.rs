@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::SharedDesk;
-use super::page::{Frame, Trouble, show};
-use super::session::Visitor;
+use super::SharedState;
+use super::page::{Frame, PageError, show};
+use super::session::Viewer;
 
-/// How deep members of members are shown.
+/// Depth to which members of members are shown.
 const DEEPEST: usize = 2;
 
 /// The document as it is shown.
@@ -41,7 +41,7 @@ struct Operation {
     answers: Vec<AnswerOf>,
 }
 
-/// What is answered with one status.
+/// Answer with one status.
 #[derive(Debug, Clone)]
 struct AnswerOf {
     status: String,
@@ -66,17 +66,16 @@ struct ReferencePage<'a> {
     tags: &'a [Tag],
 }
 
-/// Shows the reference.
 pub(super) async fn show_reference(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
-    let reference = desk.reference.get_or_init(|| {
-        let text = switchhook_web::api::openapi_text(&desk.node.settings);
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let reference = dashboard.reference.get_or_init(|| {
+        let text = switchhook_web::api::openapi_text(&dashboard.node.settings);
         Reference::of(&serde_json::from_str(&text).expect("the document is JSON"))
     });
     Ok(show(&ReferencePage {
-        frame: visitor.frame(&desk, "api", "API reference"),
+        frame: viewer.frame(&dashboard, "api", "API reference"),
         description: &reference.description,
         tags: &reference.tags,
     }))
@@ -210,7 +209,7 @@ fn gather(document: &Value, schema: &Value, prefix: &str, depth: usize, members:
     }
 }
 
-/// What a reference leads to.
+/// Schema behind a `$ref`.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let reference = schema["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
     let target = reference.and_then(|pointer| document.pointer(pointer));

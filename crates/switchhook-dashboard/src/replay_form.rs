@@ -7,9 +7,9 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::replay::ReplayFilter;
 use switchhook_node::replays::{ReplayRequest, To};
 
-use super::events::{instant, told};
+use super::events::{instant, joined};
 use super::form::Form;
-use super::session::Visitor;
+use super::session::Viewer;
 use switchhook_web::api::id_of;
 
 /// A replay's form, as it was filled in.
@@ -42,28 +42,28 @@ impl ReplayForm {
     }
 
     /// A form that an address has filled in so far.
-    pub(super) fn of(visitor: &Visitor) -> Self {
+    pub(super) fn of(viewer: &Viewer) -> Self {
         Self {
-            webhook: visitor.query("webhook"),
-            state: visitor.query("state"),
-            kind: visitor.query("kind"),
-            since: visitor.query("since"),
-            until: visitor.query("until"),
-            not_delivered: visitor.query("not_delivered").is_some(),
+            webhook: viewer.query("webhook"),
+            state: viewer.query("state"),
+            kind: viewer.query("kind"),
+            since: viewer.query("since"),
+            until: viewer.query("until"),
+            not_delivered: viewer.query("not_delivered").is_some(),
             ..Self::default()
         }
     }
 
-    /// What to ask for; or all that is wrong with it.
+    /// Request made from the form, or all its errors.
     pub(super) fn request(&self) -> Result<ReplayRequest, String> {
-        let mut troubles = Vec::new();
+        let mut errors = Vec::new();
         let mut filter = ReplayFilter {
-            since: instant("since", self.since.clone(), &mut troubles),
-            until: instant("until", self.until.clone(), &mut troubles),
+            since: instant("since", self.since.clone(), &mut errors),
+            until: instant("until", self.until.clone(), &mut errors),
             not_delivered: self.not_delivered,
             ..ReplayFilter::default()
         };
-        let mut read = Reading(&mut troubles);
+        let mut read = Reading(&mut errors);
         filter.kind = read.one("kind", self.kind.as_deref(), Kind::of_kept);
         filter.state = read.one("state", self.state.as_deref(), str::parse);
         filter.webhook_id = read.one("webhook", self.webhook.as_deref(), webhook_id);
@@ -72,8 +72,8 @@ impl ReplayForm {
             let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite());
             rate.ok_or_else(|| format!("`{text}` is not a number"))
         });
-        match told(&troubles) {
-            Some(troubles) => Err(troubles),
+        match joined(&errors) {
+            Some(errors) => Err(errors),
             None => Ok(ReplayRequest {
                 filter,
                 to: to.map_or(To::Origins, To::Webhook),
@@ -130,8 +130,9 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_told_at_once() {
-        let told = request("since=soon&kind=fax&state=gone&webhook=x&to_webhook=-1&rate=fast").unwrap_err();
-        for trouble in [
+        let message =
+            request("since=soon&kind=fax&state=gone&webhook=x&to_webhook=-1&rate=fast").unwrap_err();
+        for error in [
             "since: `soon` is no instant",
             "kind: `fax` is not a kind",
             "state: `gone` is not a",
@@ -139,7 +140,7 @@ mod tests {
             "to_webhook: `-1` is not an id",
             "rate: `fast` is not a number",
         ] {
-            assert!(told.contains(trouble), "{trouble} in {told}");
+            assert!(message.contains(error), "{error} in {message}");
         }
     }
 }

@@ -15,16 +15,16 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::replays;
 use switchhook_store::PageRequest;
 
-use super::page::{Frame, Said, Trouble, go, id_of, show as show_page, show_again};
-use super::part::{self, Choice, Moment, Sentence, many};
+use super::page::{Flash, Frame, PageError, go, id_of, show as show_page, show_again};
 use super::replay_form::ReplayForm;
-use super::session::{Filled, Visitor};
-use super::{Desk, SharedDesk};
+use super::session::{SignedForm, Viewer};
+use super::widgets::{self, Choice, Moment, Sentence, many};
+use super::{DashboardState, SharedState};
 
-/// How many replays a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
-/// How many webhooks there are to choose from.
+/// Bound on the options of the webhook filter.
 const MOST_WEBHOOKS: u32 = 500;
 
 /// A replay as it is shown.
@@ -35,14 +35,14 @@ struct ReplayPart {
     tone: &'static str,
     is_running: bool,
     reason: Option<String>,
-    /// Which events, in words.
+    /// Filter, in words.
     which: Sentence,
-    /// Where to, in words.
+    /// Destination, in words.
     whereto: String,
     rate: Option<f64>,
     progress: Progress,
     pending: u64,
-    /// What has ended, of what there is: for the progress bar.
+    /// Events handled so far, for the progress bar.
     ended_count: u64,
     total: u64,
     total_is_exact: bool,
@@ -110,7 +110,7 @@ fn which(filter: &ReplayFilter, mask: Mask) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What a replay would do.
+/// Result of a dry run.
 #[derive(Debug)]
 struct DryRun {
     total: u64,
@@ -158,50 +158,57 @@ struct ReplayPage {
     replay: ReplayPart,
 }
 
-/// Lists replays.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let page = visitor.page(A_PAGE);
-    let store = &desk.node.store;
-    let replays = store.list_replays(visitor.caller.company_id, page).await?;
-    let (now, mask) = (desk.node.clock.now(), desk.node.settings.dashboard.mask);
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let page = viewer.page(A_PAGE);
+    let store = &dashboard.node.store;
+    let replays = store.list_replays(viewer.caller.company_id, page).await?;
+    let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.dashboard.mask);
     let rows = replays.items.iter();
     Ok(show_page(&ReplaysPage {
-        frame: visitor.frame(&desk, "replays", "Replays"),
+        frame: viewer.frame(&dashboard, "replays", "Replays"),
         rows: rows.map(|replay| ReplayPart::of(replay, now, mask)).collect(),
         cursor: replays.next,
     }))
 }
 
 /// The form for a new replay.
-pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    visitor.must_write()?;
-    let form = ReplayForm::of(&visitor);
-    Ok(show_page(&form_page(&desk, &visitor, form, None, None).await?))
+pub(super) async fn blank(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
+    let form = ReplayForm::of(&viewer);
+    Ok(show_page(
+        &form_page(&dashboard, &viewer, form, None, None).await?,
+    ))
 }
 
 async fn form_page(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     form: ReplayForm,
     counted: Option<DryRun>,
-    trouble: Option<String>,
-) -> Result<FormPage, Trouble> {
+    error: Option<String>,
+) -> Result<FormPage, PageError> {
     let page = PageRequest::first(MOST_WEBHOOKS);
-    let webhooks = desk
+    let webhooks = dashboard
         .node
         .store
-        .list_webhooks(visitor.caller.company_id, page)
+        .list_webhooks(viewer.caller.company_id, page)
         .await?
         .items;
     let states = StateName::ALL.iter().map(|state| state.as_str());
     Ok(FormPage {
-        frame: visitor.frame(desk, "replays", "New replay").troubled(trouble),
-        kinds: part::kinds(form.kind.as_deref()),
+        frame: viewer.frame(dashboard, "replays", "New replay").with_error(error),
+        kinds: widgets::kinds(form.kind.as_deref()),
         states: states
             .map(|state| Choice::new(state, state, form.state.as_deref()))
             .collect(),
-        webhooks: part::webhooks(&webhooks, form.webhook.as_deref()),
-        targets: part::webhooks(&webhooks, form.to_webhook.as_deref()),
+        webhooks: widgets::webhooks(&webhooks, form.webhook.as_deref()),
+        targets: widgets::webhooks(&webhooks, form.to_webhook.as_deref()),
         form,
         counted,
     })
@@ -209,17 +216,17 @@ async fn form_page(
 
 /// Counts what a replay would send, or begins it.
 pub(super) async fn create(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    visitor.must_write()?;
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
     let begins = form.text("do") == Some("begin");
     let form = ReplayForm::read(&form);
     let done = match form.request() {
-        Ok(request) if begins => replays::create(&desk.node, visitor.caller, request)
+        Ok(request) if begins => replays::create(&dashboard.node, viewer.caller, request)
             .await
             .map(|replay| Done::Begun(replay.id)),
-        Ok(request) => replays::count(&desk.node, visitor.caller, request)
+        Ok(request) => replays::count(&dashboard.node, viewer.caller, request)
             .await
             .map(Done::Counted),
         Err(why) => Err(Refusal::Invalid(why)),
@@ -227,22 +234,24 @@ pub(super) async fn create(
     match done {
         Ok(Done::Begun(id)) => {
             let path = format!("/dashboard/replays/{id}");
-            Ok(go(&path, Said::Replaying))
+            Ok(go(&path, Flash::Replaying))
         }
         Ok(Done::Counted(tally)) => {
             let counted = Some(DryRun::of(tally));
-            Ok(show_page(&form_page(&desk, &visitor, form, counted, None).await?))
+            Ok(show_page(
+                &form_page(&dashboard, &viewer, form, counted, None).await?,
+            ))
         }
         Err(refusal) => {
-            let trouble = Some(Trouble::from(refusal).message);
+            let error = Some(PageError::from(refusal).message);
             Ok(show_again(
-                &form_page(&desk, &visitor, form, None, trouble).await?,
+                &form_page(&dashboard, &viewer, form, None, error).await?,
             ))
         }
     }
 }
 
-/// What a form came to.
+/// Result of a submitted form.
 enum Done {
     Begun(ReplayId),
     Counted(Tally),
@@ -250,27 +259,26 @@ enum Done {
 
 /// Shows how far a replay has come.
 pub(super) async fn show(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let store = &desk.node.store;
-    let replay = store.replay(visitor.caller.company_id, id).await?;
-    let (now, mask) = (desk.node.clock.now(), desk.node.settings.dashboard.mask);
+    let store = &dashboard.node.store;
+    let replay = store.replay(viewer.caller.company_id, id).await?;
+    let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.dashboard.mask);
     Ok(show_page(&ReplayPage {
-        frame: visitor.frame(&desk, "replays", format!("Replay {id}")),
+        frame: viewer.frame(&dashboard, "replays", format!("Replay {id}")),
         replay: ReplayPart::of(&replay, now, mask),
     }))
 }
 
-/// Stops it.
 pub(super) async fn cancel(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    replays::cancel(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/replays/{id}"), Said::ReplayCancelled))
+    replays::cancel(&dashboard.node, viewer.caller, id).await?;
+    Ok(go(&format!("/dashboard/replays/{id}"), Flash::ReplayCancelled))
 }

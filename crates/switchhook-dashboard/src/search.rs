@@ -11,7 +11,7 @@ use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 use tokio::time::Instant;
 
 use super::event_row::{EventRow, bytes_of};
-use super::part::{Moment, many};
+use super::widgets::{Moment, many};
 use switchhook_node::Node;
 use switchhook_node::blocking;
 use switchhook_node::caller::Caller;
@@ -20,19 +20,19 @@ use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
 
-/// How many events one search looks at.
+/// Bound on the events one search reads.
 const MOST_LOOKED_AT: usize = 10_000;
 
-/// How long one search takes, about.
+/// Approximate time limit of one search.
 const LONGEST: Duration = Duration::from_millis(800);
 
-/// How many are read at a time: more if that was quick, fewer if it was not, as where a disk has to be waited for. One read that takes
-/// longer than the store allows is answered with an error.
+/// Bounds on the page size of a read. It grows while reads are quick and shrinks while they are slow (a disk has to
+/// be waited for), because a read that takes longer than the store allows fails.
 const AT_ONCE: RangeInclusive<u32> = 50..=800;
 const FIRST_AT_ONCE: u32 = 200;
 const QUICK: Duration = Duration::from_millis(100);
 
-/// What an event must have.
+/// Conditions of a search.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wanted {
     pub(super) kind: Option<Kind>,
@@ -51,17 +51,17 @@ pub(super) enum Number {
     Part(String),
 }
 
-/// How far a search came.
+/// Amount that a search has read.
 #[derive(Debug, Clone)]
 pub(super) struct Looked {
     pub(super) events: String,
     /// At the oldest of them.
     pub(super) back_to: Option<Moment>,
-    /// Whether there are older ones.
+    /// True if older events were not searched.
     pub(super) is_partial: bool,
 }
 
-/// What a search found.
+/// Result of a search.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) rows: Vec<EventRow>,
@@ -121,7 +121,7 @@ pub(super) async fn look(
     })
 }
 
-/// How many are read at a time after so many took so long.
+/// Page size of the next read, from the duration of the last.
 fn at_once_after(limit: u32, took: Duration) -> u32 {
     let next = if took < QUICK { limit * 2 } else { limit / 2 };
     next.clamp(*AT_ONCE.start(), *AT_ONCE.end())
@@ -165,7 +165,7 @@ impl Search {
     }
 }
 
-/// What is looked for, prepared once.
+/// Search terms, prepared once.
 struct Needles {
     kind: Option<Kind>,
     state: Option<String>,
@@ -175,7 +175,7 @@ struct Needles {
     mask: Mask,
 }
 
-/// How many digits a number must have to be looked for where numbers are masked: fewer could be guessed one by one.
+/// Shortest number that can be searched for where numbers are masked: shorter ones could be guessed digit by digit.
 const MANY_DIGITS: usize = 9;
 
 /// A number to look for; an error says why it is not looked for.
@@ -226,7 +226,8 @@ impl Needles {
                 .is_none_or(|state| is_in_state(event, &body, state))
     }
 
-    /// Whether a text is in what is shown of a body. What is masked must not be found: that would tell what it is.
+    /// True if the shown form of a body contains the text. Masked text never matches, because a match would reveal
+    /// it.
     fn shows(&self, body: &str, text: &str) -> bool {
         contains(body, text) && (self.mask.is_nothing() || contains(&raw(body, self.mask), text))
     }
@@ -242,7 +243,7 @@ fn is_in_state(event: &EventRecord, body: &str, state: &str) -> bool {
             == state
 }
 
-/// Whether a text has another in it, in large or small letters. The other is in small ones.
+/// Case-insensitive search. `other` is in lower case.
 fn contains(text: &str, other: &str) -> bool {
     if !other.is_ascii() {
         return text.to_lowercase().contains(other);
@@ -257,7 +258,7 @@ fn contains(text: &str, other: &str) -> bool {
     })
 }
 
-/// Whether an event is of a call's legs, or of the message, agent or contact with that id.
+/// True if the event belongs to the call, message, agent or contact with this id.
 fn is_of_call(event: &EventRecord, id: &str) -> bool {
     let is_key = event
         .order_key
@@ -275,12 +276,12 @@ fn is_of_call(event: &EventRecord, id: &str) -> bool {
 }
 
 impl Wanted {
-    /// Whether there is anything to look for.
+    /// True if there is any condition.
     pub(super) const fn is_anything(&self) -> bool {
         self.kind.is_some() || self.looks_inside()
     }
 
-    /// Whether payloads have to be read for it.
+    /// True if payloads must be read for it.
     pub(super) const fn looks_inside(&self) -> bool {
         self.state.is_some() || self.call.is_some() || self.number.is_some() || self.text.is_some()
     }

@@ -1,13 +1,14 @@
-//! Who is signed in: with an API key, by a cookie that scripts and other sites never get to see.
+//! Sessions of the dashboard: somebody signs in with an API key and gets a cookie that scripts and other sites cannot
+//! read.
 //!
-//! The key itself is not kept, only its hash, and it is looked up again at every page: a revoked key is out within a
-//! second. Sessions are in memory; a node that does not know one takes it up from its cookie (`session/token.rs`), for
-//! [`IDLE_FOR`] from its beginning. Those that were signed out of are in the store, so that no node takes them up again. In
-//! `dev` everybody on this machine is signed in; then the `Host` must be this machine's, so that no name that leads here can
-//! be used by another site.
+//! The key itself is not kept, only its hash, and it is looked up again for every page: a revoked key is out within a
+//! second. Sessions are in memory; a node that does not know one restores it from its cookie (`session/token.rs`),
+//! for [`IDLE_FOR`] from its start. Ended sessions are in the store, so that no node restores them. In `dev`
+//! everybody on this machine is signed in; then the `Host` must be this machine's, so that another site cannot use a
+//! name that leads here.
 
-mod filled;
 mod sign_in;
+mod signed_form;
 mod site;
 mod token;
 
@@ -26,11 +27,11 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{PageRequest, Session as KeptSession};
 use tokio::sync::OwnedSemaphorePermit;
 
-pub(super) use self::filled::Filled;
 pub(super) use self::sign_in::{ask, sign_in, sign_out};
+pub(super) use self::signed_form::SignedForm;
 use self::site::check_host;
-use super::page::{Frame, Said, Trouble};
-use super::{Desk, SharedDesk, assets};
+use super::page::{Flash, Frame, PageError};
+use super::{DashboardState, SharedState, assets};
 use switchhook_node::caller::Caller;
 use switchhook_node::callers::NoCaller;
 use switchhook_node::keys;
@@ -40,10 +41,10 @@ use switchhook_web::observing::Asker;
 
 const COOKIE_NAME: &str = "switchhook_session";
 
-/// How long somebody stays signed in without looking at a page.
+/// Idle time after which a session ends.
 const IDLE_FOR: Duration = Duration::from_secs(12 * 3_600);
 
-/// How many may be signed in at once.
+/// Bound on the sessions of one node; the longest idle one goes first.
 const MOST_SESSIONS: usize = 1_024;
 
 /// Everybody who is signed in.
@@ -120,73 +121,75 @@ impl Sessions {
 }
 
 /// The session of a token, unless it was signed out of, here or elsewhere.
-async fn current(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
-    let session = match desk.sessions.find(token, desk.node.clock.now()) {
+async fn current(dashboard: &DashboardState, token: &str) -> Result<Option<Session>, PageError> {
+    let session = match dashboard.sessions.find(token, dashboard.node.clock.now()) {
         Some(session) => Some(session),
-        None => take_up(desk, token).await?,
+        None => take_up(dashboard, token).await?,
     };
     let Some(session) = session else { return Ok(None) };
-    let ended = desk.node.store.ended_sessions(vec![session.kept]).await?;
+    let ended = dashboard.node.store.ended_sessions(vec![session.kept]).await?;
     if ended.is_empty() {
         return Ok(Some(session));
     }
-    desk.sessions.forget(session.kept);
+    dashboard.sessions.forget(session.kept);
     Ok(None)
 }
 
 /// The session of a token that another node made, or this one in an earlier life.
-async fn take_up(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
+async fn take_up(dashboard: &DashboardState, token: &str) -> Result<Option<Session>, PageError> {
     let Some(id) = token::claimed_key(token) else {
         return Ok(None);
     };
-    let found = desk.node.store.keys(vec![id]).await?;
+    let found = dashboard.node.store.keys(vec![id]).await?;
     let Some(key) = found.first() else {
         return Ok(None);
     };
-    let now = desk.node.clock.now();
+    let now = dashboard.node.clock.now();
     let began_at = token::open(token, key).filter(|at| now.since(*at) < IDLE_FOR);
-    let begin = |at| desk.sessions.begin(Session::of(token, key, at, now));
+    let begin = |at| dashboard.sessions.begin(Session::of(token, key, at, now));
     Ok(began_at.map(begin))
 }
 
-/// Who looks at a page.
+/// Signed-in person who asks for a page.
 #[derive(Debug, Clone)]
-pub(super) struct Visitor {
+pub(super) struct Viewer {
     pub(super) caller: Caller,
     /// In which session; none where nobody needs to sign in.
     pub(super) session: Option<KeptSession>,
     pub(super) csrf: String,
-    /// Whether nobody needs to sign in.
+    /// True if nobody needs to sign in.
     pub(super) is_open: bool,
     query: Option<String>,
     /// Among those of the company that read.
     _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
-impl Visitor {
-    async fn of(parts: &Parts, desk: &Desk) -> Result<Self, Response> {
+impl Viewer {
+    async fn of(parts: &Parts, dashboard: &DashboardState) -> Result<Self, Response> {
         let query = parts.uri.query().map(ToOwned::to_owned);
-        let (key_hash, csrf, session) = match desk.node.settings.dashboard.open_with {
+        let (key_hash, csrf, session) = match dashboard.node.settings.dashboard.open_with {
             Some(key_hash) => {
                 check_host(&parts.headers).map_err(IntoResponse::into_response)?;
-                (key_hash, desk.sessions.open_csrf.clone(), None)
+                (key_hash, dashboard.sessions.open_csrf.clone(), None)
             }
             None => {
                 let token = cookie(&parts.headers).ok_or_else(|| to_sign_in(&parts.uri))?;
-                let session = current(desk, token).await.map_err(IntoResponse::into_response)?;
+                let session = current(dashboard, token)
+                    .await
+                    .map_err(IntoResponse::into_response)?;
                 let session = session.ok_or_else(|| to_sign_in(&parts.uri))?;
                 (session.key_hash, session.csrf, Some(session.kept))
             }
         };
-        let found = desk.node.callers.find(key_hash).await;
+        let found = dashboard.node.callers.find(key_hash).await;
         let caller = found.map_err(|nobody| match nobody {
-            NoCaller::Store(error) => Trouble::from(error).into_response(),
+            NoCaller::Store(error) => PageError::from(error).into_response(),
             _ => to_sign_in(&parts.uri),
         })?;
         Asker::note(&parts.extensions, caller.company_id);
         if !caller.may(Right::Read) {
             let message = "This key may not look at anything: sign in with one that has the right `read`.";
-            return Err(Trouble::new(StatusCode::FORBIDDEN, message).into_response());
+            return Err(PageError::new(StatusCode::FORBIDDEN, message).into_response());
         }
         Ok(Self {
             caller,
@@ -199,21 +202,21 @@ impl Visitor {
     }
 
     /// Refuses who may only look: forms show what such a key must not see.
-    pub(super) fn must_write(&self) -> Result<(), Trouble> {
+    pub(super) fn must_write(&self) -> Result<(), PageError> {
         if self.caller.may(Right::Write) {
             return Ok(());
         }
         let message = "This key may look, but not change anything.";
-        Err(Trouble::new(StatusCode::FORBIDDEN, message))
+        Err(PageError::new(StatusCode::FORBIDDEN, message))
     }
 
-    /// What of events is shown.
-    pub(super) fn sight(&self, desk: &Desk) -> Sight {
-        Sight::of(self.caller, &desk.node)
+    /// Filter for what this viewer may see of events.
+    pub(super) fn sight(&self, dashboard: &DashboardState) -> Sight {
+        Sight::of(self.caller, &dashboard.node)
     }
 
     /// Refuses who may not see events of this kind.
-    pub(super) fn must_see(&self, kind: Kind) -> Result<(), Trouble> {
+    pub(super) fn must_see(&self, kind: Kind) -> Result<(), PageError> {
         Ok(self.caller.require_sight(kind).map_err(Refusal::from)?)
     }
 
@@ -224,7 +227,7 @@ impl Visitor {
         values.next().map(|(_, value)| value.trim().to_owned())
     }
 
-    /// Which page of a list the address wants.
+    /// Page of a list, from the query.
     pub(super) fn page(&self, limit: u32) -> PageRequest {
         PageRequest {
             after: self.query("cursor").and_then(|cursor| cursor.parse().ok()),
@@ -232,9 +235,14 @@ impl Visitor {
         }
     }
 
-    /// What is around a page that they look at.
-    pub(super) fn frame(&self, desk: &Desk, section: &'static str, title: impl Into<String>) -> Frame {
-        let settings = &desk.node.settings.dashboard;
+    /// Layout for a page of this viewer.
+    pub(super) fn frame(
+        &self,
+        dashboard: &DashboardState,
+        section: &'static str,
+        title: impl Into<String>,
+    ) -> Frame {
+        let settings = &dashboard.node.settings.dashboard;
         Frame {
             title: title.into(),
             section,
@@ -242,26 +250,30 @@ impl Visitor {
             can_write: self.caller.may(Right::Write),
             is_admin: self.caller.admin,
             is_open: self.is_open,
-            has_inspector: desk.node.inspector.is_some(),
+            has_inspector: dashboard.node.inspector.is_some(),
             has_simulator: settings.simulator,
             is_masked: !settings.mask.is_nothing(),
             version: assets::version(),
-            said: self.query("said").and_then(|word| Said::of(&word)),
-            trouble: None,
+            flash: self.query("flash").and_then(|word| Flash::of(&word)),
+            error: None,
         }
     }
 }
 
-impl FromRequestParts<SharedDesk> for Visitor {
+impl FromRequestParts<SharedState> for Viewer {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &SharedDesk) -> Result<Self, Response> {
-        let visitor = Self::of(parts, desk).await?;
-        let place = desk.node.shares.place_to_read(visitor.caller.company_id).await;
-        let place = place.map_err(|busy| Trouble::from(Refusal::from(busy)).into_response())?;
+    async fn from_request_parts(parts: &mut Parts, dashboard: &SharedState) -> Result<Self, Response> {
+        let viewer = Self::of(parts, dashboard).await?;
+        let place = dashboard
+            .node
+            .shares
+            .place_to_read(viewer.caller.company_id)
+            .await;
+        let place = place.map_err(|busy| PageError::from(Refusal::from(busy)).into_response())?;
         Ok(Self {
             _place: Some(Arc::new(place)),
-            ..visitor
+            ..viewer
         })
     }
 }

@@ -14,29 +14,29 @@ use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::key::Right;
 use switchhook_simulator::{Dialect, Faults, FaultyStream, Scenario};
 
-use super::SharedDesk;
+use super::SharedState;
 use super::form::Form;
-use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
-use super::part::Moment;
-use super::session::{Filled, Visitor};
+use super::page::{Flash, Frame, PageError, go, show as show_page, show_again};
+use super::session::{SignedForm, Viewer};
+use super::widgets::Moment;
 use switchhook_node::Node;
 use switchhook_node::chance::fill_secret;
 use switchhook_node::ingest::{self, Submission};
 use switchhook_node::pace::{Paced, Speed};
 
-/// How many plays are remembered.
+/// Bound on the plays remembered.
 const MOST_PLAYS: usize = 20;
 
-/// How many are played at once.
+/// Bound on the plays under way.
 const MOST_AT_ONCE: usize = 4;
 
 /// The scenario that is chosen unless told otherwise.
 const USUAL: &str = "inbound-answered";
 
-/// How fast.
+/// Default speed, as a multiple of real time.
 const USUAL_SPEED: &str = "10";
 
-/// What was played lately, newest first.
+/// Recent plays, newest first.
 #[derive(Default)]
 pub(super) struct Plays(Mutex<VecDeque<Arc<Mutex<Play>>>>);
 
@@ -49,7 +49,7 @@ struct Play {
     begun_at: Timestamp,
     total: usize,
     sent: Vec<EventId>,
-    trouble: Option<String>,
+    error: Option<String>,
 }
 
 struct PlayRow {
@@ -59,7 +59,7 @@ struct PlayRow {
     sent: usize,
     total: usize,
     first: Option<String>,
-    trouble: Option<String>,
+    error: Option<String>,
 }
 
 struct ScenarioChoice {
@@ -79,15 +79,18 @@ struct SimulatorPage {
 }
 
 /// Shows what can be played and what was.
-pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    check(&desk)?;
-    Ok(show_page(&page(&desk, &visitor, &Form::default(), None)))
+pub(super) async fn show(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    check(&dashboard)?;
+    Ok(show_page(&page(&dashboard, &viewer, &Form::default(), None)))
 }
 
-fn page(desk: &SharedDesk, visitor: &Visitor, form: &Form, trouble: Option<String>) -> SimulatorPage {
+fn page(dashboard: &SharedState, viewer: &Viewer, form: &Form, error: Option<String>) -> SimulatorPage {
     let chosen = form.text("scenario").unwrap_or(USUAL);
-    let company_id = visitor.caller.company_id;
-    let plays = desk.plays.0.lock();
+    let company_id = viewer.caller.company_id;
+    let plays = dashboard.plays.0.lock();
     let plays = plays
         .iter()
         .map(|play| play.lock().clone())
@@ -99,10 +102,12 @@ fn page(desk: &SharedDesk, visitor: &Visitor, form: &Form, trouble: Option<Strin
         sent: play.sent.len(),
         total: play.total,
         first: play.sent.last().map(ToString::to_string),
-        trouble: play.trouble,
+        error: play.error,
     });
     SimulatorPage {
-        frame: visitor.frame(desk, "simulator", "Simulator").troubled(trouble),
+        frame: viewer
+            .frame(dashboard, "simulator", "Simulator")
+            .with_error(error),
         scenarios: Scenario::all()
             .map(|scenario| ScenarioChoice {
                 name: scenario.name(),
@@ -116,57 +121,57 @@ fn page(desk: &SharedDesk, visitor: &Visitor, form: &Form, trouble: Option<Strin
     }
 }
 
-/// What a form asks for; or all that is wrong with it.
+/// Scenario, speed and seed from a form, or all its errors.
 fn asked(form: &Form) -> Result<(&'static Scenario, Speed, u64), String> {
-    let mut troubles = Vec::new();
+    let mut errors = Vec::new();
     let name = form.text("scenario").unwrap_or(USUAL);
     let scenario = Scenario::find(name);
     if scenario.is_none() {
-        troubles.push(format!("scenario: there is no `{name}`"));
+        errors.push(format!("scenario: there is no `{name}`"));
     }
     let speed = form.text("speed").unwrap_or(USUAL_SPEED).parse::<Speed>();
-    let speed = speed.map_err(|error| troubles.push(format!("speed: {error}")));
+    let speed = speed.map_err(|error| errors.push(format!("speed: {error}")));
     let seed = form.text("seed").map_or_else(|| Ok(some_seed()), str::parse);
-    let seed = seed.map_err(|_| troubles.push("seed: write a whole number, or nothing".to_owned()));
+    let seed = seed.map_err(|_| errors.push("seed: write a whole number, or nothing".to_owned()));
     match (scenario, speed, seed) {
         (Some(scenario), Ok(speed), Ok(seed)) => Ok((scenario, speed, seed)),
-        _ => Err(troubles.join("; ")),
+        _ => Err(errors.join("; ")),
     }
 }
 
 /// Begins to play one.
 pub(super) async fn play(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    check(&desk)?;
-    if !visitor.caller.may(Right::Ingest) {
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
+    check(&dashboard)?;
+    if !viewer.caller.may(Right::Ingest) {
         let message = "This key may not send events in.";
-        return Err(Trouble::new(StatusCode::FORBIDDEN, message));
+        return Err(PageError::new(StatusCode::FORBIDDEN, message));
     }
     let (scenario, speed, seed) = match asked(&form) {
         Ok(asked) => asked,
-        Err(why) => return Ok(show_again(&page(&desk, &visitor, &form, Some(why)))),
+        Err(why) => return Ok(show_again(&page(&dashboard, &viewer, &form, Some(why)))),
     };
-    let start = desk.node.clock.now();
+    let start = dashboard.node.clock.now();
     let events = scenario.play(seed, start, Dialect::Observed);
     let play = Arc::new(Mutex::new(Play {
-        company_id: visitor.caller.company_id,
+        company_id: viewer.caller.company_id,
         scenario: scenario.name(),
         seed,
         begun_at: start,
         total: events.len(),
         sent: Vec::new(),
-        trouble: None,
+        error: None,
     }));
-    desk.plays.begin(Arc::clone(&play))?;
+    dashboard.plays.begin(Arc::clone(&play))?;
     let paced = Paced::new(
         FaultyStream::new(events.into_iter(), Faults::none(), seed),
         start,
         speed,
     );
-    tokio::spawn(send(Arc::clone(&desk.node), play, paced));
-    Ok(go("/dashboard/simulator", Said::Playing))
+    tokio::spawn(send(Arc::clone(&dashboard.node), play, paced));
+    Ok(go("/dashboard/simulator", Flash::Playing))
 }
 
 /// Puts the events in when they are due, through the same door as everybody's.
@@ -186,7 +191,7 @@ where
             match ingest::accept(&node, submission).await {
                 Ok(accepted) => play.lock().sent.push(accepted.id),
                 Err(rejected) => {
-                    play.lock().trouble = Some(rejected.to_string());
+                    play.lock().error = Some(rejected.to_string());
                     return;
                 }
             }
@@ -195,11 +200,11 @@ where
 }
 
 impl Plays {
-    fn begin(&self, play: Arc<Mutex<Play>>) -> Result<(), Trouble> {
+    fn begin(&self, play: Arc<Mutex<Play>>) -> Result<(), PageError> {
         let mut plays = self.0.lock();
         if plays.iter().filter(|play| play.lock().is_going_on()).count() >= MOST_AT_ONCE {
             let message = format!("{MOST_AT_ONCE} scenarios are being played: wait until one has ended.");
-            return Err(Trouble::new(StatusCode::TOO_MANY_REQUESTS, message));
+            return Err(PageError::new(StatusCode::TOO_MANY_REQUESTS, message));
         }
         plays.push_front(play);
         plays.truncate(MOST_PLAYS);
@@ -209,7 +214,7 @@ impl Plays {
 
 impl Play {
     fn is_going_on(&self) -> bool {
-        self.sent.len() < self.total && self.trouble.is_none()
+        self.sent.len() < self.total && self.error.is_none()
     }
 }
 
@@ -220,11 +225,11 @@ fn some_seed() -> u64 {
     u16::from_le_bytes(bytes).into()
 }
 
-fn check(desk: &SharedDesk) -> Result<(), Trouble> {
-    if desk.node.settings.dashboard.simulator {
+fn check(dashboard: &SharedState) -> Result<(), PageError> {
+    if dashboard.node.settings.dashboard.simulator {
         return Ok(());
     }
-    Err(Trouble::not_found(
+    Err(PageError::not_found(
         "This server has no simulator page: `switchhook dev` has one, and `switchhook simulate` sends to any server.",
     ))
 }

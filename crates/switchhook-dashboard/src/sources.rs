@@ -11,12 +11,12 @@ use switchhook_domain::source::{Refusal, Source};
 use switchhook_node::sight::Sight;
 use switchhook_node::sources::{self, MOST_COUNTED};
 
-use super::SharedDesk;
-use super::page::{Frame, Said, Trouble, go, id_of, show as show_page};
-use super::part::Moment;
-use super::session::{Filled, Visitor};
+use super::SharedState;
+use super::page::{Flash, Frame, PageError, go, id_of, show as show_page};
+use super::session::{SignedForm, Viewer};
+use super::widgets::Moment;
 
-/// How many sources or refusals a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
 /// A row about a source.
@@ -26,7 +26,7 @@ struct SourceRow {
     name: String,
     kind: &'static str,
     is_signed: bool,
-    /// How many requests it refused lately, in the list.
+    /// Count of recent refusals, for the list.
     refused: Option<String>,
     created_at: Moment,
 }
@@ -91,19 +91,21 @@ struct SourcePage {
     next: Option<i64>,
 }
 
-/// Lists sources.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let company_id = visitor.caller.company_id;
-    let sources = desk
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let company_id = viewer.caller.company_id;
+    let sources = dashboard
         .node
         .store
-        .list_sources(company_id, visitor.page(A_PAGE))
+        .list_sources(company_id, viewer.page(A_PAGE))
         .await?;
-    let refusing = sources::refusing(&desk.node, company_id).await?;
+    let refusing = sources::refusing(&dashboard.node, company_id).await?;
     let refused: HashMap<_, _> = refusing.iter().map(|one| (one.source_id, one.count)).collect();
     let rows = sources.items.iter();
     Ok(show_page(&SourcesPage {
-        frame: visitor.frame(&desk, "sources", "Sources"),
+        frame: viewer.frame(&dashboard, "sources", "Sources"),
         rows: rows
             .map(|source| SourceRow::of(source, refused.get(&source.id).copied()))
             .collect(),
@@ -113,18 +115,18 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
 
 /// Shows a source and what it refused, newest first.
 pub(super) async fn show(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let company_id = visitor.caller.company_id;
-    let store = &desk.node.store;
+    let company_id = viewer.caller.company_id;
+    let store = &dashboard.node.store;
     let source = store.source(company_id, id).await?;
-    let refusals = store.list_refusals(company_id, id, visitor.page(A_PAGE)).await?;
-    let sight = visitor.sight(&desk);
+    let refusals = store.list_refusals(company_id, id, viewer.page(A_PAGE)).await?;
+    let sight = viewer.sight(&dashboard);
     Ok(show_page(&SourcePage {
-        frame: visitor.frame(&desk, "sources", format!("Source {}", source.name)),
+        frame: viewer.frame(&dashboard, "sources", format!("Source {}", source.name)),
         row: SourceRow::of(&source, None),
         refusals: refusals
             .items
@@ -137,11 +139,11 @@ pub(super) async fn show(
 
 /// Judges what it refused again.
 pub(super) async fn retry_refusals(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    sources::retry_refusals(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/sources/{id}"), Said::Judged))
+    sources::retry_refusals(&dashboard.node, viewer.caller, id).await?;
+    Ok(go(&format!("/dashboard/sources/{id}"), Flash::Judged))
 }

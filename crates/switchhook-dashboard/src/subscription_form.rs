@@ -16,7 +16,7 @@ use switchhook_protocol::{AgentType, CallState, CallStateFilter, Payload, Target
 use switchhook_store::EventRecord;
 
 use super::form::Form;
-use super::part::Choice;
+use super::widgets::Choice;
 use switchhook_node::summary::shortened;
 use switchhook_web::api::id_of;
 
@@ -24,7 +24,7 @@ use switchhook_web::api::id_of;
 #[derive(Debug, Clone)]
 pub(super) struct SubscriptionForm {
     pub(super) kind: Kind,
-    /// What is wrong with the kind that was asked for.
+    /// Error in the kind of the address.
     kind_error: Option<String>,
     pub(super) endpoint_id: Option<String>,
     pub(super) enabled: bool,
@@ -200,7 +200,7 @@ impl SubscriptionForm {
         form
     }
 
-    /// What to ask for: the options of its kind, and nothing else.
+    /// Request made from the form: the options of its kind and no others.
     pub(super) fn request(&self) -> Result<SubscriptionRequest, String> {
         if let Some(error) = &self.kind_error {
             return Err(error.clone());
@@ -267,7 +267,7 @@ impl SubscriptionForm {
             .collect()
     }
 
-    /// Whether the box for all states is ticked.
+    /// True if the box for all states is ticked.
     pub(super) fn has_all_states(&self) -> bool {
         self.call_states.is_empty()
             || self

@@ -17,16 +17,16 @@ use switchhook_node::subscriptions;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
 use super::event_row::bytes_of;
-use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
-use super::part::{self, Choice, Moment};
-use super::session::{Filled, Visitor};
+use super::page::{Flash, Frame, PageError, go, id_of, show, show_again};
+use super::session::{SignedForm, Viewer};
 use super::subscription_form::{KnownTarget, SubscriptionForm, known_targets};
-use super::{Desk, SharedDesk};
+use super::widgets::{self, Choice, Moment};
+use super::{DashboardState, SharedState};
 
-/// How many subscriptions a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
-/// How many webhooks there are to choose from.
+/// Bound on the options of the webhook field.
 const MOST_WEBHOOKS: u32 = 500;
 
 /// In how many events targets are looked for.
@@ -38,7 +38,7 @@ pub(super) struct SubscriptionRow {
     pub(super) id: String,
     pub(super) kind: &'static str,
     pub(super) kind_name: &'static str,
-    /// What it lets through, in words.
+    /// Filter, in words.
     pub(super) filter: String,
     pub(super) webhook_id: Option<String>,
     pub(super) url: String,
@@ -100,22 +100,22 @@ struct FormPage {
     endpoints: Vec<Choice>,
     form: SubscriptionForm,
     targets: Vec<KnownTarget>,
-    /// What the filter would say to the last events, if that was asked.
+    /// Trial of the filter on recent events, if the button was pressed.
     trial: Option<Trial>,
 }
 
-/// What a filter would say to the last events.
+/// Decisions of a filter on recent events.
 struct Trial {
     matching: usize,
     rows: Vec<TriedRow>,
 }
 
-/// What it would say to one.
+/// Decision on one event.
 struct TriedRow {
     event_id: String,
     accepted_at: Moment,
     summary: String,
-    /// What says no.
+    /// Clause that rejects it.
     refused_by: Option<String>,
 }
 
@@ -141,28 +141,30 @@ struct DeletePage {
     row: SubscriptionRow,
 }
 
-fn route(kind: &str, id: &str) -> Result<(Kind, SubscriptionId), Trouble> {
+fn route(kind: &str, id: &str) -> Result<(Kind, SubscriptionId), PageError> {
     let kind = kind
         .parse()
-        .map_err(|error| Trouble::not_found(format!("{error}")))?;
+        .map_err(|error| PageError::not_found(format!("{error}")))?;
     Ok((kind, id_of(id)?))
 }
 
-/// Lists subscriptions.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let company_id = visitor.caller.company_id;
-    let kind = visitor.query("kind").and_then(|kind| kind.parse::<Kind>().ok());
-    let page = visitor.page(A_PAGE);
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let company_id = viewer.caller.company_id;
+    let kind = viewer.query("kind").and_then(|kind| kind.parse::<Kind>().ok());
+    let page = viewer.page(A_PAGE);
     let filter = SubscriptionFilter {
         kind,
         ..SubscriptionFilter::default()
     };
-    let subscriptions = desk
+    let subscriptions = dashboard
         .node
         .store
         .list_subscriptions(company_id, filter, page)
         .await?;
-    let webhooks = desk
+    let webhooks = dashboard
         .node
         .store
         .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
@@ -173,7 +175,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .map(|one| (one.id, one.hook_url.as_str()))
         .collect();
     let url = |subscription: &Subscription| urls.get(&subscription.webhook_id()?).copied();
-    let sight = visitor.sight(&desk);
+    let sight = viewer.sight(&dashboard);
     let rows = subscriptions
         .items
         .iter()
@@ -181,8 +183,8 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .map(|one| SubscriptionRow::of(one, url(one)));
     Ok(show(&SubscriptionsPage {
         rows: rows.collect(),
-        frame: visitor.frame(&desk, "subscriptions", "Subscriptions"),
-        kinds: part::known_kinds(kind.map(Kind::route)),
+        frame: viewer.frame(&dashboard, "subscriptions", "Subscriptions"),
+        kinds: widgets::known_kinds(kind.map(Kind::route)),
         next: subscriptions.next,
         kind: kind.map_or("", Kind::route).to_owned(),
         is_first: page.after.is_none(),
@@ -191,42 +193,45 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
 }
 
 /// The form for a new subscription.
-pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    visitor.must_write()?;
-    let kind = visitor
+pub(super) async fn blank(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
+    let kind = viewer
         .query("kind")
         .and_then(|kind| kind.parse().ok())
         .unwrap_or(Kind::Call);
-    let form = SubscriptionForm::blank(kind, visitor.query("webhook"));
-    Ok(show(&form_page(&desk, &visitor, None, form, None).await?))
+    let form = SubscriptionForm::blank(kind, viewer.query("webhook"));
+    Ok(show(&form_page(&dashboard, &viewer, None, form, None).await?))
 }
 
 async fn form_page(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     id: Option<String>,
     form: SubscriptionForm,
-    trouble: Option<String>,
+    error: Option<String>,
 ) -> Result<FormPage, StoreError> {
-    let company_id = visitor.caller.company_id;
+    let company_id = viewer.caller.company_id;
     let title = match &id {
         Some(_) => "Edit subscription",
         None => "New subscription",
     };
-    let webhooks = desk
+    let webhooks = dashboard
         .node
         .store
         .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
         .await?;
     let targets = if form.has_target() {
-        recent_targets(desk, company_id).await?
+        recent_targets(dashboard, company_id).await?
     } else {
         Vec::new()
     };
     Ok(FormPage {
-        frame: visitor.frame(desk, "subscriptions", title).troubled(trouble),
+        frame: viewer.frame(dashboard, "subscriptions", title).with_error(error),
         id,
-        kinds: part::known_kinds(Some(form.kind.route())),
+        kinds: widgets::known_kinds(Some(form.kind.route())),
         endpoints: endpoints(&webhooks.items, form.endpoint_id.as_deref()),
         form,
         targets,
@@ -236,19 +241,19 @@ async fn form_page(
 
 /// The form again, with what its filter would say to the last events.
 async fn try_filter(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     id: Option<String>,
     form: SubscriptionForm,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let kind = form.kind;
-    let (trial, trouble) = match form.payload_filter() {
+    let (trial, error) = match form.payload_filter() {
         Ok(None) => (
             None,
             Some("filter: write one to see what it lets through".to_owned()),
         ),
         Ok(Some(filter)) => {
-            let tried = events::try_filter(&desk.node, visitor.caller, kind, &filter).await?;
+            let tried = events::try_filter(&dashboard.node, viewer.caller, kind, &filter).await?;
             let trial = Trial {
                 matching: tried.iter().filter(|one| one.refused_by.is_none()).count(),
                 rows: tried.into_iter().map(TriedRow::of).collect(),
@@ -257,22 +262,25 @@ async fn try_filter(
         }
         Err(why) => (None, Some(why)),
     };
-    let page = form_page(desk, visitor, id, form, trouble).await?;
+    let page = form_page(dashboard, viewer, id, form, error).await?;
     Ok(show(&FormPage { trial, ..page }))
 }
 
 /// The webhooks, and a websocket if the subscription has one: those are made by their listeners.
 fn endpoints(webhooks: &[Webhook], chosen: Option<&str>) -> Vec<Choice> {
-    let mut choices = part::webhooks(webhooks, chosen);
+    let mut choices = widgets::webhooks(webhooks, chosen);
     if let Some(id) = chosen.filter(|id| !choices.iter().any(|choice| choice.value == *id)) {
         choices.push(Choice::new(id, format!("websocket {id}"), chosen));
     }
     choices
 }
 
-async fn recent_targets(desk: &Desk, company_id: CompanyId) -> Result<Vec<KnownTarget>, StoreError> {
+async fn recent_targets(
+    dashboard: &DashboardState,
+    company_id: CompanyId,
+) -> Result<Vec<KnownTarget>, StoreError> {
     let page = PageRequest::first(EVENTS_WITH_TARGETS);
-    let events = desk
+    let events = dashboard
         .node
         .store
         .list_events(company_id, EventFilter::default(), page)
@@ -281,30 +289,29 @@ async fn recent_targets(desk: &Desk, company_id: CompanyId) -> Result<Vec<KnownT
     Ok(blocking::run(bytes_of(&events), move || known_targets(&events)).await)
 }
 
-/// Makes a subscription.
 pub(super) async fn create(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    visitor.must_write()?;
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
     let is_trial = form.text("do") == Some("try");
     let form = SubscriptionForm::read(&form);
-    visitor.must_see(form.kind)?;
+    viewer.must_see(form.kind)?;
     if is_trial {
-        return try_filter(&desk, &visitor, None, form).await;
+        return try_filter(&dashboard, &viewer, None, form).await;
     }
     let made = match form.request() {
-        Ok(request) => subscriptions::create(&desk.node, visitor.caller, form.kind, request).await,
+        Ok(request) => subscriptions::create(&dashboard.node, viewer.caller, form.kind, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
     };
     match made {
         Ok(_) => Ok(match &form.endpoint_id {
-            Some(id) => go(&format!("/dashboard/webhooks/{id}"), Said::Created),
-            None => go("/dashboard/subscriptions", Said::Created),
+            Some(id) => go(&format!("/dashboard/webhooks/{id}"), Flash::Created),
+            None => go("/dashboard/subscriptions", Flash::Created),
         }),
         Err(refusal) => {
-            let trouble = Trouble::from(refusal).message;
-            let page = form_page(&desk, &visitor, None, form, Some(trouble)).await?;
+            let error = PageError::from(refusal).message;
+            let page = form_page(&dashboard, &viewer, None, form, Some(error)).await?;
             Ok(show_again(&page))
         }
     }
@@ -312,48 +319,47 @@ pub(super) async fn create(
 
 /// The form for changing a subscription.
 pub(super) async fn edit(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path((kind, id)): Path<(String, String)>,
-) -> Result<Response, Trouble> {
-    visitor.must_write()?;
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
     let (kind, id) = route(&kind, &id)?;
-    visitor.must_see(kind)?;
-    let subscription = desk
+    viewer.must_see(kind)?;
+    let subscription = dashboard
         .node
         .store
-        .subscription(visitor.caller.company_id, kind, id)
+        .subscription(viewer.caller.company_id, kind, id)
         .await?;
     let form = SubscriptionForm::of(&subscription);
     Ok(show(
-        &form_page(&desk, &visitor, Some(id.to_string()), form, None).await?,
+        &form_page(&dashboard, &viewer, Some(id.to_string()), form, None).await?,
     ))
 }
 
-/// Changes a subscription.
 pub(super) async fn update(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path((kind, id)): Path<(String, String)>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
     let (kind, id) = route(&kind, &id)?;
-    visitor.must_write()?;
-    visitor.must_see(kind)?;
+    viewer.must_write()?;
+    viewer.must_see(kind)?;
     let is_trial = form.text("do") == Some("try");
     let mut form = SubscriptionForm::read(&form);
     form.kind = kind;
     if is_trial {
-        return try_filter(&desk, &visitor, Some(id.to_string()), form).await;
+        return try_filter(&dashboard, &viewer, Some(id.to_string()), form).await;
     }
     let changed = match form.request() {
-        Ok(request) => subscriptions::update(&desk.node, visitor.caller, kind, id, request).await,
+        Ok(request) => subscriptions::update(&dashboard.node, viewer.caller, kind, id, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
     };
     match changed {
-        Ok(_) => Ok(go("/dashboard/subscriptions", Said::Saved)),
+        Ok(_) => Ok(go("/dashboard/subscriptions", Flash::Saved)),
         Err(refusal) => {
-            let trouble = Some(Trouble::from(refusal).message);
-            let page = form_page(&desk, &visitor, Some(id.to_string()), form, trouble).await?;
+            let error = Some(PageError::from(refusal).message);
+            let page = form_page(&dashboard, &viewer, Some(id.to_string()), form, error).await?;
             Ok(show_again(&page))
         }
     }
@@ -361,62 +367,61 @@ pub(super) async fn update(
 
 /// Puts it in force.
 pub(super) async fn enable(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(path): Path<(String, String)>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    switch(&desk, &visitor, path, true).await
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
+    switch(&dashboard, &viewer, path, true).await
 }
 
 /// Puts it out of force.
 pub(super) async fn disable(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(path): Path<(String, String)>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    switch(&desk, &visitor, path, false).await
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
+    switch(&dashboard, &viewer, path, false).await
 }
 
 async fn switch(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     (kind, id): (String, String),
     enabled: bool,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let (kind, id) = route(&kind, &id)?;
-    subscriptions::set_enabled(&desk.node, visitor.caller, kind, id, enabled).await?;
-    let said = if enabled { Said::Enabled } else { Said::Disabled };
-    Ok(go("/dashboard/subscriptions", said))
+    subscriptions::set_enabled(&dashboard.node, viewer.caller, kind, id, enabled).await?;
+    let flash = if enabled { Flash::Enabled } else { Flash::Disabled };
+    Ok(go("/dashboard/subscriptions", flash))
 }
 
 /// Asks whether to delete it.
 pub(super) async fn ask_to_delete(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path((kind, id)): Path<(String, String)>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let (kind, id) = route(&kind, &id)?;
-    visitor.must_write()?;
-    visitor.must_see(kind)?;
-    let company_id = visitor.caller.company_id;
-    let subscription = desk.node.store.subscription(company_id, kind, id).await?;
+    viewer.must_write()?;
+    viewer.must_see(kind)?;
+    let company_id = viewer.caller.company_id;
+    let subscription = dashboard.node.store.subscription(company_id, kind, id).await?;
     let url = match subscription.webhook_id() {
-        Some(id) => super::deliveries::url_of(&desk, company_id, id).await?,
+        Some(id) => super::deliveries::url_of(&dashboard, company_id, id).await?,
         None => None,
     };
     Ok(show(&DeletePage {
-        frame: visitor.frame(&desk, "subscriptions", "Delete subscription"),
+        frame: viewer.frame(&dashboard, "subscriptions", "Delete subscription"),
         row: SubscriptionRow::of(&subscription, url.as_deref()),
     }))
 }
 
-/// Deletes it.
 pub(super) async fn delete(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path((kind, id)): Path<(String, String)>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let (kind, id) = route(&kind, &id)?;
-    subscriptions::delete(&desk.node, visitor.caller, kind, id).await?;
-    Ok(go("/dashboard/subscriptions", Said::Deleted))
+    subscriptions::delete(&dashboard.node, viewer.caller, kind, id).await?;
+    Ok(go("/dashboard/subscriptions", Flash::Deleted))
 }

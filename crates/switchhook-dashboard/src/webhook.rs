@@ -18,12 +18,12 @@ use switchhook_store::{DeliveryFilter, PageRequest};
 
 use super::deliveries::rows_about_events;
 use super::history::Charts;
-use super::page::{Frame, Said, Trouble, go, id_of, show as show_page};
-use super::part::{self, Choice, DeliveryRow, Moment, Sentence, millis, span, tone_of};
-use super::session::{Filled, Visitor};
+use super::page::{Flash, Frame, PageError, go, id_of, show as show_page};
+use super::session::{SignedForm, Viewer};
 use super::subscriptions::SubscriptionRow;
 use super::webhooks::all_subscriptions;
-use super::{Desk, SharedDesk};
+use super::widgets::{self, Choice, DeliveryRow, Moment, Sentence, millis, span, tone_of};
+use super::{DashboardState, SharedState};
 use switchhook_node::health::{self, Health};
 use switchhook_node::history;
 use switchhook_node::inspector::name_of;
@@ -31,17 +31,17 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
 use switchhook_node::webhooks::{self, Rotation};
 
-/// How many outages are shown.
+/// Bound on the outages shown.
 const MOST_OUTAGES: u32 = 5;
 
-/// How many of the latest deliveries are shown.
+/// Bound on the recent deliveries shown.
 const LATEST: u32 = 10;
 
-/// How the last attempt of an outage failed.
+/// Last failed attempt of an outage.
 #[derive(Debug)]
 struct FailurePart {
     delivery_id: String,
-    /// What the line is: an answer, or an error.
+    /// Label of the line: an answer, or an error.
     name: &'static str,
     line: Option<String>,
 }
@@ -85,12 +85,12 @@ struct WebhookPage {
     last_day: String,
     outages: Vec<OutageRow>,
     is_paused: bool,
-    /// Whether it can be tried now.
+    /// True if an attempt can be made now.
     can_retry: bool,
     /// For those who may change it, unless it is hidden.
     secret: Option<String>,
     is_signed: bool,
-    /// What should be known of the secret.
+    /// Warning about the secret.
     weakness: Option<String>,
     inspector: Option<String>,
     facts: Vec<(&'static str, String)>,
@@ -102,31 +102,32 @@ struct WebhookPage {
     updated_at: Moment,
 }
 
-/// Shows a webhook.
 pub(super) async fn show(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let company_id = visitor.caller.company_id;
-    let store = &desk.node.store;
+    let company_id = viewer.caller.company_id;
+    let store = &dashboard.node.store;
     let webhook = store.webhook(company_id, id).await?;
-    let subscriptions = all_subscriptions(&desk, company_id).await?;
-    let health = health::of(&desk.node, &webhook).await?;
+    let subscriptions = all_subscriptions(&dashboard, company_id).await?;
+    let health = health::of(&dashboard.node, &webhook).await?;
     let failure = match &health.outage {
         Some(outage) => Some(FailurePart {
             delivery_id: outage.last.delivery_id.to_string(),
             name: Failure::name_of_last(outage.last.failure.and_then(|failure| failure.parts().0)),
-            line: health::last_line(&desk.node, visitor.sight(&desk), &webhook, outage).await?,
+            line: health::last_line(&dashboard.node, viewer.sight(&dashboard), &webhook, outage).await?,
         }),
         None => None,
     };
-    let rates = history::rates(&desk.node, company_id, &[id]).await?.remove(&id);
+    let rates = history::rates(&dashboard.node, company_id, &[id])
+        .await?
+        .remove(&id);
     let rates = rates.unwrap_or_default();
     let failing_since = health.outage.as_ref().map(|outage| outage.since);
     let outages = store.outages_of(id, MOST_OUTAGES).await?;
-    let now = desk.node.clock.now();
+    let now = dashboard.node.clock.now();
     let filter = DeliveryFilter {
         webhook_id: Some(id),
         ..DeliveryFilter::default()
@@ -135,8 +136,8 @@ pub(super) async fn show(
         .list_deliveries(company_id, filter, PageRequest::first(LATEST))
         .await?;
     let url = shown_url(&webhook.hook_url).into_owned();
-    let frame = visitor.frame(&desk, "webhooks", url.clone());
-    let sight = visitor.sight(&desk);
+    let frame = viewer.frame(&dashboard, "webhooks", url.clone());
+    let sight = viewer.sight(&dashboard);
     let own = subscriptions
         .iter()
         .filter(|one| one.webhook_id() == Some(id) && sight.sees(one.filter.kind()));
@@ -147,7 +148,7 @@ pub(super) async fn show(
         .collect();
     let secret = match &webhook.secret {
         Some(secret) => {
-            let shown = secrets_shown(&desk.node, visitor.caller, Endpoint::Webhook(id)).await?;
+            let shown = secrets_shown(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
             shown.of(secret, &webhook.settings)
         }
         None => None,
@@ -169,28 +170,28 @@ pub(super) async fn show(
         is_signed: webhook.secret.is_some(),
         weakness: webhook.secret.as_ref().and_then(Secret::weakness),
         inspector: name_of(&webhook.hook_url).map(ToOwned::to_owned),
-        facts: facts(&desk, &webhook),
+        facts: facts(&dashboard, &webhook),
         subscriptions: own
             .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
             .collect(),
-        deliveries: rows_about_events(&desk, &visitor, &deliveries).await?,
-        charts: Charts::of(&desk, &visitor, Some(id), failing_since).await?,
-        kinds: part::known_kinds(Some("call")),
+        deliveries: rows_about_events(&dashboard, &viewer, &deliveries).await?,
+        charts: Charts::of(&dashboard, &viewer, Some(id), failing_since).await?,
+        kinds: widgets::known_kinds(Some("call")),
         created_at: Moment(webhook.created_at),
         updated_at: Moment(webhook.updated_at),
         frame,
     }))
 }
 
-/// How attempts went, in words.
+/// Success rate and latency, in words.
 fn recent(counts: &Counts) -> String {
     let told = history::in_words(counts.success(), counts.latencies.percentile(0.95));
     told.unwrap_or_else(|| "no attempts".to_owned())
 }
 
-/// What holds for a webhook, the server's defaults included.
-fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
-    let defaults = &desk.node.settings.delivery;
+/// Settings in force, with the server's defaults.
+fn facts(dashboard: &DashboardState, webhook: &Webhook) -> Vec<(&'static str, String)> {
+    let defaults = &dashboard.node.settings.delivery;
     let settings = &webhook.settings;
     let mut facts = vec![
         ("Retry rules", settings.profile(defaults).to_string()),
@@ -280,83 +281,83 @@ fn value_in_words(setting: &Setting, value: &Value) -> Option<String> {
 
 /// Holds its deliveries back.
 pub(super) async fn pause(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    webhooks::pause(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Paused))
+    webhooks::pause(&dashboard.node, viewer.caller, id).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Flash::Paused))
 }
 
 /// Sends what was held back.
 pub(super) async fn resume(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let shown = webhooks::resume(&desk.node, visitor.caller, id).await?;
-    let health = health::of(&desk.node, &shown.webhook).await?;
-    let said = match health.condition.severity() {
-        Severity::Wrong => said_of_retry(&health),
-        _ => Said::Resumed,
+    let shown = webhooks::resume(&dashboard.node, viewer.caller, id).await?;
+    let health = health::of(&dashboard.node, &shown.webhook).await?;
+    let flash = match health.condition.severity() {
+        Severity::Wrong => flash_of_retry(&health),
+        _ => Flash::Resumed,
     };
-    Ok(go(&format!("/dashboard/webhooks/{id}"), said))
+    Ok(go(&format!("/dashboard/webhooks/{id}"), flash))
 }
 
-/// Tries it now.
+/// Makes an attempt now, past the breaker.
 pub(super) async fn retry(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let shown = webhooks::retry(&desk.node, visitor.caller, id).await?;
-    let said = said_of_retry(&health::of(&desk.node, &shown.webhook).await?);
-    Ok(go(&format!("/dashboard/webhooks/{id}"), said))
+    let shown = webhooks::retry(&dashboard.node, viewer.caller, id).await?;
+    let flash = flash_of_retry(&health::of(&dashboard.node, &shown.webhook).await?);
+    Ok(go(&format!("/dashboard/webhooks/{id}"), flash))
 }
 
-const fn said_of_retry(health: &Health) -> Said {
+const fn flash_of_retry(health: &Health) -> Flash {
     match health.waiting.count {
-        0 => Said::NothingToRetry,
-        _ => Said::Retrying,
+        0 => Flash::NothingToRetry,
+        _ => Flash::Retrying,
     }
 }
 
 /// Cancels what waits for it.
 pub(super) async fn skip_to_now(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    webhooks::skip_to_now(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Skipped))
+    webhooks::skip_to_now(&dashboard.node, viewer.caller, id).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Flash::Skipped))
 }
 
 /// Gives it a new secret; the old one still counts for a while.
 pub(super) async fn rotate_secret(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    webhooks::rotate_secret(&desk.node, visitor.caller, id, Rotation::default()).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Rotated))
+    webhooks::rotate_secret(&dashboard.node, viewer.caller, id, Rotation::default()).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Flash::Rotated))
 }
 
 /// Sends a test event.
 pub(super) async fn test(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
     let kind = form.text("kind").unwrap_or("call").parse::<Kind>();
     let kind = kind.map_err(|error| Refusal::Invalid(format!("kind: {error}")))?;
-    webhooks::test(&desk.node, visitor.caller, id, kind).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Tested))
+    webhooks::test(&dashboard.node, viewer.caller, id, kind).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Flash::Tested))
 }
 
 #[cfg(test)]

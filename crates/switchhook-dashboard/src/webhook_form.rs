@@ -26,7 +26,7 @@ pub(super) struct SettingField {
     pub(super) value: String,
 }
 
-/// Which secret it shall have.
+/// Choice between no secret, the present one, a generated one and an entered one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum SecretChoice {
     /// The one that it has.
@@ -65,7 +65,7 @@ impl SettingField {
         Self { setting, value }
     }
 
-    /// What was filled in, as the API takes it.
+    /// Value as the API takes it.
     fn read(&self) -> Result<Value, String> {
         let text = self.value.as_str();
         if text.is_empty() && self.setting.form != Written::YesNo {
@@ -127,7 +127,7 @@ impl SettingField {
         self.setting.label
     }
 
-    /// What it does, without the marks of code.
+    /// Help without Markdown.
     pub(super) fn help(&self) -> String {
         format!("{}.", self.setting.help.replace('`', ""))
     }
@@ -163,7 +163,7 @@ impl SettingField {
         self.setting.form == Written::Template
     }
 
-    /// Which keys a phone shows.
+    /// `inputmode`, which decides on the keyboard of a phone.
     pub(super) const fn keyboard(&self) -> &'static str {
         match self.setting.form {
             Written::Count | Written::Millis | Written::Days => "numeric",
@@ -221,13 +221,13 @@ impl WebhookForm {
         }
     }
 
-    /// What to ask for: all of it; what is empty follows the server.
+    /// Request to create: empty fields follow the server's defaults.
     pub(super) fn request(&self) -> Result<WebhookRequest, String> {
         self.request_of(|_| true)
     }
 
-    /// What to ask for to change what was shown: nothing of what still stands there. A browser sends a text back with other ends of
-    /// its lines, and without the white space around it.
+    /// Request to change: only the fields that differ from what was shown. A browser returns text with other line
+    /// ends and without the white space around it.
     pub(super) fn request_over(&self, shown: &Self) -> Result<WebhookRequest, String> {
         let plain = |text: &str| text.trim().replace("\r\n", "\n");
         self.request_of(|field| {

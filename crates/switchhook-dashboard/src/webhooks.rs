@@ -11,21 +11,21 @@ use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_store::{PageRequest, StoreError, SubscriptionFilter};
 
-use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
-use super::part::{Moment, many, tone_of};
-use super::session::{Filled, Visitor};
+use super::page::{Flash, Frame, PageError, go, id_of, show, show_again};
+use super::session::{SignedForm, Viewer};
 use super::webhook_form::WebhookForm;
-use super::{Desk, SharedDesk};
+use super::widgets::{Moment, many, tone_of};
+use super::{DashboardState, SharedState};
 use switchhook_node::health;
 use switchhook_node::history;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
 use switchhook_node::webhooks::{self, PreviewRequest};
 
-/// How many webhooks a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
-/// How many subscriptions are looked through for those of a webhook.
+/// Bound on the subscriptions searched for those of a webhook.
 const MOST_SUBSCRIPTIONS: u32 = 1_000;
 
 /// A row about a webhook.
@@ -36,9 +36,9 @@ struct WebhookRow {
     state: &'static str,
     tone: &'static str,
     waiting: u32,
-    /// Whether more wait than were counted.
+    /// True if the count was cut off.
     is_more: bool,
-    /// Which share of its attempts of the last hour succeeded.
+    /// Share of the last hour's attempts that succeeded.
     success: Option<String>,
     subscriptions: Vec<(&'static str, usize)>,
     is_signed: bool,
@@ -65,7 +65,7 @@ struct FormPage {
     preview: Option<PreviewPart>,
 }
 
-/// What the template makes of the last event.
+/// Output of the template for the last event.
 struct PreviewPart {
     is_good: bool,
     words: String,
@@ -83,15 +83,17 @@ struct DeletePage {
     has_pending: bool,
 }
 
-/// Lists webhooks.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let company_id = visitor.caller.company_id;
-    let page = visitor.page(A_PAGE);
-    let webhooks = desk.node.store.list_webhooks(company_id, page).await?;
-    let subscriptions = all_subscriptions(&desk, company_id).await?;
-    let healths = health::of_all(&desk.node, &webhooks.items).await?;
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let company_id = viewer.caller.company_id;
+    let page = viewer.page(A_PAGE);
+    let webhooks = dashboard.node.store.list_webhooks(company_id, page).await?;
+    let subscriptions = all_subscriptions(&dashboard, company_id).await?;
+    let healths = health::of_all(&dashboard.node, &webhooks.items).await?;
     let ids: Vec<_> = webhooks.items.iter().map(|webhook| webhook.id).collect();
-    let last_hour = history::of_last_hour(&desk.node, company_id, &ids).await?;
+    let last_hour = history::of_last_hour(&dashboard.node, company_id, &ids).await?;
     let rows = webhooks.items.iter().zip(healths).map(|(webhook, health)| {
         let mut kinds = BTreeMap::new();
         for own in subscriptions
@@ -118,19 +120,19 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     });
     Ok(show(&WebhooksPage {
         rows: rows.collect(),
-        frame: visitor.frame(&desk, "webhooks", "Webhooks"),
+        frame: viewer.frame(&dashboard, "webhooks", "Webhooks"),
         next: webhooks.next,
         is_first: page.after.is_none(),
     }))
 }
 
 pub(super) async fn all_subscriptions(
-    desk: &Desk,
+    dashboard: &DashboardState,
     company_id: CompanyId,
 ) -> Result<Vec<Subscription>, StoreError> {
     let page = PageRequest::first(MOST_SUBSCRIPTIONS);
     let every = SubscriptionFilter::default();
-    Ok(desk
+    Ok(dashboard
         .node
         .store
         .list_subscriptions(company_id, every, page)
@@ -139,45 +141,48 @@ pub(super) async fn all_subscriptions(
 }
 
 /// The form for a new webhook.
-pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    visitor.must_write()?;
+pub(super) async fn blank(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
     let form = WebhookForm::blank();
-    Ok(show(&form_page(&desk, &visitor, None, form, None)))
+    Ok(show(&form_page(&dashboard, &viewer, None, form, None)))
 }
 
 fn form_page(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     id: Option<String>,
     form: WebhookForm,
-    trouble: Option<String>,
+    error: Option<String>,
 ) -> FormPage {
     let title = match &id {
         Some(_) => "Edit webhook",
         None => "New webhook",
     };
     FormPage {
-        frame: visitor.frame(desk, "webhooks", title).troubled(trouble),
+        frame: viewer.frame(dashboard, "webhooks", title).with_error(error),
         id,
         form,
-        has_inspector: desk.node.inspector.is_some(),
+        has_inspector: dashboard.node.inspector.is_some(),
         preview: None,
     }
 }
 
 /// The form again, with what its template makes of the last event.
 async fn preview(
-    desk: &Desk,
-    visitor: &Visitor,
+    dashboard: &DashboardState,
+    viewer: &Viewer,
     id: Option<String>,
     form: WebhookForm,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let request = PreviewRequest {
         template: Some(form.text_of("template").unwrap_or_default()),
         content_type: form.text_of("content_type"),
         ..PreviewRequest::default()
     };
-    let made = webhooks::preview(&desk.node, visitor.caller, None, request).await?;
+    let made = webhooks::preview(&dashboard.node, viewer.caller, None, request).await?;
     let of = match made.event_id {
         Some(id) => format!("of the last call event, {id}"),
         None => "of a sample: there is no call event yet".to_owned(),
@@ -194,81 +199,89 @@ async fn preview(
             body: String::new(),
         },
     };
-    let page = form_page(desk, visitor, id, form, None);
+    let page = form_page(dashboard, viewer, id, form, None);
     Ok(show(&FormPage {
         preview: Some(part),
         ..page
     }))
 }
 
-/// Makes a webhook.
 pub(super) async fn create(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    visitor.must_write()?;
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
     let is_preview = form.text("do") == Some("preview");
     let form = WebhookForm::read(&form);
     if is_preview {
-        return preview(&desk, &visitor, None, form).await;
+        return preview(&dashboard, &viewer, None, form).await;
     }
     let made = match form.request() {
-        Ok(request) => webhooks::create(&desk.node, visitor.caller, request).await,
+        Ok(request) => webhooks::create(&dashboard.node, viewer.caller, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
     };
     match made {
         Ok(made) => Ok(go(
             &format!("/dashboard/webhooks/{}", made.webhook.id),
-            Said::Created,
+            Flash::Created,
         )),
         Err(refusal) => {
-            let trouble = Trouble::from(refusal).message;
-            Ok(show_again(&form_page(&desk, &visitor, None, form, Some(trouble))))
+            let error = PageError::from(refusal).message;
+            Ok(show_again(&form_page(
+                &dashboard,
+                &viewer,
+                None,
+                form,
+                Some(error),
+            )))
         }
     }
 }
 
 /// The form for changing a webhook.
 pub(super) async fn edit(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Response, Trouble> {
-    visitor.must_write()?;
-    let form = as_shown(&desk, &visitor, id_of(&id)?).await?;
-    Ok(show(&form_page(&desk, &visitor, Some(id), form, None)))
+) -> Result<Response, PageError> {
+    viewer.must_write()?;
+    let form = as_shown(&dashboard, &viewer, id_of(&id)?).await?;
+    Ok(show(&form_page(&dashboard, &viewer, Some(id), form, None)))
 }
 
-/// The form of a webhook as it stands, as far as the visitor may see it.
-async fn as_shown(desk: &Desk, visitor: &Visitor, id: WebhookId) -> Result<WebhookForm, Trouble> {
-    let webhook = desk.node.store.webhook(visitor.caller.company_id, id).await?;
-    let shown = secrets_shown(&desk.node, visitor.caller, Endpoint::Webhook(id)).await?;
+/// The form of a webhook as it stands, as far as the viewer may see it.
+async fn as_shown(
+    dashboard: &DashboardState,
+    viewer: &Viewer,
+    id: WebhookId,
+) -> Result<WebhookForm, PageError> {
+    let webhook = dashboard.node.store.webhook(viewer.caller.company_id, id).await?;
+    let shown = secrets_shown(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
     Ok(WebhookForm::of(&webhook, shown))
 }
 
-/// Changes a webhook.
 pub(super) async fn update(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
     let id: WebhookId = id_of(&id)?;
-    visitor.must_write()?;
+    viewer.must_write()?;
     let is_preview = form.text("do") == Some("preview");
     let form = WebhookForm::read(&form);
     if is_preview {
-        return preview(&desk, &visitor, Some(id.to_string()), form).await;
+        return preview(&dashboard, &viewer, Some(id.to_string()), form).await;
     }
-    let shown = as_shown(&desk, &visitor, id).await?;
+    let shown = as_shown(&dashboard, &viewer, id).await?;
     let changed = match form.request_over(&shown) {
-        Ok(request) => webhooks::update(&desk.node, visitor.caller, id, request).await,
+        Ok(request) => webhooks::update(&dashboard.node, viewer.caller, id, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
     };
     match changed {
-        Ok(_) => Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Saved)),
+        Ok(_) => Ok(go(&format!("/dashboard/webhooks/{id}"), Flash::Saved)),
         Err(refusal) => {
-            let trouble = Trouble::from(refusal).message;
-            let page = form_page(&desk, &visitor, Some(id.to_string()), form, Some(trouble));
+            let error = PageError::from(refusal).message;
+            let page = form_page(&dashboard, &viewer, Some(id.to_string()), form, Some(error));
             Ok(show_again(&page))
         }
     }
@@ -276,26 +289,26 @@ pub(super) async fn update(
 
 /// Asks whether to delete it, and says what that affects.
 pub(super) async fn ask_to_delete(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Response, Trouble> {
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    visitor.must_write()?;
-    let company_id = visitor.caller.company_id;
-    let webhook = desk.node.store.webhook(company_id, id).await?;
-    let subscriptions = all_subscriptions(&desk, company_id).await?;
+    viewer.must_write()?;
+    let company_id = viewer.caller.company_id;
+    let webhook = dashboard.node.store.webhook(company_id, id).await?;
+    let subscriptions = all_subscriptions(&dashboard, company_id).await?;
     let subscriptions = subscriptions
         .iter()
         .filter(|one| one.webhook_id() == Some(id))
         .count();
-    let pending = desk
+    let pending = dashboard
         .node
         .store
         .pending_webhooks(Some(WebhookId(id.0 - 1)), 1)
         .await?;
     Ok(show(&DeletePage {
-        frame: visitor.frame(&desk, "webhooks", "Delete webhook"),
+        frame: viewer.frame(&dashboard, "webhooks", "Delete webhook"),
         id: id.to_string(),
         url: shown_url(&webhook.hook_url).into_owned(),
         subscriptions,
@@ -304,12 +317,11 @@ pub(super) async fn ask_to_delete(
     }))
 }
 
-/// Deletes it.
 pub(super) async fn delete(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    webhooks::delete(&desk.node, visitor.caller, id_of(&id)?).await?;
-    Ok(go("/dashboard/webhooks", Said::Deleted))
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
+    webhooks::delete(&dashboard.node, viewer.caller, id_of(&id)?).await?;
+    Ok(go("/dashboard/webhooks", Flash::Deleted))
 }

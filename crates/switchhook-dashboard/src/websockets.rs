@@ -12,15 +12,15 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::{keys, websockets};
 use switchhook_store::{PageRequest, SubscriptionFilter};
 
-use super::page::{Frame, Said, Trouble, go, id_of, show};
-use super::part::Moment;
-use super::session::{Filled, Visitor};
-use super::{Desk, SharedDesk};
+use super::page::{Flash, Frame, PageError, go, id_of, show};
+use super::session::{SignedForm, Viewer};
+use super::widgets::Moment;
+use super::{DashboardState, SharedState};
 
-/// How many websockets a page has.
+/// Page size.
 const A_PAGE: u32 = 50;
 
-/// How many subscriptions of a websocket are counted.
+/// Bound on the subscriptions counted per websocket.
 const MOST_SUBSCRIPTIONS: u32 = 200;
 
 /// A row about a websocket.
@@ -33,7 +33,7 @@ struct WebsocketRow {
     subscriptions: Vec<(&'static str, usize)>,
     is_signed: bool,
     created_at: Moment,
-    /// Where to listen, for those who may hear what is told there.
+    /// Address to connect to, for viewers who may hear its events.
     url: Option<String>,
 }
 
@@ -45,43 +45,49 @@ struct WebsocketsPage {
     next: Option<i64>,
 }
 
-/// Lists websockets.
-pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let page = visitor.page(A_PAGE);
-    let found = desk
+pub(super) async fn list(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let page = viewer.page(A_PAGE);
+    let found = dashboard
         .node
         .store
-        .list_websockets(Some(visitor.caller.company_id), page)
+        .list_websockets(Some(viewer.caller.company_id), page)
         .await?;
     let mut rows = Vec::with_capacity(found.items.len());
     for websocket in found.items {
-        rows.push(row(&desk, &visitor, websocket).await?);
+        rows.push(row(&dashboard, &viewer, websocket).await?);
     }
     Ok(show(&WebsocketsPage {
-        frame: visitor.frame(&desk, "websockets", "Websockets"),
+        frame: viewer.frame(&dashboard, "websockets", "Websockets"),
         rows,
         next: found.next,
     }))
 }
 
-async fn row(desk: &Desk, visitor: &Visitor, websocket: Websocket) -> Result<WebsocketRow, Trouble> {
+async fn row(
+    dashboard: &DashboardState,
+    viewer: &Viewer,
+    websocket: Websocket,
+) -> Result<WebsocketRow, PageError> {
     let id = websocket.id;
     let filter = SubscriptionFilter {
         endpoint: Some(Endpoint::Websocket(id)),
         ..SubscriptionFilter::default()
     };
     let page = PageRequest::first(MOST_SUBSCRIPTIONS);
-    let store = &desk.node.store;
+    let store = &dashboard.node.store;
     let subscriptions = store
-        .list_subscriptions(visitor.caller.company_id, filter, page)
+        .list_subscriptions(viewer.caller.company_id, filter, page)
         .await?;
-    let sight = visitor.sight(desk);
+    let sight = viewer.sight(dashboard);
     let seen = |one: &&Subscription| sight.sees(one.filter.kind());
     let mut kinds = BTreeMap::new();
     for one in subscriptions.items.iter().filter(seen) {
         *kinds.entry(one.filter.kind().title()).or_insert(0) += 1;
     }
-    let url = match websockets::get(&desk.node, visitor.caller, id).await {
+    let url = match websockets::get(&dashboard.node, viewer.caller, id).await {
         Ok(shown) => shown.url,
         // Who may not hear what is told there still sees that there is one.
         Err(Refusal::Forbidden(_)) => None,
@@ -98,23 +104,21 @@ async fn row(desk: &Desk, visitor: &Visitor, websocket: Websocket) -> Result<Web
     })
 }
 
-/// Makes a websocket.
 pub(super) async fn create(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, form): SignedForm,
+) -> Result<Response, PageError> {
     let secret = form.is_ticked("signed").then(keys::new_secret);
-    websockets::create(&desk.node, visitor.caller, secret).await?;
-    Ok(go("/dashboard/websockets", Said::Created))
+    websockets::create(&dashboard.node, viewer.caller, secret).await?;
+    Ok(go("/dashboard/websockets", Flash::Created))
 }
 
-/// Deletes one.
 pub(super) async fn delete(
-    State(desk): State<SharedDesk>,
+    State(dashboard): State<SharedState>,
     Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
     let id: WebsocketId = id_of(&id)?;
-    websockets::delete(&desk.node, visitor.caller, id).await?;
-    Ok(go("/dashboard/websockets", Said::Deleted))
+    websockets::delete(&dashboard.node, viewer.caller, id).await?;
+    Ok(go("/dashboard/websockets", Flash::Deleted))
 }

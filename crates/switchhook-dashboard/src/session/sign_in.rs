@@ -8,19 +8,19 @@ use http::request::Parts;
 use http::{HeaderValue, Uri};
 use switchhook_node::keys;
 
-use super::filled::{Filled, read_form};
+use super::signed_form::{SignedForm, read_form};
 use super::site::check_site;
 use super::{COOKIE_NAME, Session, to_sign_in, token};
-use crate::page::{Said, Trouble, comes_securely, go, show, show_again};
-use crate::{Desk, SharedDesk, assets};
+use crate::page::{Flash, PageError, comes_securely, go, show, show_again};
+use crate::{DashboardState, SharedState, assets};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignIn {
     version: String,
     next: String,
-    said: Option<&'static str>,
-    trouble: Option<String>,
+    flash: Option<&'static str>,
+    error: Option<String>,
 }
 
 impl SignIn {
@@ -28,15 +28,15 @@ impl SignIn {
         Self {
             version: assets::version(),
             next,
-            said: None,
-            trouble: None,
+            flash: None,
+            error: None,
         }
     }
 }
 
 /// Asks for a key.
-pub(crate) async fn ask(State(desk): State<SharedDesk>, uri: Uri) -> Response {
-    if desk.node.settings.dashboard.open_with.is_some() {
+pub(crate) async fn ask(State(dashboard): State<SharedState>, uri: Uri) -> Response {
+    if dashboard.node.settings.dashboard.open_with.is_some() {
         return Redirect::to("/dashboard/").into_response();
     }
     let pairs = || url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
@@ -46,42 +46,42 @@ pub(crate) async fn ask(State(desk): State<SharedDesk>, uri: Uri) -> Response {
             .map(|(_, value)| value.into_owned())
     };
     show(&SignIn {
-        said: value("said").and_then(|word| Said::of(&word)),
+        flash: value("flash").and_then(|word| Flash::of(&word)),
         ..SignIn::page(own_page(value("next").as_deref()))
     })
 }
 
 /// Signs in with a key.
-pub(crate) async fn sign_in(State(desk): State<SharedDesk>, request: Request) -> Response {
+pub(crate) async fn sign_in(State(dashboard): State<SharedState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(trouble) = check_site(&parts.headers) {
-        return trouble.into_response();
+    if let Err(error) = check_site(&parts.headers) {
+        return error.into_response();
     }
     let form = match read_form(&parts.headers, body).await {
         Ok(form) => form,
-        Err(trouble) => return trouble.into_response(),
+        Err(error) => return error.into_response(),
     };
     let next = own_page(form.text("next"));
     let shown = form.text("key").unwrap_or_default().trim();
     let key_hash = keys::hash(shown);
-    match desk.node.callers.find(key_hash).await {
+    match dashboard.node.callers.find(key_hash).await {
         Ok(_) => {
-            let now = desk.node.clock.now();
-            let key = match desk.node.store.find_key(key_hash).await {
+            let now = dashboard.node.clock.now();
+            let key = match dashboard.node.store.find_key(key_hash).await {
                 Ok(Some(key)) => key,
                 Ok(None) => return to_sign_in(&parts.uri),
-                Err(error) => return Trouble::from(error).into_response(),
+                Err(error) => return PageError::from(error).into_response(),
             };
             let token = token::seal(&key, shown, now);
-            desk.sessions.begin(Session::of(&token, &key, now, now));
+            dashboard.sessions.begin(Session::of(&token, &key, now, now));
             let mut response = Redirect::to(&next).into_response();
             response
                 .headers_mut()
-                .insert(SET_COOKIE, set_cookie(&desk, &parts, &token));
+                .insert(SET_COOKIE, set_cookie(&dashboard, &parts, &token));
             response
         }
         Err(nobody) => show_again(&SignIn {
-            trouble: Some(Trouble::from(nobody).message),
+            error: Some(PageError::from(nobody).message),
             ..SignIn::page(next)
         }),
     }
@@ -89,15 +89,15 @@ pub(crate) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
 
 /// Signs out, everywhere and for good.
 pub(crate) async fn sign_out(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    if let Some(session) = visitor.session {
-        let now = desk.node.clock.now();
-        desk.node.store.end_session(session, now).await?;
-        desk.sessions.forget(session);
+    State(dashboard): State<SharedState>,
+    SignedForm(viewer, _): SignedForm,
+) -> Result<Response, PageError> {
+    if let Some(session) = viewer.session {
+        let now = dashboard.node.clock.now();
+        dashboard.node.store.end_session(session, now).await?;
+        dashboard.sessions.forget(session);
     }
-    let mut response = go("/dashboard/sign-in", Said::SignedOut);
+    let mut response = go("/dashboard/sign-in", Flash::SignedOut);
     let gone = HeaderValue::from_static(
         "switchhook_session=; Path=/dashboard; Max-Age=0; HttpOnly; SameSite=Strict",
     );
@@ -105,8 +105,8 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
-fn set_cookie(desk: &Desk, parts: &Parts, token: &str) -> HeaderValue {
-    let public_url = desk.node.settings.public_url.as_deref();
+fn set_cookie(dashboard: &DashboardState, parts: &Parts, token: &str) -> HeaderValue {
+    let public_url = dashboard.node.settings.public_url.as_deref();
     let is_public = public_url.is_some_and(|url| url.starts_with("https://"));
     let secure = match is_public || comes_securely(&parts.extensions) {
         true => "; Secure",
@@ -116,7 +116,7 @@ fn set_cookie(desk: &Desk, parts: &Parts, token: &str) -> HeaderValue {
     HeaderValue::try_from(cookie).expect("a token is plain text")
 }
 
-/// Where to go after signing in: a page of ours, whatever the address says.
+/// Destination after signing in: always a page of ours, so that a link cannot lead to another site.
 fn own_page(next: Option<&str>) -> String {
     let next = next.filter(|next| next.starts_with("/dashboard/") && !next.contains(['\\', '\r', '\n']));
     next.unwrap_or("/dashboard/").to_owned()

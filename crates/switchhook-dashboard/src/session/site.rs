@@ -1,14 +1,14 @@
-//! Whether a request comes from a page of ours, and to a name of ours.
+//! Protection against requests that other sites make a browser send: the origin and the host must be ours.
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use crate::page::Trouble;
+use crate::page::PageError;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Browsers say where a form was sent from; it must be a page of ours.
-pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Trouble> {
+pub(super) fn check_site(headers: &HeaderMap) -> Result<(), PageError> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let is_same_site = text(&FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
     let host = text(&HOST).unwrap_or_default();
@@ -21,11 +21,11 @@ pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Trouble> {
         return Ok(());
     }
     let message = "This form was sent from another site, so nothing was done.";
-    Err(Trouble::new(StatusCode::FORBIDDEN, message))
+    Err(PageError::new(StatusCode::FORBIDDEN, message))
 }
 
-/// Where nobody signs in, only this machine's own names are answered to.
-pub(super) fn check_host(headers: &HeaderMap) -> Result<(), Trouble> {
+/// Refuses other names than this machine's, for dashboards where nobody signs in.
+pub(super) fn check_host(headers: &HeaderMap) -> Result<(), PageError> {
     let host = headers
         .get(HOST)
         .and_then(|value| value.to_str().ok())
@@ -41,7 +41,7 @@ pub(super) fn check_host(headers: &HeaderMap) -> Result<(), Trouble> {
         return Ok(());
     }
     let message = "This dashboard is open to this machine only: use http://127.0.0.1 in the address.";
-    Err(Trouble::new(StatusCode::FORBIDDEN, message))
+    Err(PageError::new(StatusCode::FORBIDDEN, message))
 }
 
 #[cfg(test)]

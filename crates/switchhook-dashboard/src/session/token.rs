@@ -1,9 +1,9 @@
-//! What is in a session's cookie: enough for every node to take the session up, and nothing that anybody else could make
-//! or read.
+//! Token in a session's cookie, from which every node can restore the session, and which nobody else can make or
+//! read.
 //!
-//! It holds the id of the API key and, sealed, the key itself and when it was shown. What it is sealed with is derived
-//! from the key's hash, which the nodes share with the store. So whoever gets hold of a cookie has a session and not the
-//! key, and whoever can read the store can make no session, for the key is not in it.
+//! It holds the id of the API key and, sealed, the key itself and the time of signing in. The sealing key is derived
+//! from the API key's hash, which the nodes share through the store. So whoever steals a cookie has a session and not
+//! the key, and whoever can read the store cannot make a session, because the key is not in it.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use switchhook_node::keys;
 
-/// How many bytes an id or an instant is.
+/// Size of an id or a time, in bytes.
 const NUMBER: usize = 8;
 
 /// No cookie of ours is longer.
@@ -37,14 +37,14 @@ pub(super) fn seal(key: &ApiKey, shown: &str, now: Timestamp) -> String {
     URL_SAFE_NO_PAD.encode(whole)
 }
 
-/// Which key a token says that it was made with. Nothing is checked yet.
+/// Id of the key that a token claims to be made with. Nothing is verified yet.
 pub(super) fn claimed_key(token: &str) -> Option<KeyId> {
     let whole = decode(token)?;
     let id = whole.first_chunk::<NUMBER>()?;
     Some(KeyId(i64::from_be_bytes(*id)))
 }
 
-/// When the session of a token began, if it was made by showing `key`.
+/// Start of the session, if the token was made with `key`.
 pub(super) fn open(token: &str, key: &ApiKey) -> Option<Timestamp> {
     let whole = decode(token)?;
     let (id, rest) = whole.split_first_chunk::<NUMBER>()?;
@@ -59,7 +59,7 @@ pub(super) fn open(token: &str, key: &ApiKey) -> Option<Timestamp> {
     Some(Timestamp::from_millis(i64::from_be_bytes(*began_at)))
 }
 
-/// What guards the forms of a session: the same on every node, and of no use to find the token.
+/// CSRF token of a session: the same on every node, and no help in finding the session's token.
 pub(super) fn csrf(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(keys::hash(&format!("forms of {token}")))
 }

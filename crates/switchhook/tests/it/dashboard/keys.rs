@@ -40,7 +40,7 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
             &[],
         )
         .await;
-    assert_eq!(revoked.location, "/dashboard/keys?said=revoked");
+    assert_eq!(revoked.location, "/dashboard/keys?flash=revoked");
     // A key that was found is remembered for at most a second.
     while of_the_new.get("/dashboard/").await.status == StatusCode::OK {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -55,7 +55,7 @@ async fn see_a_call_arrive(browser: &Browser) {
     let legs = browser
         .wait_for(
             "the timeline",
-            "return document.querySelectorAll('.ladder .leg').length",
+            "return document.querySelectorAll('.timeline .leg').length",
         )
         .await;
     assert!(legs.as_u64() > Some(2), "{legs}");
@@ -167,7 +167,7 @@ async fn a_list_holds_still_for_who_reads_it_and_keys_lead_on() {
 
     browser.click("[data-pause]", "Pause").await;
     send(3).await;
-    let label = "return document.querySelector('[data-pulse-label]').textContent === 'paused; there is more'";
+    let label = "return document.querySelector('[data-live-indicator-label]').textContent === 'paused; there is more'";
     browser.wait_for("that there is more", label).await;
     browser.wait_for("the list is paused", &rows(2)).await;
     browser.click("[data-pause]", "Resume").await;

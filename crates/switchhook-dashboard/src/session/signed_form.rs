@@ -10,49 +10,49 @@ use http::{HeaderMap, StatusCode};
 use switchhook_http::server::{BodyTrouble, read_body};
 use tokio::time::Instant;
 
-use super::Visitor;
+use super::Viewer;
 use super::site::check_site;
-use crate::SharedDesk;
+use crate::SharedState;
 use crate::form::Form;
-use crate::page::Trouble;
+use crate::page::PageError;
 use switchhook_web::api::has_nul;
 
 /// A form that was filled in on a page of ours, by whom.
 #[derive(Debug)]
-pub(crate) struct Filled(pub(crate) Visitor, pub(crate) Form);
+pub(crate) struct SignedForm(pub(crate) Viewer, pub(crate) Form);
 
-/// How long somebody who was let in may take to send a form without being looked at again.
+/// Time after which a slowly sent form has its session checked again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
-/// The largest form.
+/// Bound on the size of a form, in bytes.
 const LARGEST_FORM: usize = 64 * 1_024;
 
-impl FromRequest<SharedDesk> for Filled {
+impl FromRequest<SharedState> for SignedForm {
     type Rejection = Response;
 
-    async fn from_request(request: Request, desk: &SharedDesk) -> Result<Self, Response> {
+    async fn from_request(request: Request, dashboard: &SharedState) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         check_site(&parts.headers).map_err(IntoResponse::into_response)?;
-        let mut visitor = Visitor::of(&parts, desk).await?;
+        let mut viewer = Viewer::of(&parts, dashboard).await?;
         let began = Instant::now();
         let form = read_form(&parts.headers, body)
             .await
             .map_err(IntoResponse::into_response)?;
         if began.elapsed() > FRESH_FOR {
-            visitor = Visitor::of(&parts, desk).await?;
+            viewer = Viewer::of(&parts, dashboard).await?;
         }
         let sent = form.text("csrf").unwrap_or_default();
-        if verify_slices_are_equal(sent.as_bytes(), visitor.csrf.as_bytes()).is_err() {
+        if verify_slices_are_equal(sent.as_bytes(), viewer.csrf.as_bytes()).is_err() {
             let message = "This form is older than your session: go back, load the page again and repeat it.";
-            return Err(Trouble::new(StatusCode::FORBIDDEN, message).into_response());
+            return Err(PageError::new(StatusCode::FORBIDDEN, message).into_response());
         }
-        Ok(Self(visitor, form))
+        Ok(Self(viewer, form))
     }
 }
 
-pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, Trouble> {
-    let bytes = read_body(headers, body, LARGEST_FORM).await.map_err(|trouble| {
-        let (status, message) = match trouble {
+pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, PageError> {
+    let bytes = read_body(headers, body, LARGEST_FORM).await.map_err(|error| {
+        let (status, message) = match error {
             BodyTrouble::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
             BodyTrouble::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
@@ -67,11 +67,11 @@ pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, T
                 "The form did not arrive whole: send it again.",
             ),
         };
-        Trouble::new(status, message)
+        PageError::new(status, message)
     })?;
     if has_nul(&String::from_utf8_lossy(&bytes)) {
         let message = "A field has the character NUL in it: leave it out.";
-        return Err(Trouble::new(StatusCode::BAD_REQUEST, message));
+        return Err(PageError::new(StatusCode::BAD_REQUEST, message));
     }
     Ok(Form::read(&bytes))
 }

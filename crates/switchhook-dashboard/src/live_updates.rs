@@ -1,5 +1,5 @@
 //! The stream that keeps pages alive: it says that something happened, at most once a second, and the page then asks for its
-//! live parts again. What it was is told by `GET /v1/stream`; a page left open costs the same however much it is.
+//! live parts again. `GET /v1/stream` says what it was; a page left open costs the same however much it is.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,50 +14,53 @@ use switchhook_domain::id::CompanyId;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::SharedDesk;
-use super::page::Trouble;
-use super::session::Visitor;
+use super::SharedState;
+use super::page::PageError;
+use super::session::Viewer;
 use switchhook_node::live::Live;
 use switchhook_node::share::{NoPlace, Place};
 
-/// How many pages may be open and seen at once, of all companies.
+/// Bound on the open pages, over all companies.
 const MOST_PAGES: usize = 512;
 
-/// How often a page is told at the most.
+/// Shortest interval between two updates of a page.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// How often a line is sent when nothing happens, so that nobody in between hangs up.
+/// Interval of keep-alive lines, so that no proxy closes a quiet connection.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// The places of the pages that are open.
-pub(super) struct Pulses(Arc<Semaphore>);
+/// Slots for open pages, over all companies.
+pub(super) struct LiveUpdates(Arc<Semaphore>);
 
-impl Default for Pulses {
+impl Default for LiveUpdates {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(MOST_PAGES)))
     }
 }
 
-/// Tells a page when something happened.
-pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let company_id = visitor.caller.company_id;
-    let share = desk.node.shares.of(company_id);
-    let place = Place::take(&share.pages, &desk.pulses.0).map_err(|none| {
+/// Streams to a page a line for each change of its company.
+pub(super) async fn stream(
+    State(dashboard): State<SharedState>,
+    viewer: Viewer,
+) -> Result<Response, PageError> {
+    let company_id = viewer.caller.company_id;
+    let share = dashboard.node.shares.of(company_id);
+    let place = Place::take(&share.pages, &dashboard.live_updates.0).map_err(|none| {
         let message = match none {
             NoPlace::OfCompany => format!(
                 "{} pages of this company are open, which is as many as may be (--limit-streams): close one.",
-                desk.node.shares.limits().streams
+                dashboard.node.shares.limits().streams
             ),
             NoPlace::OfNode => {
                 format!("{MOST_PAGES} pages are open, which is as many as there may be: close one.")
             }
         };
-        Trouble::new(StatusCode::TOO_MANY_REQUESTS, message)
+        PageError::new(StatusCode::TOO_MANY_REQUESTS, message)
     })?;
-    let live = desk.node.live.clone();
-    let lease = desk.node.leases.hold_in(visitor.caller, visitor.session);
-    let pulses = beat(live, company_id, lease.token(), (lease, place));
-    let mut response = Sse::new(pulses)
+    let live = dashboard.node.live.clone();
+    let lease = dashboard.node.leases.hold_in(viewer.caller, viewer.session);
+    let updates = changes_of(live, company_id, lease.token(), (lease, place));
+    let mut response = Sse::new(updates)
         .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
         .into_response();
     // Asks proxies to pass it on at once.
@@ -68,8 +71,8 @@ pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> 
     Ok(response)
 }
 
-/// Beats until the server stops or `ended`. What is held goes back then.
-fn beat(
+/// Sends one for each change until the server stops or `ended`. What is held goes back then.
+fn changes_of(
     live: Live,
     company_id: CompanyId,
     ended: CancellationToken,
@@ -120,22 +123,27 @@ mod tests {
         let places = Arc::new(Semaphore::new(1));
         let place = Arc::clone(&places).try_acquire_owned().unwrap();
         let ended = CancellationToken::new();
-        let mut beats = Box::pin(beat(live.clone(), CompanyId(1), ended.clone(), place));
+        let mut updates = Box::pin(changes_of(live.clone(), CompanyId(1), ended.clone(), place));
         for _ in 0..10_000 {
             happen(&live, CompanyId(1));
         }
-        assert!(beats.next().await.is_some());
+        assert!(updates.next().await.is_some());
         happen(&live, CompanyId(2));
-        let silence = tokio::time::timeout(EVERY * 60, beats.next()).await;
+        let silence = tokio::time::timeout(EVERY * 60, updates.next()).await;
         assert!(silence.is_err(), "what another company does is not told");
         happen(&live, CompanyId(1));
-        assert!(beats.next().await.is_some());
+        assert!(updates.next().await.is_some());
         ended.cancel();
-        assert!(beats.next().await.is_none(), "its key was revoked");
-        drop(beats);
+        assert!(updates.next().await.is_none(), "its key was revoked");
+        drop(updates);
         assert_eq!(places.available_permits(), 1);
-        let mut beats = Box::pin(beat(live.clone(), CompanyId(1), CancellationToken::new(), ()));
+        let mut updates = Box::pin(changes_of(
+            live.clone(),
+            CompanyId(1),
+            CancellationToken::new(),
+            (),
+        ));
         live.end();
-        assert!(beats.next().await.is_none(), "the server stops");
+        assert!(updates.next().await.is_none(), "the server stops");
     }
 }

@@ -1,7 +1,7 @@
 //! The timeline of a whole call: its legs side by side, its states from top to bottom.
 //!
 //! A call is several legs, each with an id of its own, that name each other by four ids. Which events belong together is
-//! found among the calls around the event that one looks at; how far that reaches is bounded and told. Some legs of one
+//! found among the calls around the event that one looks at; how far that reaches is bounded, and the page says so. Some legs of one
 //! call share no id: those that are like one of its legs are shown beside it, as possibly the same call.
 
 use std::collections::HashMap;
@@ -14,13 +14,14 @@ use switchhook_receiver::Likeness;
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 
 use super::event_row::bytes_of;
-use super::part::{Moment, span};
+use super::widgets::{Moment, span};
 use switchhook_node::Node;
 use switchhook_node::blocking;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::{self, shortened};
 
-/// How far around the event calls are looked at: the widest of these that holds no more than can be looked at.
+/// Time to each side of the event in which calls are searched: the widest window within [`MOST_LOOKED_AT`] and
+/// [`MOST_BYTES`].
 const WINDOWS: [Duration; 4] = [
     Duration::from_secs(2 * 3_600),
     Duration::from_secs(20 * 60),
@@ -28,27 +29,27 @@ const WINDOWS: [Duration; 4] = [
     Duration::from_secs(20),
 ];
 
-/// How many events, and how many bytes of them, are looked at before and after it.
+/// Bounds on the events, and on their bytes, that are read to each side.
 const MOST_LOOKED_AT: usize = 2_000;
 const MOST_BYTES: usize = 16 << 20;
 
-/// How many are read at a time.
+/// Page size of a read.
 const AT_ONCE: u32 = 500;
 
-/// How many legs and steps are shown.
+/// Bounds on what is shown.
 const MOST_LEGS: usize = 12;
 const MOST_STEPS: usize = 200;
 
-/// A whole call.
+/// All legs of one call, with their events in order.
 #[derive(Debug, Default)]
-pub(super) struct Ladder {
+pub(super) struct CallTimeline {
     pub(super) legs: Vec<Leg>,
     pub(super) steps: Vec<Step>,
     /// Legs that no id ties to it, and that are like one of its own.
     pub(super) possibly: Vec<PossibleLeg>,
-    /// How far around the event was looked, in words.
+    /// Searched window, in words.
     pub(super) reach: String,
-    /// How many legs or steps are not shown.
+    /// Number of legs and events beyond the bounds.
     pub(super) left_out: usize,
 }
 
@@ -56,9 +57,9 @@ pub(super) struct Ladder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Leg {
     pub(super) id: String,
-    /// Whose.
+    /// Person or department of the leg.
     pub(super) name: String,
-    /// What it is in the call.
+    /// Role in the call.
     pub(super) role: String,
 }
 
@@ -79,32 +80,32 @@ pub(super) struct Step {
     pub(super) state: String,
     /// `good`, `bad`, `wait` or `off`.
     pub(super) tone: &'static str,
-    /// In which column.
+    /// Index of the column.
     pub(super) leg: usize,
     pub(super) at: Moment,
-    /// How long after the first step.
+    /// Time since the first step.
     pub(super) after: String,
     pub(super) is_this: bool,
     /// For each leg whether it is going on here.
-    pub(super) lanes: Vec<Lane>,
+    pub(super) cells: Vec<Cell>,
     is_first: bool,
     is_last: bool,
 }
 
 /// A leg beside a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
+pub(super) enum Cell {
     Empty,
     GoingOn,
     Here,
 }
 
 impl Step {
-    pub(super) fn is_here(&self, lane: &Lane) -> bool {
-        *lane == Lane::Here
+    pub(super) fn is_here(&self, cell: &Cell) -> bool {
+        *cell == Cell::Here
     }
 
-    /// Whether its leg begins or ends with it.
+    /// CSS class at the end of a leg's line.
     pub(super) const fn end(&self) -> &'static str {
         match (self.is_first, self.is_last) {
             (true, true) => "only",
@@ -114,14 +115,14 @@ impl Step {
         }
     }
 
-    pub(super) fn is_going_on(&self, lane: &Lane) -> bool {
-        *lane == Lane::GoingOn
+    pub(super) fn is_going_on(&self, cell: &Cell) -> bool {
+        *cell == Cell::GoingOn
     }
 }
 
-/// What an event says of the call that it belongs to. Its texts are no longer than can be shown.
+/// One leg's event, reduced to what the timeline needs. Its texts are no longer than can be shown.
 #[derive(Debug, Clone)]
-struct Told {
+struct LegEvent {
     event_id: EventId,
     at: Timestamp,
     /// The ids by which legs name each other.
@@ -132,7 +133,7 @@ struct Told {
     likeness: Option<Likeness>,
 }
 
-impl Told {
+impl LegEvent {
     /// `None` for what is no call.
     fn of(event: &EventRecord, mask: Mask) -> Option<Self> {
         let Ok(Payload::Call(call)) = Payload::read(event.kind, &event.body) else {
@@ -166,23 +167,23 @@ pub(super) async fn around(
     company_id: CompanyId,
     event: &EventRecord,
     mask: Mask,
-) -> Result<Option<Ladder>, StoreError> {
-    let Some(this) = Told::of(event, mask).filter(|told| !told.ids.is_empty()) else {
+) -> Result<Option<CallTimeline>, StoreError> {
+    let Some(this) = LegEvent::of(event, mask).filter(|this| !this.ids.is_empty()) else {
         return Ok(None);
     };
-    let (told, window) = neighbours(node, company_id, event.accepted_at, mask).await?;
+    let (events, window) = neighbours(node, company_id, event.accepted_at, mask).await?;
     let reach = format!(
         "looked at {} call events within {} of this one",
-        told.len(),
+        events.len(),
         span(window)
     );
-    let (call, others) = split(told, &this);
+    let (call, others) = split(events, &this);
     let possibly = possible_legs(&call, others);
-    let ladder = build(call, this.event_id);
-    Ok(Some(Ladder {
+    let timeline = build(call, this.event_id);
+    Ok(Some(CallTimeline {
         possibly,
         reach,
-        ..ladder
+        ..timeline
     }))
 }
 
@@ -191,14 +192,14 @@ async fn neighbours(
     company_id: CompanyId,
     at: Timestamp,
     mask: Mask,
-) -> Result<(Vec<Told>, Duration), StoreError> {
+) -> Result<(Vec<LegEvent>, Duration), StoreError> {
     let mut found = Vec::new();
     let mut window = Duration::ZERO;
     for side in [Side::Before, Side::After] {
         for width in WINDOWS {
             let read = read(node, company_id, at, width, side, mask).await?;
-            if let Some(told) = read {
-                found.extend(told);
+            if let Some(events) = read {
+                found.extend(events);
                 window = window.max(width);
                 break;
             }
@@ -221,7 +222,7 @@ async fn read(
     width: Duration,
     side: Side,
     mask: Mask,
-) -> Result<Option<Vec<Told>>, StoreError> {
+) -> Result<Option<Vec<LegEvent>>, StoreError> {
     let (since, until) = match side {
         Side::Before => (at.minus(width), at),
         Side::After => (at, at.plus(width)),
@@ -248,8 +249,13 @@ async fn read(
         let events = read.items;
         let bytes = bytes_of(&events);
         looked_at.add(events.len(), bytes);
-        let told = move || -> Vec<_> { events.iter().filter_map(|event| Told::of(event, mask)).collect() };
-        all.extend(blocking::run(bytes, told).await);
+        let parse = move || -> Vec<_> {
+            events
+                .iter()
+                .filter_map(|event| LegEvent::of(event, mask))
+                .collect()
+        };
+        all.extend(blocking::run(bytes, parse).await);
         match (read.next, side) {
             (None, _) => return Ok(Some(all)),
             (Some(_), Side::Before) if looked_at.is_enough() => return Ok(Some(all)),
@@ -259,7 +265,7 @@ async fn read(
     }
 }
 
-/// How much was looked at.
+/// Amount that was read, against the bounds.
 #[derive(Default)]
 struct Looked {
     events: usize,
@@ -277,8 +283,8 @@ impl Looked {
     }
 }
 
-/// What belongs to the same call as `this`, by its own time, and what does not.
-fn split(mut others: Vec<Told>, this: &Told) -> (Vec<Told>, Vec<Told>) {
+/// Events of the same call as `this`, in the order of their own times, and all others.
+fn split(mut others: Vec<LegEvent>, this: &LegEvent) -> (Vec<LegEvent>, Vec<LegEvent>) {
     if !others.iter().any(|other| other.event_id == this.event_id) {
         others.push(this.clone());
     }
@@ -302,72 +308,73 @@ fn split(mut others: Vec<Told>, this: &Told) -> (Vec<Told>, Vec<Told>) {
     (in_order(call), in_order(rest))
 }
 
-fn in_order(mut told: Vec<Told>) -> Vec<Told> {
-    told.sort_by_key(|told| (told.at, told.event_id));
-    told.dedup_by_key(|told| told.event_id);
-    told
+fn in_order(mut events: Vec<LegEvent>) -> Vec<LegEvent> {
+    events.sort_by_key(|event| (event.at, event.event_id));
+    events.dedup_by_key(|event| event.event_id);
+    events
 }
 
 /// The legs that no id ties to a call, and that may be of it: the same caller, the same line, within a minute.
-fn possible_legs(call: &[Told], others: Vec<Told>) -> Vec<PossibleLeg> {
+fn possible_legs(call: &[LegEvent], others: Vec<LegEvent>) -> Vec<PossibleLeg> {
     let mut likenesses: Vec<&Likeness> = Vec::new();
-    for likeness in call.iter().filter_map(|told| told.likeness.as_ref()) {
+    for likeness in call.iter().filter_map(|event| event.likeness.as_ref()) {
         if likenesses.len() < MOST_STEPS && !likenesses.contains(&likeness) {
             likenesses.push(likeness);
         }
     }
     let mut legs: Vec<PossibleLeg> = Vec::new();
-    for told in others {
+    for event in others {
         let is_like = |other: &&Likeness| {
-            told.likeness
+            event
+                .likeness
                 .as_ref()
                 .is_some_and(|like| like.may_be_one_call_with(other))
         };
         if legs.len() >= MOST_LEGS {
             break;
         }
-        if legs.iter().all(|known| known.leg.id != told.leg.id) && likenesses.iter().any(is_like) {
+        if legs.iter().all(|known| known.leg.id != event.leg.id) && likenesses.iter().any(is_like) {
             legs.push(PossibleLeg {
-                leg: told.leg,
-                event_id: told.event_id.to_string(),
-                tone: tone(&told.state),
-                state: told.state,
+                leg: event.leg,
+                event_id: event.event_id.to_string(),
+                tone: tone(&event.state),
+                state: event.state,
             });
         }
     }
     legs
 }
 
-fn build(call: Vec<Told>, this: EventId) -> Ladder {
-    let mut ladder = Ladder::default();
+fn build(call: Vec<LegEvent>, this: EventId) -> CallTimeline {
+    let mut timeline = CallTimeline::default();
     let mut columns: HashMap<String, usize> = HashMap::new();
-    let first_at = call.first().map(|told| told.at).unwrap_or_default();
-    for told in call {
-        let known = columns.get(&told.leg.id).copied();
-        if (known.is_none() && ladder.legs.len() >= MOST_LEGS) || ladder.steps.len() >= MOST_STEPS {
-            ladder.left_out += 1;
+    let first_at = call.first().map(|event| event.at).unwrap_or_default();
+    for event in call {
+        let known = columns.get(&event.leg.id).copied();
+        if (known.is_none() && timeline.legs.len() >= MOST_LEGS) || timeline.steps.len() >= MOST_STEPS {
+            timeline.left_out += 1;
             continue;
         }
         let column = known.unwrap_or_else(|| {
-            columns.insert(told.leg.id.clone(), ladder.legs.len());
-            ladder.legs.push(told.leg);
-            ladder.legs.len() - 1
+            columns.insert(event.leg.id.clone(), timeline.legs.len());
+            timeline.legs.push(event.leg);
+            timeline.legs.len() - 1
         });
-        ladder.steps.push(Step {
-            event_id: told.event_id.to_string(),
-            tone: tone(&told.state),
-            state: told.state,
+        timeline.steps.push(Step {
+            event_id: event.event_id.to_string(),
+            tone: tone(&event.state),
+            state: event.state,
             leg: column,
-            at: Moment(told.at),
-            after: format!("+{}", span(told.at.since(first_at))),
-            is_this: told.event_id == this,
-            lanes: Vec::new(),
+            at: Moment(event.at),
+            after: format!("+{}", span(event.at.since(first_at))),
+            is_this: event.event_id == this,
+            cells: Vec::new(),
             is_first: false,
             is_last: false,
         });
     }
-    fill_lanes(&mut ladder);
-    ladder
+    fill_cells(&mut timeline);
+    timeline
 }
 
 fn leg(call: &CallEvent<'_>, mask: Mask) -> Leg {
@@ -393,30 +400,30 @@ fn leg(call: &CallEvent<'_>, mask: Mask) -> Leg {
 }
 
 /// A leg goes on from its first step to its last.
-fn fill_lanes(ladder: &mut Ladder) {
-    let legs = ladder.legs.len();
+fn fill_cells(timeline: &mut CallTimeline) {
+    let legs = timeline.legs.len();
     let spans: Vec<_> = (0..legs)
         .map(|leg| {
             let own = |step: &Step| step.leg == leg;
             (
-                ladder.steps.iter().position(own),
-                ladder.steps.iter().rposition(own),
+                timeline.steps.iter().position(own),
+                timeline.steps.iter().rposition(own),
             )
         })
         .collect();
-    for (place, step) in ladder.steps.iter_mut().enumerate() {
-        let lane = |leg: usize| match spans[leg] {
-            _ if step.leg == leg => Lane::Here,
-            (Some(first), Some(last)) if first < place && place < last => Lane::GoingOn,
-            _ => Lane::Empty,
+    for (place, step) in timeline.steps.iter_mut().enumerate() {
+        let cell = |leg: usize| match spans[leg] {
+            _ if step.leg == leg => Cell::Here,
+            (Some(first), Some(last)) if first < place && place < last => Cell::GoingOn,
+            _ => Cell::Empty,
         };
         step.is_first = spans[step.leg].0 == Some(place);
         step.is_last = spans[step.leg].1 == Some(place);
-        step.lanes = (0..legs).map(lane).collect();
+        step.cells = (0..legs).map(cell).collect();
     }
 }
 
-/// What a state means, at a glance.
+/// CSS class of a call state.
 pub(super) fn tone(state: &str) -> &'static str {
     match state {
         "connected" | "merged" | "barge" | "takeover" => "good",
@@ -456,38 +463,39 @@ mod tests {
         calls.enumerate().map(record).collect()
     }
 
-    fn told(events: &[EventRecord]) -> Vec<Told> {
+    fn legs(events: &[EventRecord]) -> Vec<LegEvent> {
         events
             .iter()
-            .filter_map(|event| Told::of(event, Mask::NOTHING))
+            .filter_map(|event| LegEvent::of(event, Mask::NOTHING))
             .collect()
     }
 
     #[test]
     fn every_leg_of_a_call_is_found_from_any_of_its_events_and_nothing_else_is() {
-        let call = told(&events("warm-transfer", 1));
-        let others = told(&events("ring-all-answered", 2));
+        let call = legs(&events("warm-transfer", 1));
+        let others = legs(&events("ring-all-answered", 2));
         for this in &call {
             let around: Vec<_> = call.iter().chain(&others).cloned().collect();
             let (found, _) = split(around, this);
-            let ids = |events: &[Told]| events.iter().map(|told| told.event_id).collect::<BTreeSet<_>>();
+            let ids =
+                |events: &[LegEvent]| events.iter().map(|event| event.event_id).collect::<BTreeSet<_>>();
             assert_eq!(ids(&found), ids(&call), "from {}", this.event_id);
         }
     }
 
     #[test]
-    fn a_ladder_has_a_column_a_leg_and_a_row_a_state() {
-        let call = told(&events("ring-all-answered", 1));
-        let ladder = build(split(call.clone(), &call[0]).0, call[0].event_id);
-        let legs: BTreeSet<_> = call.iter().map(|told| told.leg.id.clone()).collect();
+    fn a_timeline_has_a_column_a_leg_and_a_row_a_state() {
+        let call = legs(&events("ring-all-answered", 1));
+        let timeline = build(split(call.clone(), &call[0]).0, call[0].event_id);
+        let legs: BTreeSet<_> = call.iter().map(|event| event.leg.id.clone()).collect();
         assert!(legs.len() > 2);
-        assert_eq!(ladder.legs.len(), legs.len());
-        assert_eq!(ladder.steps.len(), call.len());
-        for step in &ladder.steps {
-            assert_eq!(step.lanes.len(), legs.len());
-            assert_eq!(step.lanes.iter().filter(|lane| **lane == Lane::Here).count(), 1);
+        assert_eq!(timeline.legs.len(), legs.len());
+        assert_eq!(timeline.steps.len(), call.len());
+        for step in &timeline.steps {
+            assert_eq!(step.cells.len(), legs.len());
+            assert_eq!(step.cells.iter().filter(|cell| **cell == Cell::Here).count(), 1);
         }
-        assert_eq!(ladder.steps.iter().filter(|step| step.is_this).count(), 1);
+        assert_eq!(timeline.steps.iter().filter(|step| step.is_this).count(), 1);
     }
 
     #[test]
@@ -500,7 +508,7 @@ mod tests {
                 ..events("warm-transfer", 1).remove(0)
             }
         };
-        let chain = told(&(0..100).map(link).collect::<Vec<_>>());
+        let chain = legs(&(0..100).map(link).collect::<Vec<_>>());
         assert_eq!(split(chain.clone(), &chain[0]).0.len(), chain.len());
     }
 
@@ -518,13 +526,13 @@ mod tests {
             }
         };
         let caller = "+15415550102";
-        let told = told(&[
+        let legs = legs(&[
             leg(1, caller, 0),
             leg(2, caller, 2),
             leg(3, caller, 61),
             leg(4, "+15415550199", 0),
         ]);
-        let (call, others) = split(told.clone(), &told[0]);
+        let (call, others) = split(legs.clone(), &legs[0]);
         let possibly = possible_legs(&call, others);
         let ids: Vec<_> = possibly.iter().map(|one| one.leg.id.as_str()).collect();
         assert_eq!((call.len(), ids), (1, vec!["2"]));
@@ -540,7 +548,7 @@ mod tests {
             body: Bytes::from(body),
             ..events("warm-transfer", 1).remove(0)
         };
-        let told = Told::of(&event, Mask::NOTHING).unwrap();
-        assert!(format!("{told:?}").len() < 2_500, "{told:?}");
+        let kept = LegEvent::of(&event, Mask::NOTHING).unwrap();
+        assert!(format!("{kept:?}").len() < 2_500, "{kept:?}");
     }
 }

@@ -74,12 +74,12 @@ pub(super) fn span(length: Duration) -> String {
     }
 }
 
-/// Milliseconds for people.
+/// Formats milliseconds.
 pub(super) fn millis(millis: f64) -> String {
     span(Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or(Duration::MAX))
 }
 
-/// How many, with its noun.
+/// Count with its noun, in singular or plural.
 pub(super) fn many(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
@@ -94,16 +94,16 @@ pub(super) struct DeliveryRow {
     pub(super) id: String,
     pub(super) event_id: String,
     pub(super) webhook_id: String,
-    /// Where it goes, or what is known of it.
+    /// URL, or what is known of a deleted webhook.
     pub(super) url: String,
     pub(super) kind: &'static str,
-    /// What happened, to whom; empty where nobody asked.
+    /// Summary of the event; empty where nobody asked for it.
     pub(super) what: String,
     pub(super) who: String,
     pub(super) state: String,
     /// `good`, `bad`, `wait` or `off`.
     pub(super) tone: &'static str,
-    /// What the last attempt came to: a status, or that there was no answer.
+    /// Outcome of the last attempt: a status, or that there was no answer.
     pub(super) result: Option<String>,
     pub(super) took: Option<String>,
     pub(super) attempts: u32,
@@ -150,7 +150,7 @@ impl DeliveryRow {
     }
 }
 
-/// What a delivery's last attempt came to: a status, or why there was no answer.
+/// Outcome of a delivery's last attempt: a status, or the reason why there was no answer.
 pub(super) fn result(last: &LastAttempt, delivery: &Delivery) -> String {
     match (last.status, delivery.last_failure) {
         (Some(status), _) => status.to_string(),
@@ -159,7 +159,7 @@ pub(super) fn result(last: &LastAttempt, delivery: &Delivery) -> String {
     }
 }
 
-/// How a delivery does, at a glance.
+/// CSS class of a delivery.
 pub(super) fn tone(delivery: &Delivery) -> &'static str {
     match delivery.state {
         DeliveryState::Delivered { .. } => "good",
