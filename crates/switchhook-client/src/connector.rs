@@ -18,23 +18,19 @@ use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use tokio::net::TcpStream;
 use tower::{Service, ServiceExt};
 
 use super::ClientError;
-use switchhook_http::cause::tls_error;
 use switchhook_http::proxy::no_proxy_list;
 use switchhook_http::status_line::{SharedStatus, Watched};
+use switchhook_http::tls::{self, HTTP1, HTTP2, speaks_otherwise};
 use switchhook_http::tunnel;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What HTTP/1.1 and HTTP/2 are called in TLS.
-const HTTP1: &[u8] = b"http/1.1";
-const HTTP2: &[u8] = b"h2";
 
 /// Whose certificates are accepted.
 #[derive(Debug, Clone, Default)]
@@ -77,11 +73,11 @@ pub(super) fn connector(scheme: &str, trust: &Trust) -> Result<Connector, Client
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
-    let tls = tls(scheme, trust)?;
+    let config = config(scheme, trust)?;
     let offering = |protocol: &[u8]| {
-        let mut tls = tls.clone();
-        tls.alpn_protocols = vec![protocol.to_vec()];
-        HttpsConnector::from((Dialer(tcp.clone()), tls))
+        let mut config = config.clone();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        HttpsConnector::from((Dialer(tcp.clone()), config))
     };
     Ok(Connector {
         http1: offering(HTTP1),
@@ -145,22 +141,16 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// What was agreed to be spoken, if anything was said of that.
+/// The protocol that was agreed on, if the server named one.
 fn agreed(wire: &Wire) -> Option<&[u8]> {
     match wire {
         MaybeHttpsStream::Http(_) => None,
-        MaybeHttpsStream::Https(tls) => tls.inner().get_ref().1.alpn_protocol(),
+        MaybeHttpsStream::Https(tls) => tls::agreed(tls.inner()),
     }
 }
 
-/// Whether a server speaks nothing of what was offered.
-fn speaks_otherwise(error: &(dyn Error + 'static)) -> bool {
-    let otherwise = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
-    tls_error(error) == Some(&otherwise)
-}
-
 /// Certificates are only looked for if they are needed: small machines have none.
-fn tls(scheme: &str, trust: &Trust) -> Result<ClientConfig, ClientError> {
+fn config(scheme: &str, trust: &Trust) -> Result<ClientConfig, ClientError> {
     let builder = ClientConfig::builder();
     if scheme != "https" {
         return Ok(builder

@@ -13,8 +13,8 @@ use url::Url;
 use super::connector::{Connector, connector};
 use super::{ClientError, Http, Trust, http_client, in_full, is_web_address};
 use switchhook_http::address::basic_authorization;
-use switchhook_http::cause::{closes_in_handshake, tls_error};
 use switchhook_http::status_line::SharedStatus;
+use switchhook_http::tls::{closes_in_handshake, tls_error};
 
 /// How much of an answer is read, so that the connection can be used again.
 const LARGEST_ANSWER: usize = 64 << 10;

@@ -5,6 +5,8 @@ use std::io;
 
 use hyper_util::client::legacy;
 
+use crate::tls::{Peer, closes_in_handshake, explain, tls_error};
+
 /// An error with its causes. Layers that only say that something failed below them are left out, and so are the numbers
 /// of the operating system's errors.
 #[must_use]
@@ -19,8 +21,8 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     {
         return words.to_owned();
     }
-    if let Some(words) = tls_error(error).and_then(usual_of_tls) {
-        return words.to_owned();
+    if let Some(error) = tls_error(error) {
+        return explain(error, Peer::IT).1;
     }
     if closes_in_handshake(error) {
         return "it closed the connection in the middle of the TLS handshake: it may speak no TLS newer than 1.1, want a \
@@ -38,52 +40,6 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     // Many repeat what is below them.
     text.dedup_by(|below, above| above.ends_with(below.as_str()));
     text.join(": ")
-}
-
-/// What TLS failed with, if that is behind an error.
-#[must_use]
-pub fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .find_map(|layer| layer.downcast_ref().or_else(|| within(layer.downcast_ref()?)))
-}
-
-/// An I/O error passes by what it holds when it is asked for its source, and may hold another one.
-fn within(error: &io::Error) -> Option<&rustls::Error> {
-    let held = error.get_ref()?;
-    held.downcast_ref().or_else(|| within(held.downcast_ref()?))
-}
-
-/// Whether the other side closed the connection in the middle of the TLS handshake, without an alert that says why.
-#[must_use]
-pub fn closes_in_handshake(error: &(dyn Error + 'static)) -> bool {
-    // tokio-rustls has no type for it. Who wraps its error keeps the text.
-    std::iter::successors(Some(error), |error| (*error).source())
-        .filter_map(|layer| layer.downcast_ref::<io::Error>())
-        .any(|layer| layer.to_string() == "tls handshake eof")
-}
-
-/// What befalls TLS every day.
-fn usual_of_tls(error: &rustls::Error) -> Option<&'static str> {
-    match error {
-        rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
-            Some("it speaks no TLS at this port: write http:// if it speaks plain HTTP")
-        }
-        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
-            Some("its certificate was issued by nobody whom this machine trusts")
-        }
-        rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature) => Some(
-            "its certificate has a key that is too short, or its authority has (RSA: under 2048 bits); or the authority that \
-             it names did not sign it as it is",
-        ),
-        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))
-            if other.0.to_string() == "CaUsedAsEndEntity" =>
-        {
-            Some(
-                "its certificate is that of an authority, as self-signed ones are where nothing else is said",
-            )
-        }
-        _ => None,
-    }
 }
 
 /// What befalls HTTP every day. The text of an error is for those who write HTTP.
@@ -182,9 +138,8 @@ mod tests {
         let told = in_full(&Outer(io::Error::other(plain)));
         assert!(told.contains("speaks no TLS"), "{told}");
         let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let error = Outer(io::Error::other(io::Error::other(unknown.clone())));
-        assert_eq!(tls_error(&error), Some(&unknown));
-        assert!(in_full(&error).contains("its certificate was issued by nobody"));
+        let error = Outer(io::Error::other(io::Error::other(unknown)));
+        assert!(in_full(&error).contains("its certificate was issued by an authority that is not trusted"));
         let authority = rustls::OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")));
         let self_signed = rustls::Error::InvalidCertificate(rustls::CertificateError::Other(authority));
         let told = in_full(&Outer(io::Error::other(self_signed)));

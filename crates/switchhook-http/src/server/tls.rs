@@ -20,9 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::proxy::read_certificates;
-
-const HTTP1: &[u8] = b"http/1.1";
-const HTTP2: &[u8] = b"h2";
+use crate::tls::{HTTP1, HTTP2};
 
 /// What whoever looks for the answer to a challenge speaks.
 const CHALLENGE: &[u8] = b"acme-tls/1";

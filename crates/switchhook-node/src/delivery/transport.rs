@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
+use switchhook_http::tls::TlsTrouble;
 
 use crate::destination::Destination;
 
@@ -57,33 +58,6 @@ pub struct NoConnection {
     pub is_of_proxy: bool,
     /// In words for a person.
     pub detail: String,
-}
-
-/// What keeps a secure connection from being made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsTrouble {
-    /// What answers speaks no TLS.
-    NoTls,
-    /// It speaks only versions that are not safe any more.
-    OldTls,
-    /// It wants a certificate of ours.
-    ClientCertificate,
-    /// Its certificate was issued by nobody we trust.
-    UnknownIssuer,
-    /// Its certificate is for another name.
-    WrongName,
-    /// Its certificate has expired.
-    Expired,
-    /// Its certificate is not valid yet.
-    NotYetValid,
-    /// Its certificate is that of an authority.
-    Authority,
-    /// Its certificate is not made as one of a server has to be.
-    Unfit,
-    /// It wants a certificate of ours, or speaks TLS in none of our ways.
-    NothingInCommon,
-    /// It ended the handshake for a reason of its own.
-    BrokenOff,
 }
 
 /// What is noted if a request in the clear met TLS.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::webhook::{Authentication, Webhook};
+use switchhook_http::tls::TlsTrouble;
 
 use super::{Finding, Place, Trouble, at_webhook};
 use crate::Node;
-use crate::delivery::transport::{NoConnection, TlsTrouble};
+use crate::delivery::transport::NoConnection;
 use crate::destination::Destination;
 use crate::inspector;
 

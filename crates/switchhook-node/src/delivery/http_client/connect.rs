@@ -19,11 +19,12 @@ use super::dial::Dialer;
 use super::exchange::{Connection, Failure, Form, Standing};
 use super::names::{Addresses, Late, Names, SystemNames};
 use super::proxy::{to_proxy, tunnel};
-use super::tls::{Securing, Speech, no_tls, server_name, speaks_otherwise};
+use super::tls::{Securing, Speech, no_tls, server_name};
 use crate::delivery::address_guard::{AddressGuard, RefusedAddress, is_localhost};
 use crate::destination::TlsIdentity;
 use switchhook_http::address::Address;
 use switchhook_http::proxy::{NoProxy, Outbound, Proxy};
+use switchhook_http::tls::speaks_otherwise;
 
 /// The longest that a connection is used, whatever was set.
 const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);

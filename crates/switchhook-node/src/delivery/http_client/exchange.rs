@@ -24,11 +24,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use super::tls::{HTTP2, agreed, tls_behind};
-use crate::delivery::transport::{SPEAKS_TLS, TlsTrouble};
+use super::tls::tls_behind;
+use crate::delivery::transport::SPEAKS_TLS;
 use switchhook_http::address::Address;
 use switchhook_http::cause::{closes_without_ending_tls, in_full};
 use switchhook_http::status_line::{SharedStatus, Watched};
+use switchhook_http::tls::{HTTP2, TlsTrouble, agreed};
 
 /// Bytes on a wire, in the clear or not.
 pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;

@@ -8,9 +8,10 @@ use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_http::proxy::Outbound;
+use switchhook_http::tls::TlsTrouble;
 use switchhook_node::delivery::HttpTransport;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::delivery::transport::{TlsTrouble, Transport};
+use switchhook_node::delivery::transport::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::network::{check_status, check_unanswered, post_to, read_request, receiver};
