@@ -141,10 +141,14 @@ impl Drop for PostgresStore {
     }
 }
 
+/// How many connections a node has at most: the pool's, those that commit, the one that listens, and for a moment two more (to compare
+/// the sessions of a pooler, to choose a server).
+const MOST_CONNECTIONS: usize = pool::SIZE + pool::SIZE_FOR_KEYS + committer::COUNT + 1 + 2;
+
 impl Parts {
     async fn open(connector: Arc<Connector>, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
         let pool = Pool::new(Arc::clone(&connector), pool::SIZE);
-        let key_pool = Pool::new(Arc::clone(&connector), 1);
+        let key_pool = Pool::new(Arc::clone(&connector), pool::SIZE_FOR_KEYS);
         let sealing = Sealing(options.sealer);
         let mut lent = pool.acquire().await?;
         connector.refuse_shared_sessions(&mut lent).await?;

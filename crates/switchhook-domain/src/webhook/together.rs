@@ -14,15 +14,16 @@ impl Webhook {
         wrongs(self).into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Refuses a change that leaves something that does not go together. What was so before can be changed otherwise.
+    /// The webhook after a change, unless that leaves something that does not go together. What was so before can be changed
+    /// otherwise.
     ///
     /// # Errors
     /// Says what, and what to change.
-    pub fn check_change(&self, change: &WebhookChange, now: Timestamp) -> Result<(), String> {
+    pub fn checked_change(&self, change: WebhookChange, now: Timestamp) -> Result<Self, String> {
         let known = wrongs(self);
-        let after = wrongs(&self.clone().changed(change.clone(), now));
-        let new = after.into_iter().find(|wrong| !known.contains(wrong));
-        new.map_or(Ok(()), Err)
+        let changed = self.clone().changed(change, now);
+        let new = wrongs(&changed).into_iter().find(|wrong| !known.contains(wrong));
+        new.map_or(Ok(changed), Err)
     }
 }
 

@@ -22,6 +22,9 @@ use crate::observer::Commit;
 use crate::sql::Work;
 use crate::write::{self, Answer, HotWrite, Reply, Weight, reply};
 
+/// How many committers there are, each with a connection.
+pub(super) const COUNT: usize = 2;
+
 /// How much one commit takes on. Each row may have a lock on its order key, of which the database has some thousands for
 /// all nodes together (`max_locks_per_transaction`).
 const MOST: Weight = Weight {
@@ -51,7 +54,7 @@ impl Writer {
         connector: &Arc<Connector>,
         node: Option<&Arc<Node>>,
         notifier: &Arc<Notifier>,
-    ) -> (Self, [Committer; 2]) {
+    ) -> (Self, [Committer; COUNT]) {
         let events = WriteQueue::new();
         let rest = events.beside();
         let writer = Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::MOST_CONNECTIONS;
 use crate::StoreError;
 
 impl From<sqlx::Error> for StoreError {
@@ -85,9 +86,6 @@ pub(super) fn no_connection() -> StoreError {
          default_pool_size) has none left; a node needs up to {MOST_CONNECTIONS}"
     ))
 }
-
-/// How many connections a node has at the most, with the one more that it takes for a moment when it starts.
-const MOST_CONNECTIONS: usize = 11;
 
 pub(super) fn no_answer(within: Duration) -> StoreError {
     StoreError::Unavailable(format!("PostgreSQL did not answer within {} s", within.as_secs()))

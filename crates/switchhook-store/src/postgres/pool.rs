@@ -13,8 +13,11 @@ use tokio::time::timeout;
 use super::connection::{Connector, Link};
 use crate::error::StoreError;
 
-/// How many connections a node has at the most, beside the two that commit, that for keys and the one that listens.
+/// How many connections there are for everything but commits, keys and listening.
 pub(super) const SIZE: usize = 5;
+
+/// How many are for keys alone, so that requests are not refused while everything else is taken.
+pub(super) const SIZE_FOR_KEYS: usize = 1;
 
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -259,12 +259,11 @@ async fn update(
 ) -> Result<Webhook, StoreError> {
     let before = find(sql, company_id, id, sealing).await?;
     // Another node may have changed it meanwhile: here is the last look at it.
-    before.check_change(change, now).map_err(StoreError::Conflict)?;
-    let (paused_before, was_disabled) = (before.paused_at, before.disabled_at.is_some());
-    let url_before = before.hook_url.clone();
-    let webhook = before.changed(change.clone(), now);
+    let webhook = before
+        .checked_change(change.clone(), now)
+        .map_err(StoreError::Conflict)?;
     // Two that were made before spellings counted can still be changed otherwise.
-    if webhook.hook_url != url_before {
+    if webhook.hook_url != before.hook_url {
         refuse_second(sql, &webhook, sealing).await?;
     }
     let kept = kept(&webhook, sealing)?;
@@ -283,9 +282,9 @@ async fn update(
         id.0,
     ];
     sql.execute(update, values).await?;
-    suspensions::pause_changed(sql, id, paused_before, webhook.paused_at, now).await?;
+    suspensions::pause_changed(sql, id, before.paused_at, webhook.paused_at, now).await?;
     sql.registry_changed(company_id).await?;
-    if webhook.disabled_at.is_some() && !was_disabled {
+    if webhook.disabled_at.is_some() && before.disabled_at.is_none() {
         let news = News::WebhookDisabled(WebhookOf::new(id, &webhook.hook_url));
         notices::add(sql, &Notice::new(Some(company_id), now, news)).await?;
     }
