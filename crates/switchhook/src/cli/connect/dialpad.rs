@@ -16,6 +16,7 @@ use crate::cli::output::{self, Facts};
 use crate::cli::pages::{Extent, List, OUR_PAGE};
 use crate::cli::subscriptions::is_forbidden;
 use crate::cli::{wait_for, words};
+use crate::config::parse_public_url;
 use switchhook_client::Client;
 use switchhook_node::keys;
 use switchhook_web::api::answers::SourceAnswer;
@@ -38,8 +39,8 @@ pub(in crate::cli) struct Dialpad {
     api_key: Secret,
 
     /// URL at which Dialpad reaches this Switchhook server
-    #[arg(long, value_name = "URL", value_parser = words::url("https://hooks.example.com"))]
-    public_url: Url,
+    #[arg(long, value_name = "URL", value_parser = parse_public_url)]
+    public_url: String,
 
     /// URL of Dialpad's API
     #[arg(long, value_name = "URL", default_value = "https://dialpad.com", value_parser = words::url("https://hooks.example.com"))]
@@ -102,11 +103,10 @@ struct Sides {
 
 impl Dialpad {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let public_url = self.public_url.as_str().trim_end_matches('/');
         let mut sides = Sides {
             here: self.connection.client()?,
             dialpad: Client::new(&self.dialpad_url, Some(&self.api_key))?,
-            prefix: format!("{public_url}/in/"),
+            prefix: format!("{}/in/", self.public_url),
             made: Made::default(),
         };
         wait_for(async {

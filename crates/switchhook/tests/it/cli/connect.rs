@@ -131,3 +131,16 @@ fn new_key(scene: &Scene, more: &[&str]) -> String {
     let run = Shell::new(scene.folder.path()).run(&[&words, more].concat()).ok();
     run.stdout.trim().to_owned()
 }
+
+#[test]
+fn an_address_to_which_no_path_can_be_added_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (public_url, words) in [
+        ("https://hooks.example.com/?to=us", "has a query or a fragment"),
+        ("hooks.example.com", "is not a web address"),
+    ] {
+        let words_of = ["connect", "dialpad", "--api-key", "k", "--public-url", public_url];
+        let refused = Shell::new(folder.path()).run(&words_of).failed(2);
+        assert!(refused.stderr.contains(words), "{refused:?}");
+    }
+}
