@@ -5,6 +5,7 @@
 
 mod folder;
 mod order;
+mod validity;
 
 use std::sync::Arc;
 use std::time::Duration;

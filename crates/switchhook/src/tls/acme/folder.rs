@@ -11,10 +11,12 @@ use instant_acme::AccountCredentials;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
+use switchhook_http::proxy::read_certificates;
 use switchhook_http::server::Certificate;
 use switchhook_node::settings::AcmeSettings;
 use tracing::warn;
-use x509_parser::pem::Pem;
+
+use super::validity::validity;
 
 const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.json";
@@ -143,11 +145,8 @@ impl Folder {
 /// A certificate is renewed when two thirds of its time are over.
 fn of_pem(chain: &str, key: &str) -> Result<Kept> {
     let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?;
-    let first = Pem::iter_from_buffer(chain.as_bytes())
-        .next()
-        .context("there is no certificate")??;
-    let validity = first.parse_x509()?.validity().clone();
-    let (from, until) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+    let chain = read_certificates(chain.as_bytes())?;
+    let (from, until) = validity(&chain[0]).context("the time of the certificate cannot be read")?;
     let renew_at = from + (until - from) * 2 / 3;
     Ok(Kept {
         certificate,
