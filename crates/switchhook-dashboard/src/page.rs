@@ -19,8 +19,9 @@ use switchhook_store::StoreError;
 use tokio::sync::Semaphore;
 
 use super::assets;
+use switchhook_ingress::error::ApiError;
 use switchhook_node::visible;
-use switchhook_web::api::{ApiError, has_nul};
+use switchhook_web::api::has_nul;
 
 /// Nothing but our own script and style, and nobody may put us into a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \

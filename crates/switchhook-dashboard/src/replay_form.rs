@@ -10,7 +10,7 @@ use switchhook_node::replays::{ReplayRequest, To};
 use super::events::{instant, joined};
 use super::form::Form;
 use super::session::Viewer;
-use switchhook_web::api::id_of;
+use switchhook_ingress::id::id_of;
 
 /// A replay's form, as it was filled in.
 #[derive(Debug, Default)]

@@ -32,12 +32,12 @@ pub(super) use self::signed_form::SignedForm;
 use self::site::check_host;
 use super::page::{Flash, Frame, PageError};
 use super::{DashboardState, SharedState, assets};
+use switchhook_ingress::observing::Asker;
 use switchhook_node::caller::Caller;
 use switchhook_node::callers::NoCaller;
 use switchhook_node::keys;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::sight::Sight;
-use switchhook_web::observing::Asker;
 
 const COOKIE_NAME: &str = "switchhook_session";
 

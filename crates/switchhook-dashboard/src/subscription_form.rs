@@ -17,8 +17,8 @@ use switchhook_store::EventRecord;
 
 use super::form::Form;
 use super::widgets::Choice;
+use switchhook_ingress::id::id_of;
 use switchhook_node::summary::shortened;
-use switchhook_web::api::id_of;
 
 /// A subscription's form, as it was filled in or as the subscription stands.
 #[derive(Debug, Clone)]

@@ -12,7 +12,6 @@ mod doctor;
 mod documents;
 mod endpoint;
 mod erasures;
-mod error;
 mod events;
 mod explain;
 mod feed;
@@ -38,11 +37,10 @@ mod subscriptions;
 mod webhook_settings;
 mod webhooks;
 mod websockets;
-mod words;
 
 /// What is answered, as whoever asks reads it: the commands do.
 pub mod answers {
-    pub use super::compat::{IdText, Signature, WebhookAnswer};
+    pub use super::compat::{Signature, WebhookAnswer};
     pub use super::dead_letters::answer::{DeadLetterGroupAnswer, DeadLetterGroups, DismissAnswer};
     pub use super::deliveries::answer::{
         AnswerHead, AttemptAnswer, DeliveryAnswer, DeliveryWithAttempts, LastAttemptAnswer, ListedDelivery,
@@ -50,11 +48,7 @@ pub mod answers {
     };
     pub use super::doctor::{DoctorAnswer, FindingAnswer};
     pub use super::erasures::ErasureAnswer;
-    pub use super::error::{ErrorBody, ErrorDetail};
-    pub use super::events::answer::{
-        AcceptedDeliveryAnswer, AcceptedEvent, BatchAnswer, Deliveries, EventAnswer, EventSummary,
-        PayloadRemovalAnswer, RejectedLineAnswer, WarnedLineAnswer,
-    };
+    pub use super::events::answer::{EventAnswer, EventSummary, PayloadRemovalAnswer};
     pub use super::explain::{ExplainedSubscription, Explanation};
     pub use super::filtered::{TrialAnswer, TriedEvent};
     pub use super::keys::KeyAnswer;
@@ -71,6 +65,11 @@ pub mod answers {
         WebhookWithSettings,
     };
     pub use super::websockets::WebsocketAnswer;
+    pub use switchhook_ingress::error::{ErrorBody, ErrorDetail};
+    pub use switchhook_ingress::events::{
+        AcceptedDeliveryAnswer, AcceptedEvent, BatchAnswer, Deliveries, RejectedLineAnswer, WarnedLineAnswer,
+    };
+    pub use switchhook_ingress::id::IdText;
 }
 
 use std::sync::Arc;
@@ -86,16 +85,15 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use self::compat::id_of;
-use self::compat::shortened;
 pub use self::dead_letters::export::{MOST_EXPORTED, export as export_dead_letters};
-pub use self::error::ApiError;
 pub use self::front::FrontDoor;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate, limit_reads};
 pub use self::middleware::has_nul;
 use self::parameters::Parameters;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::shortened;
 use switchhook_node::Node;
 use switchhook_node::settings::Settings;
 use switchhook_node::source::Inlets;

@@ -1,26 +1,14 @@
-//! Who asks: from the API key of a request to its caller, and what the caller may do.
-
-use std::borrow::Cow;
+//! What a caller may do: a handler that takes a `Writer` is not called by one who may only look.
 
 use axum::extract::FromRequestParts;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, Uri};
-use switchhook_domain::id::CompanyId;
 use switchhook_domain::key::Right;
+use switchhook_ingress::auth::authenticate;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::observing::Asker;
 pub(super) use switchhook_node::caller::Caller;
-use switchhook_node::callers::REMEMBERED;
-use switchhook_node::keys;
-use switchhook_node::refusal::Refusal;
-use tokio::time::Instant;
 
-use super::error::ApiError;
-use super::query::Query;
-use super::{Api, SharedApi};
-use crate::observing::Asker;
-
-/// Names the company, where a key could be used for several. Ours belong to one.
-const COMPANY_HEADER: &str = "dp-company-id";
+use super::SharedApi;
 
 macro_rules! callers {
     ($($(#[$doc:meta])* $name:ident may $right:ident,)+) => {$(
@@ -35,7 +23,7 @@ macro_rules! callers {
                 let known = parts.extensions.get::<Caller>().copied();
                 let caller = match known {
                     Some(caller) => caller,
-                    None => authenticate(api, &parts.headers, &parts.uri).await?,
+                    None => authenticate(&api.node, &parts.headers, &parts.uri).await?,
                 };
                 Asker::note(&parts.extensions, caller.company_id);
                 Ok(Self(caller.require(Right::$right)?))
@@ -51,63 +39,4 @@ callers! {
     Writer may Write,
     /// A caller who may send events in.
     Ingester may Ingest,
-}
-
-/// Finds out who asks.
-pub(crate) async fn authenticate(api: &Api, headers: &HeaderMap, uri: &Uri) -> Result<Caller, ApiError> {
-    let key = presented_key(headers, uri)?;
-    let caller = api.node.callers.find(keys::hash(&key)).await?;
-    check_company(headers, caller)?;
-    Ok(caller)
-}
-
-/// Asks again after something that took its time, such as a body that came slowly: the key may have been revoked meanwhile.
-pub(super) async fn still_allowed(api: &Api, parts: &Parts, since: Instant) -> Result<(), ApiError> {
-    if since.elapsed() < REMEMBERED {
-        return Ok(());
-    }
-    authenticate(api, &parts.headers, &parts.uri).await.map(drop)
-}
-
-/// The key by which something was opened is not what it was: it was revoked, has expired, or may do something else.
-pub(crate) fn key_has_ended() -> ApiError {
-    Refusal::KeyEnded.into()
-}
-
-fn presented_key<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Cow<'a, str>, ApiError> {
-    if let Some(header) = headers.get(AUTHORIZATION) {
-        let text = header.to_str().unwrap_or_default();
-        return match text.split_once(' ') {
-            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty() => {
-                Ok(Cow::Borrowed(key.trim()))
-            }
-            _ => Err(ApiError::unauthorized(
-                "invalid",
-                "write the header as `Authorization: Bearer KEY`",
-            )),
-        };
-    }
-    Query::of(uri).text("apikey").ok_or_else(|| {
-        ApiError::unauthorized(
-            "required",
-            "an API key is required: send it as `Authorization: Bearer KEY` or as `?apikey=KEY`",
-        )
-    })
-}
-
-fn check_company(headers: &HeaderMap, caller: Caller) -> Result<(), ApiError> {
-    let Some(header) = headers.get(COMPANY_HEADER).filter(|header| !header.is_empty()) else {
-        return Ok(());
-    };
-    let named = header
-        .to_str()
-        .ok()
-        .and_then(|text| text.parse::<CompanyId>().ok());
-    if named == Some(caller.company_id) {
-        return Ok(());
-    }
-    Err(ApiError::forbidden(format!(
-        "DP-Company-ID names another company than the key's, which is {}",
-        caller.company_id
-    )))
 }

@@ -18,12 +18,13 @@ use switchhook_store::DeadLetterFilter;
 use utoipa::ToSchema;
 
 use self::answer::{DeadLetterGroups, DismissAnswer};
+use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::LooseId;
-use super::error::ApiError;
 use super::replays::{DryRunAnswer, Instant, ReplayAnswer, shown};
 use super::request::{JsonBody, Query};
-use super::{SharedApi, words};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::LooseId;
+use switchhook_ingress::words;
 
 /// Which dead letters.
 #[derive(Debug, utoipa::IntoParams)]

@@ -20,10 +20,11 @@ pub(super) use self::answer::{
 };
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items};
-use super::error::ApiError;
+use super::compat::Items;
 use super::request::{PageQuery, PathId, Query};
-use super::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 use switchhook_node::deliveries::{self, LONGEST_TEXT, Sought};
 use switchhook_node::events::summaries;
 use switchhook_node::sight::Sight;

@@ -14,7 +14,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::error::{ErrorBody, ErrorDetail, ErrorEnvelope};
+use switchhook_ingress::error::{ErrorBody, ErrorDetail, ErrorEnvelope};
 use switchhook_node::settings::Settings;
 
 const BEARER: &str = "bearer";

@@ -12,9 +12,9 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::Reader;
-use super::compat::IdText;
-use super::error::ApiError;
 use super::request::Query;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
 use switchhook_node::Node;
 use switchhook_node::doctor::{Connecting, Examination, Finding, Place, Report, examine};
 

@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::Writer;
-use super::compat::{IdText, LooseId};
-use super::error::ApiError;
 use super::request::{Field, JsonBody};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{IdText, LooseId};
 
 /// What to erase.
 #[derive(Debug, Deserialize, ToSchema)]

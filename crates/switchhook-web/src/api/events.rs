@@ -1,46 +1,29 @@
-//! `/v1/events`: sending events in, one by one or line by line, and looking at what came.
-//!
-//! What happens to an event on its way in is `ingest.rs`; here are size, key and form of the requests.
+//! `/v1/events`: sending events in, and looking at what came.
 
 pub(super) mod answer;
 
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use serde::Serialize;
+use http::Uri;
 use switchhook_domain::id::EventId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::headers::IDEMPOTENCY_KEY;
-use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
-use tokio::time::Instant;
-
-use self::answer::{
-    AcceptedEvent, BatchAnswer, Deliveries, EventAnswer, EventSummary, RejectedLineAnswer, SendAnswer,
-    WarnedLineAnswer,
-};
-use super::SharedApi;
-use super::auth::{Ingester, Reader, key_has_ended, still_allowed};
-use super::compat::{IdText, Items};
-use super::deliveries::listed;
-use super::error::ApiError;
-use super::request::{PageQuery, PathId, Query};
-use super::words;
-use switchhook_http::server::{BodyTrouble, is_packed, next_piece, read_body};
-use switchhook_node::blocking;
-use switchhook_node::events;
-use switchhook_node::ingest::batch::{Batch, Report, WarnedLine};
-use switchhook_node::ingest::{self, Accepted, LARGEST_EVENT, Rejected, SentAs, Submission};
-use switchhook_node::lease::Lease;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 use switchhook_node::sight::Sight;
+use switchhook_node::{blocking, events};
+use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
 
-/// The longest idempotency key.
-const LONGEST_KEY: usize = 255;
+use self::answer::{EventAnswer, EventSummary, SendAnswer};
+use super::SharedApi;
+use super::auth::{Ingester, Reader};
+use super::compat::Items;
+use super::deliveries::listed;
+use super::request::{PageQuery, PathId, Query};
 
 /// How many deliveries are shown with an event. The list of deliveries has them all.
 const MOST_DELIVERIES: u32 = 200;
@@ -70,162 +53,7 @@ pub(crate) async fn send(
     Ingester(caller): Ingester,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let sent_as = sent_as(request.uri())?;
-    let (parts, body) = request.into_parts();
-    let idempotency_key = idempotency_key(&parts.headers)?;
-    if is_lines(&parts.headers) {
-        if is_packed(&parts.headers) {
-            return Err(ApiError::unknown_coding("identity"));
-        }
-        let batch = Batch::new(&api.node, caller.company_id, sent_as, idempotency_key);
-        return send_lines(batch, body, &api.node.leases.hold(caller)).await;
-    }
-    let began = Instant::now();
-    let read = read_body(&parts.headers, body, LARGEST_EVENT).await;
-    let body = read.map_err(|trouble| refused(&api, trouble))?;
-    still_allowed(&api, &parts, began).await?;
-    let company_id = caller.company_id;
-    let kind = sent_as.kind_of(&body);
-    let submission = Submission {
-        company_id,
-        kind: kind.inspect_err(|rejected| api.node.telemetry.rejected(rejected.reason()))?,
-        body,
-        idempotency_key: idempotency_key.map(Into::into),
-    };
-    let accepted = ingest::accept(&api.node, submission).await?;
-    Ok(accepted_answer(&accepted))
-}
-
-/// The answer to an event that is kept.
-pub(crate) fn accepted_answer(accepted: &Accepted) -> Response {
-    answer(&AcceptedEvent {
-        id: IdText(accepted.id.0),
-        kind: accepted.kind,
-        duplicate: accepted.is_duplicate,
-        warnings: Cow::Borrowed(&accepted.warnings),
-        deliveries: Deliveries(Cow::Borrowed(&accepted.deliveries)),
-    })
-}
-
-/// How many bytes the answer to an event with one delivery has at most, so that its memory is taken once.
-const USUAL_ANSWER: usize = 256;
-
-fn answer(value: &impl Serialize) -> Response {
-    let mut body = Vec::with_capacity(USUAL_ANSWER);
-    serde_json::to_writer(&mut body, value).expect("an answer is plain text");
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::ACCEPTED;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-async fn send_lines(mut batch: Batch<'_>, mut body: Body, lease: &Lease) -> Result<Response, ApiError> {
-    let error = loop {
-        let piece = tokio::select! {
-            biased;
-            () = lease.ended() => break key_has_ended(),
-            piece = next_piece(&mut body) => piece,
-        };
-        let kept = match piece {
-            Ok(Some(piece)) => batch.feed(piece).await,
-            Ok(None) => match batch.finish().await {
-                Ok(()) => return Ok(batch_answer(batch.into_report())),
-                Err(error) => Err(error),
-            },
-            Err(trouble) => break ApiError::unread(trouble, LARGEST_EVENT),
-        };
-        if let Err(error) = kept {
-            break error.into();
-        }
-    };
-    let Report {
-        accepted,
-        duplicates,
-        rejected_count,
-        last_line,
-        ..
-    } = batch.report();
-    Err(ApiError::with_preface(
-        error,
-        &format!(
-            "stopped after line {last_line} ({accepted} accepted, {duplicates} duplicates, {rejected_count} \
-             rejected; send the rest again): "
-        ),
-    ))
-}
-
-fn batch_answer(report: Report) -> Response {
-    let line = |(line, reason): (u64, Rejected)| RejectedLineAnswer {
-        line,
-        error: ApiError::from(reason).body(),
-    };
-    answer(&BatchAnswer {
-        accepted: report.accepted,
-        duplicates: report.duplicates,
-        rejected: report
-            .rejected
-            .into_iter()
-            .map(|bad| line((bad.line, bad.reason)))
-            .collect(),
-        rejected_count: report.rejected_count,
-        warnings: report
-            .warned
-            .into_iter()
-            .map(|WarnedLine { line, warnings }| WarnedLineAnswer { line, warnings })
-            .collect(),
-        warnings_count: report.warned_count,
-    })
-}
-
-fn refused(api: &SharedApi, trouble: BodyTrouble) -> ApiError {
-    match trouble {
-        BodyTrouble::TooLarge => {
-            let rejected = Rejected::TooLarge { limit: LARGEST_EVENT };
-            api.node.telemetry.rejected(rejected.reason());
-            rejected.into()
-        }
-        other => ApiError::unread(other, LARGEST_EVENT),
-    }
-}
-
-fn sent_as(uri: &Uri) -> Result<SentAs, ApiError> {
-    let word = uri.path().rsplit('/').next().unwrap_or_default();
-    let exact = Kind::ALL.into_iter().find(|kind| kind.route() == word);
-    exact.map(SentAs::Kind).map_or_else(
-        || {
-            word.parse()
-                .map_err(|error| ApiError::not_found(format!("{error}")))
-        },
-        Ok,
-    )
-}
-
-fn is_lines(headers: &HeaderMap) -> bool {
-    const LINES: [&str; 4] = [
-        "application/x-ndjson",
-        "application/ndjson",
-        "application/jsonl",
-        "application/x-jsonlines",
-    ];
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = content_type
-        .and_then(|value| value.split(';').next())
-        .map(str::trim);
-    essence.is_some_and(|essence| LINES.iter().any(|lines| essence.eq_ignore_ascii_case(lines)))
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(header) = headers.get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
-    match header.to_str() {
-        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(ApiError::invalid(format!(
-            "Idempotency-Key: send 1 to {LONGEST_KEY} visible ASCII characters, or leave the header out"
-        ))),
-    }
+    switchhook_ingress::events::send(&api.node, caller, request).await
 }
 
 /// Which events a list is narrowed to.

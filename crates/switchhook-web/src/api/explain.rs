@@ -13,13 +13,14 @@ use switchhook_node::events::{self, Explained};
 use switchhook_node::mask::Mask;
 use utoipa::ToSchema;
 
+use super::SharedApi;
 use super::auth::Reader;
-use super::compat::IdText;
 use super::deliveries::DeliveryAnswer;
-use super::error::ApiError;
 use super::events::answer::EventSummary;
 use super::request::{PageQuery, PathId, Query};
-use super::{SharedApi, words};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// Which subscriptions are explained.
 #[derive(Debug, utoipa::IntoParams)]

@@ -19,11 +19,12 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items};
-use super::error::ApiError;
+use super::compat::Items;
 use super::request::{Field, JsonBody, Query};
 use super::stream::no_place;
-use super::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{IdText, shortened};
+use switchhook_ingress::words;
 
 /// Which page of a feed.
 #[derive(Debug, utoipa::IntoParams)]
@@ -356,7 +357,7 @@ fn position(name: &str, text: &str, or_else: &str) -> Result<LogPosition, ApiErr
     let wrong = || {
         ApiError::invalid(format!(
             "{name}: `{}` is not a cursor: send one that the feed answered{or_else}",
-            super::compat::shortened(text)
+            shortened(text)
         ))
     };
     let position = i64::from_str(text).ok().filter(|position| *position >= 0);

@@ -14,9 +14,7 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, LooseId};
 use super::endpoint::EndpointAnswer;
-use super::error::ApiError;
 use super::request::{Field, JsonBody, PathId};
 use super::subscriptions::SubscriptionResource;
 use super::subscriptions::agent_status::{AgentStatusSubscription, AgentStatusSubscriptions};
@@ -24,7 +22,9 @@ use super::subscriptions::call::{CallSubscription, CallSubscriptions};
 use super::subscriptions::changelog::{ChangelogSubscription, ChangelogSubscriptions};
 use super::subscriptions::contact::{ContactSubscription, ContactSubscriptions};
 use super::subscriptions::sms::{SmsSubscription, SmsSubscriptions};
-use super::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{IdText, LooseId};
+use switchhook_ingress::words;
 
 /// A subscription as Dialpad's API shows it, with its kind and its filter on the payload.
 #[derive(Serialize, ToSchema)]

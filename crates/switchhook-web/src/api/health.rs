@@ -13,8 +13,8 @@ use switchhook_domain::lease::Lease;
 use tokio::sync::Mutex as Turn;
 use utoipa::ToSchema;
 
-use super::error::ApiError;
 use super::{Api, SharedApi};
+use switchhook_ingress::error::ApiError;
 use switchhook_node::delivery::EngineState;
 
 /// Whether the server can work, and why not.

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::Reader;
-use super::error::ApiError;
 use super::request::Query;
+use switchhook_ingress::error::ApiError;
 use switchhook_node::history;
 
 /// How far back it goes if nobody says.

@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items};
-use super::error::ApiError;
+use super::compat::Items;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
 
 /// A key to make.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -18,8 +18,8 @@ use switchhook_domain::id::CompanyId;
 use switchhook_node::settings::ApiLimits;
 
 use super::SharedApi;
-use super::auth::authenticate;
-use super::error::ApiError;
+use switchhook_ingress::auth::authenticate;
+use switchhook_ingress::error::ApiError;
 
 /// From how many companies on those that are within their rates are forgotten.
 const MANY_COMPANIES: usize = 1_024;
@@ -96,7 +96,7 @@ pub(crate) async fn limit_rate(
     next: Next,
 ) -> Result<Response, ApiError> {
     if api.limiter.rates.is_some() {
-        let caller = authenticate(&api, request.headers(), request.uri()).await?;
+        let caller = authenticate(&api.node, request.headers(), request.uri()).await?;
         let (method, path) = (request.method(), request.uri().path());
         let nodes = api.node.store.nodes();
         let counted = api.limiter.count(caller.company_id, method, path, nodes);
@@ -127,7 +127,7 @@ pub(crate) async fn limit_reads(
     if !reads {
         return Ok(next.run(request).await);
     }
-    let caller = authenticate(&api, request.headers(), request.uri()).await?;
+    let caller = authenticate(&api.node, request.headers(), request.uri()).await?;
     let _place = api.node.shares.place_to_read(caller.company_id).await?;
     Ok(next.run(request).await)
 }

@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::SharedApi;
-use super::auth::key_has_ended;
-use super::error::ApiError;
 use super::request::Query;
+use switchhook_ingress::auth::key_has_ended;
+use switchhook_ingress::error::ApiError;
 use switchhook_node::sight::require_unmasked;
 use switchhook_node::websocket::connection::{self, Session};
 use switchhook_node::websocket::token::{self, InvalidToken};

@@ -3,10 +3,9 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderValue, Uri};
-
-use super::error::ApiError;
+use http::Uri;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::forbid_caching;
 
 /// Refuses a NUL in the address, and keeps answers to those who showed a key out of caches.
 pub(super) async fn check(request: Request, next: Next) -> Response {
@@ -23,11 +22,6 @@ pub(super) async fn check(request: Request, next: Next) -> Response {
 
 fn needs_a_key(path: &str) -> bool {
     path.starts_with("/api/v2/") || path.starts_with("/v1/")
-}
-
-/// Answers may hold secrets, numbers and what people wrote.
-pub(super) fn forbid_caching(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// Whether an address, or a form that is written like one, has a NUL in it: there it can only stand escaped. No name,

@@ -12,11 +12,13 @@ use switchhook_node::notifications::{self, ChannelRequest};
 use utoipa::ToSchema;
 
 use self::answer::{NotificationAnswer, NotificationChannel, NotificationTest};
+use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items};
-use super::error::ApiError;
+use super::compat::Items;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
-use super::{SharedApi, words};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// A notification channel to make or to change.
 #[derive(Debug, Deserialize, ToSchema)]

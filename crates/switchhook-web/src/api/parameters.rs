@@ -15,8 +15,8 @@ use url::form_urlencoded;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::compat::{absent_if_empty, shortened};
-use super::error::ApiError;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{absent_if_empty, shortened};
 
 /// The parameter by which a key can come in every address.
 const KEY: &str = "apikey";

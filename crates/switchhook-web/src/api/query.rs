@@ -9,11 +9,12 @@ use http::Uri;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::duration::parse_duration;
 use switchhook_store::PageRequest;
-use url::form_urlencoded;
 use utoipa::IntoParams;
 
-use super::compat::{LARGEST_PAGE, absent_if_empty, capped_limit, id_of, shortened};
-use super::error::ApiError;
+use super::compat::{LARGEST_PAGE, capped_limit};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{id_of, shortened};
+use switchhook_ingress::query::value_of;
 
 /// A request's query.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +28,7 @@ impl<'a> Query<'a> {
 
     /// A parameter's value.
     pub(crate) fn text(self, name: &str) -> Option<Cow<'a, str>> {
-        let mut parameters = form_urlencoded::parse(self.0.as_bytes());
-        parameters.find_map(|(key, value)| if key == name { absent_if_empty(value) } else { None })
+        value_of(self.0, name)
     }
 
     /// A parameter's value as something else.

@@ -18,9 +18,10 @@ pub(super) use self::request::Instant;
 use self::request::ReplayRequest;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items};
-use super::error::ApiError;
+use super::compat::Items;
 use super::request::{JsonBody, PageQuery, PathId, Query};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
 use switchhook_node::replays;
 
 /// Sends old events again, as new deliveries, or counts them. It sends nothing that the key may not see: other kinds are

@@ -12,12 +12,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::SharedApi;
-use super::auth::still_allowed;
-use super::compat::{id_of, shortened};
-use super::error::ApiError;
 pub(crate) use super::field::Field;
 pub(crate) use super::query::{PageQuery, Query};
 use switchhook_http::server::read_body;
+use switchhook_ingress::auth::still_allowed;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{id_of, shortened};
 
 /// The largest body of a request that is no event.
 const LARGEST_REQUEST: usize = 64 * 1024;
@@ -34,7 +34,7 @@ impl<T: DeserializeOwned> FromRequest<SharedApi> for JsonBody<T> {
         let began = Instant::now();
         let read = read_body(&parts.headers, body, LARGEST_REQUEST).await;
         let bytes = read.map_err(|trouble| ApiError::unread(trouble, LARGEST_REQUEST))?;
-        still_allowed(api, &parts, began).await?;
+        still_allowed(&api.node, &parts, began).await?;
         parse_json(&bytes).map(Self)
     }
 }

@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::Ingester;
-use super::compat::IdText;
-use super::error::ApiError;
-use super::events::accepted_answer;
-use super::events::answer::AcceptedEvent;
 use super::request::{Field, JsonBody, PathId};
-use super::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::events::AcceptedEvent;
+use switchhook_ingress::events::accepted_answer;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 use switchhook_node::events as node_events;
 
 /// What an event is.

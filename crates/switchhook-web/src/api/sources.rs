@@ -16,10 +16,12 @@ use utoipa::ToSchema;
 
 use self::answer::{RefusalAnswer, RetriedAnswer, SourceAnswer};
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items};
-use super::error::ApiError;
+use super::compat::Items;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
-use super::{Api, SharedApi, words};
+use super::{Api, SharedApi};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// A source to make or to change.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -18,9 +18,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::auth::Reader;
-use super::error::ApiError;
 use super::request::Query;
-use super::{Api, SharedApi, words};
+use super::{Api, SharedApi};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::words;
 use switchhook_node::lease::Lease;
 use switchhook_node::live::{Happening, Live};
 use switchhook_node::share::{NoPlace, Place};

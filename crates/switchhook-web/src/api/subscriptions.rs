@@ -23,11 +23,12 @@ use switchhook_store::SubscriptionFilter;
 use utoipa::{IntoParams, ToSchema};
 
 use super::SharedApi;
-use super::compat::{IdText, Items};
+use super::compat::Items;
 use super::endpoint::EndpointAnswer;
-use super::error::ApiError;
 use super::request::{PageQuery, Query};
-use super::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// What one kind of subscription adds to the rest.
 pub(crate) trait SubscriptionResource {

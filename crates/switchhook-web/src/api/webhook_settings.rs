@@ -23,9 +23,10 @@ use self::answer::health::HealthAnswer;
 use self::schema::SettingsRequest;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items};
-use super::error::ApiError;
+use super::compat::Items;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
 
 /// How to replace a secret; an empty body will do.
 #[derive(Deserialize, ToSchema)]

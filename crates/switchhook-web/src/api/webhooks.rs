@@ -13,9 +13,10 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items, WebhookAnswer};
-use super::error::ApiError;
+use super::compat::{Items, WebhookAnswer};
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
 
 /// A webhook to make or to change.
 #[derive(Deserialize, ToSchema)]

@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items, Signature};
-use super::error::ApiError;
+use super::compat::{Items, Signature};
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
 
 /// A websocket to make or to change.
 #[derive(Debug, Deserialize, ToSchema)]

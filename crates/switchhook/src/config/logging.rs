@@ -1,7 +1,7 @@
 //! What is logged, and how.
 
 use clap::Args;
-use switchhook_web::observing::LOG_TARGET;
+use switchhook_ingress::observing::LOG_TARGET;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::logging::LogFormat;

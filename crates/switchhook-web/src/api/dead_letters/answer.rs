@@ -7,8 +7,8 @@ use switchhook_domain::credential::shown_url;
 use switchhook_node::dead_letters::Group;
 use utoipa::ToSchema;
 
-use crate::api::compat::IdText;
-use crate::api::words;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// What came of dismissing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -27,9 +27,9 @@ use super::DeadLetterQuery;
 use crate::api::SharedApi;
 use crate::api::auth::{Caller, Reader};
 use crate::api::deliveries::{AttemptAnswer, DeliveryAnswer};
-use crate::api::error::ApiError;
 use crate::api::events::answer::EventSummary;
 use crate::api::request::{PageQuery, Query};
+use switchhook_ingress::error::ApiError;
 
 /// How many dead letters are exported at the most.
 pub const MOST_EXPORTED: u32 = 10_000;

@@ -11,8 +11,8 @@ use switchhook_domain::delivery::{Delivery, DeliveryState, StateName, WaitingFor
 use switchhook_domain::{Kind, Timestamp};
 use utoipa::ToSchema;
 
-use crate::api::compat::IdText;
-use crate::api::words;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 use switchhook_node::deliveries::Standing;
 use switchhook_node::destination::complete_record;
 use switchhook_node::mask::Mask;

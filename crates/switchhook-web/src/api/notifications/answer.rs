@@ -10,8 +10,8 @@ use switchhook_node::notifications::shown_destination;
 use switchhook_store::NotificationRecord;
 use utoipa::ToSchema;
 
-use crate::api::compat::IdText;
-use crate::api::words;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// A notification channel. Its secret is never shown, nor is what in a URL is a credential.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -8,8 +8,8 @@ use switchhook_domain::id::EventId;
 use switchhook_domain::replay::{Destination, Estimate, Replay, ReplayFilter, ReplayState, Tally};
 use utoipa::ToSchema;
 
-use crate::api::compat::IdText;
-use crate::api::words;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 use switchhook_node::mask::Mask;
 
 /// A replay.

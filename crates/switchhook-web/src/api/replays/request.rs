@@ -10,9 +10,9 @@ use switchhook_domain::replay::ReplayFilter;
 use switchhook_domain::{Kind, Timestamp};
 use utoipa::ToSchema;
 
-use crate::api::compat::LooseId;
-use crate::api::error::ApiError;
-use crate::api::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::LooseId;
+use switchhook_ingress::words;
 use switchhook_node::replays::{self, To};
 
 /// Old events to send again.

@@ -6,8 +6,8 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::sight::Sight;
 use utoipa::ToSchema;
 
-use crate::api::compat::IdText;
-use crate::api::words;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// A source. Its secret is never shown.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -8,11 +8,12 @@ use utoipa::ToSchema;
 
 use super::SubscriptionResource;
 use super::routes::subscription_routes;
-use crate::api::compat::{IdText, LooseId, endpoint};
+use crate::api::compat::endpoint;
 use crate::api::endpoint::EndpointAnswer;
-use crate::api::error::ApiError;
 use crate::api::request::Field;
-use crate::api::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{IdText, LooseId};
+use switchhook_ingress::words;
 
 /// An agent status subscription to make or to change. To make one takes an `agent_type`.
 #[derive(Debug, Deserialize, ToSchema)]

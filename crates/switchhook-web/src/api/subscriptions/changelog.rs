@@ -7,10 +7,11 @@ use utoipa::ToSchema;
 
 use super::SubscriptionResource;
 use super::routes::subscription_routes;
-use crate::api::compat::{IdText, LooseId, endpoint};
+use crate::api::compat::endpoint;
 use crate::api::endpoint::EndpointAnswer;
-use crate::api::error::ApiError;
 use crate::api::request::Field;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{IdText, LooseId};
 
 /// A changelog subscription to make or to change.
 #[derive(Debug, Deserialize, ToSchema)]

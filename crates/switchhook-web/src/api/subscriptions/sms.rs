@@ -8,11 +8,12 @@ use utoipa::ToSchema;
 
 use super::routes::subscription_routes;
 use super::{SubscriptionResource, TargetQuery};
-use crate::api::compat::{IdText, LooseId, endpoint};
+use crate::api::compat::endpoint;
 use crate::api::endpoint::EndpointAnswer;
-use crate::api::error::ApiError;
 use crate::api::request::Field;
-use crate::api::words;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::{IdText, LooseId};
+use switchhook_ingress::words;
 
 /// An sms subscription to make or to change. To make one takes a `direction`.
 #[derive(Debug, Deserialize, ToSchema)]

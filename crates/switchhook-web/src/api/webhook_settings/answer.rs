@@ -21,9 +21,10 @@ use utoipa::ToSchema;
 
 use self::health::HealthAnswer;
 pub use super::schema::SettingsAnswer;
-use crate::api::compat::{IdText, WebhookAnswer};
-use crate::api::error::ApiError;
-use crate::api::words;
+use crate::api::compat::WebhookAnswer;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// A webhook with its settings; what is null follows the server.
 #[derive(Serialize, Deserialize, ToSchema)]

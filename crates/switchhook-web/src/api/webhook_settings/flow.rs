@@ -8,9 +8,9 @@ use switchhook_node::webhooks;
 use super::answer::{SkippedAnswer, WebhookWithSettings};
 use crate::api::SharedApi;
 use crate::api::auth::Writer;
-use crate::api::compat::IdText;
-use crate::api::error::ApiError;
 use crate::api::request::PathId;
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::id::IdText;
 
 /// Holds a webhook's deliveries back: none is lost, none is sent.
 #[utoipa::path(

@@ -10,13 +10,14 @@ use switchhook_node::webhooks::{self, PreviewRequest};
 use utoipa::ToSchema;
 
 use super::answer::PreviewAnswer;
+use crate::api::SharedApi;
 use crate::api::auth::{Reader, Writer};
-use crate::api::compat::{IdText, LooseId};
-use crate::api::error::ApiError;
-use crate::api::events::accepted_answer;
-use crate::api::events::answer::AcceptedEvent;
 use crate::api::request::{Field, JsonBody, PathId};
-use crate::api::{SharedApi, words};
+use switchhook_ingress::error::ApiError;
+use switchhook_ingress::events::AcceptedEvent;
+use switchhook_ingress::events::accepted_answer;
+use switchhook_ingress::id::{IdText, LooseId};
+use switchhook_ingress::words;
 
 /// What to send.
 #[derive(Debug, Deserialize, ToSchema)]

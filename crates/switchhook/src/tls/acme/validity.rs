@@ -10,7 +10,7 @@ pub(super) fn validity(certificate: &[u8]) -> ASN1Result<(i64, i64)> {
     parse_der(certificate, |certificate| {
         certificate.read_sequence(|parts| {
             let validity = parts.next().read_sequence(|fields| {
-                fields.read_optional(|version| version.read_tagged(Tag::context(0), |it| it.read_der()))?;
+                fields.read_optional(|version| version.read_tagged(Tag::context(0), part))?;
                 for _serial_algorithm_and_issuer in 0..3 {
                     fields.next().read_der()?;
                 }
@@ -27,8 +27,13 @@ pub(super) fn validity(certificate: &[u8]) -> ASN1Result<(i64, i64)> {
 }
 
 fn skip_rest(parts: &mut BERReaderSeq<'_, '_>) -> ASN1Result<()> {
-    while parts.read_optional(|part| part.read_der())?.is_some() {}
+    while parts.read_optional(part)?.is_some() {}
     Ok(())
+}
+
+/// `BERReader::read_der` itself is of one lifetime, and what reads must be of all.
+fn part(reader: BERReader<'_, '_>) -> ASN1Result<Vec<u8>> {
+    reader.read_der()
 }
 
 /// Years up to 2049 are written with two digits, others with four.

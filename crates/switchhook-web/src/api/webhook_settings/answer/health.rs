@@ -13,8 +13,8 @@ use switchhook_node::sight::Sight;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
-use crate::api::compat::IdText;
-use crate::api::words;
+use switchhook_ingress::id::IdText;
+use switchhook_ingress::words;
 
 /// How a webhook does: the same on every node, and in the same words as on the dashboard and from the commands.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -33,7 +33,7 @@ impl Asker {
 }
 
 /// A request that is being answered.
-pub(crate) struct Observed {
+pub struct Observed {
     began: Instant,
     method: Method,
     asker: Option<Asker>,
@@ -42,7 +42,7 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// A request has come.
-    pub(crate) fn begin(method: &Method, extensions: &mut Extensions) -> Self {
+    pub fn begin(method: &Method, extensions: &mut Extensions) -> Self {
         let is_logged = tracing::enabled!(target: LOG_TARGET, Level::INFO);
         let asker = is_logged.then(Asker::default);
         if let Some(asker) = &asker {
@@ -57,7 +57,7 @@ impl Observed {
     }
 
     /// Its answer begins.
-    pub(crate) fn end(self, telemetry: &Telemetry, route: &str, status: StatusCode) {
+    pub fn end(self, telemetry: &Telemetry, route: &str, status: StatusCode) {
         telemetry.answered(route, &self.method, status);
         let Some(asker) = self.asker else { return };
         let ms = self.began.elapsed().as_secs_f64() * 1_000.0;
@@ -77,11 +77,7 @@ impl Observed {
 }
 
 /// Stands before every route.
-pub(crate) async fn observe(
-    State(telemetry): State<Telemetry>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub async fn observe(State(telemetry): State<Telemetry>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let observed = Observed::begin(&method, request.extensions_mut());

@@ -15,11 +15,11 @@ use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Schema
 
 macro_rules! words {
     ($($name:ident, $or_null:ident: $all:expr, $spelling:path, $description:literal;)+) => {$(
-        pub(super) fn $name() -> Object {
+        pub fn $name() -> Object {
             one_of($all.iter().copied().map($spelling), $description)
         }
 
-        pub(super) fn $or_null() -> Object {
+        pub fn $or_null() -> Object {
             one_of_or_null($all.iter().copied().map($spelling), $description)
         }
     )+};
@@ -35,18 +35,18 @@ words! {
         "Kind of the event; `unknown`: accepted by a source, with the shape of none of the five.";
 }
 
-pub(super) fn profile() -> Object {
+pub fn profile() -> Object {
     one_of(Profile::ALL.into_iter().map(Profile::as_str), "Retry rules.")
 }
 
-pub(super) fn state() -> Object {
+pub fn state() -> Object {
     one_of(
         StateName::ALL.iter().copied().map(StateName::as_str),
         "State of a delivery.",
     )
 }
 
-pub(super) fn resolution_or_null() -> Object {
+pub fn resolution_or_null() -> Object {
     one_of_or_null(
         Resolution::ALL.into_iter().map(Resolution::as_str),
         "Resolution of an exhausted delivery.",
@@ -54,11 +54,11 @@ pub(super) fn resolution_or_null() -> Object {
 }
 
 /// A status, or why no answer came.
-pub(super) fn failure() -> Object {
+pub fn failure() -> Object {
     failure_of(SchemaType::new(Type::String))
 }
 
-pub(super) fn failure_or_null() -> Object {
+pub fn failure_or_null() -> Object {
     failure_of(SchemaType::from_iter([Type::String, Type::Null]))
 }
 
@@ -74,53 +74,53 @@ fn failure_of(schema_type: SchemaType) -> Object {
         .build()
 }
 
-pub(super) fn waiting_for_or_null() -> Object {
+pub fn waiting_for_or_null() -> Object {
     one_of_or_null(
         WaitingFor::WORDS.into_iter(),
         "Reason why a pending delivery waits.",
     )
 }
 
-pub(super) fn condition() -> Object {
+pub fn condition() -> Object {
     one_of(
         Condition::ALL.into_iter().map(Condition::as_str),
         "Condition of a webhook.",
     )
 }
 
-pub(super) fn replay_state() -> Object {
+pub fn replay_state() -> Object {
     one_of(
         ReplayStateName::ALL.into_iter().map(ReplayStateName::as_str),
         "State of a replay.",
     )
 }
 
-pub(super) fn channel_type() -> Object {
+pub fn channel_type() -> Object {
     one_of(
         ChannelType::ALL.into_iter().map(ChannelType::as_str),
         "Type of a notification channel.",
     )
 }
 
-pub(super) fn notification_kind() -> Object {
+pub fn notification_kind() -> Object {
     one_of(
         NotificationKind::ALL.into_iter().map(NotificationKind::as_str),
         "Kind of a notification.",
     )
 }
 
-pub(super) fn notification_kinds() -> Array {
+pub fn notification_kinds() -> Array {
     ArrayBuilder::new()
         .items(notification_kind())
         .description(Some("Kinds of notifications that the channel gets."))
         .build()
 }
 
-pub(super) fn call_states() -> Array {
+pub fn call_states() -> Array {
     call_states_array().build()
 }
 
-pub(super) fn call_states_or_null() -> Array {
+pub fn call_states_or_null() -> Array {
     call_states_array()
         .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
         .build()

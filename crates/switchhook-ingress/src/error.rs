@@ -22,9 +22,9 @@ use switchhook_node::share::Busy;
 
 /// What every error answer is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct ErrorEnvelope {
+pub struct ErrorEnvelope {
     /// The error.
-    pub(crate) error: ErrorBody,
+    pub error: ErrorBody,
 }
 
 /// An error as it stands in the envelope, and beside a line of a batch.
@@ -83,37 +83,37 @@ impl ApiError {
     }
 
     /// 400: something in the request is wrong.
-    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+    pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid", message)
     }
 
     /// 400: something is missing.
-    pub(crate) fn required(message: impl Into<String>) -> Self {
+    pub fn required(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "required", message)
     }
 
     /// 401: nobody that we know.
-    pub(crate) fn unauthorized(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn unauthorized(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, reason, message)
     }
 
     /// 403: somebody who may not.
-    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+    pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
     /// 404: it is not there, or not the caller's.
-    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+    pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "notFound", message)
     }
 
     /// 405: it is there, but that cannot be done with it.
-    pub(crate) fn method_not_allowed(message: impl Into<String>) -> Self {
+    pub fn method_not_allowed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", message)
     }
 
     /// 408: the body came too slowly. Whatever else is on the connection is not worth reading.
-    pub(crate) fn too_slow(message: impl Into<String>) -> Self {
+    pub fn too_slow(message: impl Into<String>) -> Self {
         let error = Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", message);
         Self {
             closes_connection: true,
@@ -122,12 +122,12 @@ impl ApiError {
     }
 
     /// 409: it collides with what is there.
-    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+    pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", message)
     }
 
     /// 413: the body is too large. The rest of it was not read, so the connection cannot go on.
-    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+    pub fn too_large(message: impl Into<String>) -> Self {
         let error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "uploadTooLarge", message);
         Self {
             closes_connection: true,
@@ -136,12 +136,12 @@ impl ApiError {
     }
 
     /// 426: it is a websocket, and this is not how to connect to one.
-    pub(crate) fn upgrade_required(message: impl Into<String>) -> Self {
+    pub fn upgrade_required(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UPGRADE_REQUIRED, "upgradeRequired", message)
     }
 
     /// 415: the body is packed, and not in one of these ways.
-    pub(crate) fn unknown_coding(accepted: &'static str) -> Self {
+    pub fn unknown_coding(accepted: &'static str) -> Self {
         let message = match accepted {
             "identity" => "the body is packed (Content-Encoding): send lines as they are".to_owned(),
             accepted => format!(
@@ -160,7 +160,7 @@ impl ApiError {
     }
 
     /// 429: too often.
-    pub(crate) fn too_often(message: impl Into<String>, retry_after_seconds: u64) -> Self {
+    pub fn too_often(message: impl Into<String>, retry_after_seconds: u64) -> Self {
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rateLimitExceeded", message);
         Self {
             retry_after_seconds: Some(retry_after_seconds),
@@ -192,7 +192,7 @@ impl ApiError {
     }
 
     /// The same error with something to know before its message.
-    pub(crate) fn with_preface(mut self, preface: &str) -> Self {
+    pub fn with_preface(mut self, preface: &str) -> Self {
         self.message = format!("{preface}{}", self.message);
         self
     }
@@ -204,7 +204,7 @@ impl ApiError {
     }
 
     /// The error as it stands in the envelope.
-    pub(crate) fn body(self) -> ErrorBody {
+    pub fn body(self) -> ErrorBody {
         let reason = self.reason;
         let detail = |message| ErrorDetail {
             domain: "global".into(),
@@ -311,7 +311,7 @@ impl From<StoreError> for ApiError {
 
 impl ApiError {
     /// Why a body could not be read, of which at most `limit` bytes are taken.
-    pub(crate) fn unread(trouble: BodyTrouble, limit: usize) -> Self {
+    pub fn unread(trouble: BodyTrouble, limit: usize) -> Self {
         match trouble {
             BodyTrouble::TooLarge => Self::too_large(format!(
                 "the body is too large: at most {limit} bytes are taken here"
