@@ -7,6 +7,7 @@ mod listing;
 mod value;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use switchhook_domain::id::{CompanyId, ReplayId};
@@ -14,6 +15,7 @@ use switchhook_domain::id::{CompanyId, ReplayId};
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::listing::Listing;
 pub(crate) use self::value::{Value, values};
+use crate::aside::aside;
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::sealing::Sealing;
@@ -78,18 +80,59 @@ pub(crate) trait Given: Send + Sync + 'static {}
 
 impl<A: Send + Sync + 'static> Given for A {}
 
-/// What runs tasks on a database.
+/// What is read, with what was given for it. What it answers is put aside.
+pub(crate) type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut dyn Sql) -> Work<'c, ()> + Send>;
+
+/// The same of what is written.
+pub(crate) type WritingTask = Box<dyn for<'c> FnMut(&'c mut dyn SqlTransaction) -> Work<'c, ()> + Send>;
+
+/// How a task reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadMode {
+    /// It sees everything that was answered before.
+    Committed,
+    /// It sees everything as it was at one moment: something may be written in between.
+    Snapshot,
+    /// It sees who somebody is. Nothing else waits in that queue, so that no list of events can keep anybody's request waiting.
+    Keys,
+}
+
+/// How a task writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteMode {
+    /// No order depends on what it changes; so many bytes are kept.
+    Unordered { bytes: usize },
+    /// It changes what is registered: one at a time on all nodes, so that changes have an order.
+    Registry,
+}
+
+/// What runs tasks on a database. It knows nothing of what they answer, so that it is compiled once and not for every answer.
+#[async_trait]
 pub(crate) trait Driver: Send + Sync + 'static {
     fn sealing(&self) -> Sealing;
 
+    async fn run_reading(&self, mode: ReadMode, task: ReadingTask) -> Result<(), StoreError>;
+
+    /// Runs it in a transaction.
+    async fn run_writing(&self, mode: WriteMode, task: WritingTask) -> Result<(), StoreError>;
+}
+
+/// Tasks and what they answer.
+pub(crate) trait Tasks: Driver + Sized {
     /// Reads, and sees everything that was answered before.
-    fn read<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T>;
+    fn read<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T> {
+        read(self, ReadMode::Committed, given, task)
+    }
 
-    /// Reads everything as it was at one moment: something may be written in between.
-    fn read_moment<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T>;
+    /// Reads everything as it was at one moment.
+    fn read_moment<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T> {
+        read(self, ReadMode::Snapshot, given, task)
+    }
 
-    /// Looks up who somebody is. Nothing else waits in that line, so that no list of events can keep anybody's request waiting.
-    fn look_up<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T>;
+    /// Looks up who somebody is.
+    fn look_up<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T> {
+        read(self, ReadMode::Keys, given, task)
+    }
 
     /// Changes something that no order depends on, in a transaction.
     fn keep<A: Given, T: Send + 'static>(&self, given: A, task: Writing<A, T>) -> impl Answer<T> {
@@ -102,16 +145,59 @@ pub(crate) trait Driver: Send + Sync + 'static {
         bytes: usize,
         given: A,
         task: Writing<A, T>,
-    ) -> impl Answer<T>;
+    ) -> impl Answer<T> {
+        write(self, WriteMode::Unordered { bytes }, given, task)
+    }
 
-    /// Changes what is registered, in a transaction. One at a time on all nodes, so that changes have an order.
-    fn register<A: Given, T: Send + 'static>(&self, given: A, task: Writing<A, T>) -> impl Answer<T>;
+    /// Changes what is registered, in a transaction.
+    fn register<A: Given, T: Send + 'static>(&self, given: A, task: Writing<A, T>) -> impl Answer<T> {
+        write(self, WriteMode::Registry, given, task)
+    }
 }
 
-/// What a driver answers, some time.
+impl<D: Driver> Tasks for D {}
+
+/// What is answered, some time.
 pub(crate) trait Answer<T>: Future<Output = Result<T, StoreError>> + Send {}
 
 impl<T, F: Future<Output = Result<T, StoreError>> + Send> Answer<T> for F {}
+
+async fn read<A: Given, T: Send + 'static>(
+    driver: &dyn Driver,
+    mode: ReadMode,
+    given: A,
+    task: Reading<A, T>,
+) -> Result<T, StoreError> {
+    let (answer, answered) = aside();
+    let task: ReadingTask = Box::new(move |sql| {
+        Box::pin(async move {
+            answer.put(task(sql, &given).await?);
+            Ok(())
+        })
+    });
+    driver.run_reading(mode, task).await?;
+    answered.take()
+}
+
+async fn write<A: Given, T: Send + 'static>(
+    driver: &dyn Driver,
+    mode: WriteMode,
+    given: A,
+    task: Writing<A, T>,
+) -> Result<T, StoreError> {
+    let (answer, answered) = aside();
+    let parts = Arc::new((given, answer));
+    let task: WritingTask = Box::new(move |sql| {
+        let parts = Arc::clone(&parts);
+        Box::pin(async move {
+            let (given, answer) = &*parts;
+            answer.put(task(sql, given).await?);
+            Ok(())
+        })
+    });
+    driver.run_writing(mode, task).await?;
+    answered.take()
+}
 
 /// The first row that a statement finds, if there is one.
 pub(crate) async fn first<T: Send>(

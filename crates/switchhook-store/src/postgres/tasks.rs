@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
@@ -11,7 +12,7 @@ use super::{PostgresStore, in_time};
 use crate::aside::aside;
 use crate::error::StoreError;
 use crate::sealing::Sealing;
-use crate::sql::{Driver, Given, Reading, Work, Writing};
+use crate::sql::{self, Driver, ReadMode, Work, WriteMode};
 
 /// A task that reads, and one that writes. What they answer is put aside.
 type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, ()> + Send>;
@@ -24,14 +25,6 @@ impl PostgresStore {
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
         T: Send + 'static,
     {
-        self.read_on(self.parts.pool.clone(), work).await
-    }
-
-    async fn read_on<T, F>(&self, pool: Pool, work: F) -> Result<T, StoreError>
-    where
-        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
-        T: Send + 'static,
-    {
         let (answer, answered) = aside();
         let task: ReadingTask = Box::new(move |connection| {
             let work = work(connection);
@@ -40,11 +33,11 @@ impl PostgresStore {
                 Ok(())
             })
         });
-        self.run_reading(pool, task).await?;
+        self.read_on(self.parts.pool.clone(), task).await?;
         answered.take()
     }
 
-    async fn run_reading(&self, pool: Pool, task: ReadingTask) -> Result<(), StoreError> {
+    async fn read_on(&self, pool: Pool, task: ReadingTask) -> Result<(), StoreError> {
         self.on_runtime(async move {
             let mut lent = pool.acquire().await?;
             let result = task(&mut lent.connection).await;
@@ -84,11 +77,11 @@ impl PostgresStore {
                 Ok(())
             })
         });
-        self.run_writing(first, task).await?;
+        self.transact(first, task).await?;
         answered.take()
     }
 
-    async fn run_writing(&self, first: Option<Lock>, task: WritingTask) -> Result<(), StoreError> {
+    async fn transact(&self, first: Option<Lock>, task: WritingTask) -> Result<(), StoreError> {
         let parts = Arc::clone(&self.parts);
         self.on_runtime(async move {
             let mut lent = parts.pool.acquire().await?;
@@ -133,70 +126,38 @@ impl PostgresStore {
     }
 }
 
+#[async_trait]
 impl Driver for PostgresStore {
     fn sealing(&self) -> Sealing {
         self.parts.sealing.clone()
     }
 
-    async fn read<A: Given, T: Send + 'static>(
-        &self,
-        given: A,
-        task: Reading<A, T>,
-    ) -> Result<T, StoreError> {
-        self.read_on(self.parts.pool.clone(), move |connection| {
-            Box::pin(async move { task(connection, &given).await })
-        })
-        .await
-    }
-
-    async fn read_moment<A: Given, T: Send + 'static>(
-        &self,
-        given: A,
-        task: Reading<A, T>,
-    ) -> Result<T, StoreError> {
-        self.read_on(self.parts.pool.clone(), move |connection| {
+    async fn run_reading(&self, mode: ReadMode, task: sql::ReadingTask) -> Result<(), StoreError> {
+        let pool = match mode {
+            ReadMode::Committed | ReadMode::Snapshot => &self.parts.pool,
+            ReadMode::Keys => &self.parts.key_pool,
+        };
+        let task: ReadingTask = Box::new(move |connection| {
             Box::pin(async move {
+                if mode != ReadMode::Snapshot {
+                    return task(connection).await;
+                }
                 let begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
                 let mut moment = connection.begin_with(begin).await?;
-                let result = task(&mut *moment, &given).await;
+                let result = task(&mut *moment).await;
                 moment.rollback().await?;
                 result
             })
-        })
-        .await
+        });
+        self.read_on(pool.clone(), task).await
     }
 
-    async fn look_up<A: Given, T: Send + 'static>(
-        &self,
-        given: A,
-        task: Reading<A, T>,
-    ) -> Result<T, StoreError> {
-        self.read_on(self.parts.key_pool.clone(), move |connection| {
-            Box::pin(async move { task(connection, &given).await })
-        })
-        .await
-    }
-
-    async fn keep_bytes<A: Given, T: Send + 'static>(
-        &self,
-        _bytes: usize,
-        given: A,
-        task: Writing<A, T>,
-    ) -> Result<T, StoreError> {
-        self.transact_locked(None, move |transaction| {
-            Box::pin(async move { task(transaction, &given).await })
-        })
-        .await
-    }
-
-    async fn register<A: Given, T: Send + 'static>(
-        &self,
-        given: A,
-        task: Writing<A, T>,
-    ) -> Result<T, StoreError> {
-        self.transact_locked(Some(Lock::Registry), move |transaction| {
-            Box::pin(async move { task(transaction, &given).await })
-        })
-        .await
+    async fn run_writing(&self, mode: WriteMode, mut task: sql::WritingTask) -> Result<(), StoreError> {
+        let first = match mode {
+            WriteMode::Unordered { .. } => None,
+            WriteMode::Registry => Some(Lock::Registry),
+        };
+        let task: WritingTask = Box::new(move |transaction| Box::pin(async move { task(transaction).await }));
+        self.transact(first, task).await
     }
 }

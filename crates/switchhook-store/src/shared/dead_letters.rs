@@ -17,7 +17,7 @@ use crate::page::{Page, PageRequest};
 use crate::replay::{Scan, Selection};
 use crate::row::delivery::{delivery_columns, read, read_ids};
 use crate::row::{Columns, Row};
-use crate::sql::{Dialect, Driver, Listing, Sql, SqlTransaction, first, values};
+use crate::sql::{Dialect, Driver, Listing, Sql, SqlTransaction, Tasks, first, values};
 
 /// Deliveries that were given up and that nobody has dealt with.
 #[async_trait]

@@ -17,7 +17,7 @@ use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
 use crate::row::Row;
 use crate::row::event::{event_columns, event_head_columns, read, read_head};
-use crate::sql::{Driver, Listing, Sql, all, first, readable, values};
+use crate::sql::{Driver, Listing, Sql, Tasks, all, first, readable, values};
 
 /// Events, their deliveries, and the attempts at them.
 #[async_trait]

@@ -8,7 +8,7 @@ use switchhook_domain::id::CompanyId;
 
 use crate::error::StoreError;
 use crate::row::{Columns, Row};
-use crate::sql::{Driver, Sql, SqlTransaction, all, first, values};
+use crate::sql::{Driver, Sql, SqlTransaction, Tasks, all, first, values};
 use crate::websocket::{Consumer, LogPosition, NewPlace};
 
 /// Feeds and their consumers.

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::key::{key_columns, read};
 use crate::session::Session;
-use crate::sql::{Driver, Listing, Sql, SqlTransaction, all, first, values};
+use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, all, first, values};
 
 /// Companies, keys and sessions.
 #[async_trait]

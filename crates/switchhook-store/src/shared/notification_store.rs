@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::notification::{ClaimedNotification, FinishedNotification, NotificationClaim, NotificationRecord};
 use crate::page::{Page, PageRequest};
 use crate::row::channel::read;
-use crate::sql::Driver;
+use crate::sql::{Driver, Tasks};
 
 /// Notifications, and the channels that they go to.
 #[async_trait]

@@ -15,7 +15,7 @@ use crate::replay::{NewReplay, ReplayEnd};
 use crate::replaying::check_end;
 use crate::row::replay::{filter, read, replay_columns, total};
 use crate::sealing::Sealing;
-use crate::sql::{Driver, Listing, Sql, SqlTransaction, first, values};
+use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, first, values};
 
 /// Replays, as far as they need no deliveries.
 #[async_trait]

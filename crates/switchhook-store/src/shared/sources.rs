@@ -14,7 +14,7 @@ use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::row::secret;
 use crate::row::source::{read, read_silent, source_columns};
 use crate::sealing::Sealing;
-use crate::sql::{Driver, Listing, Sql, SqlTransaction, all, first, values};
+use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, all, first, values};
 
 /// Sources, and what they did not take.
 #[async_trait]

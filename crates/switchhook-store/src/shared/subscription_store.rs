@@ -11,7 +11,7 @@ use crate::explain::Explained;
 use crate::page::{Page, PageRequest};
 use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits};
 use crate::row::subscription::read;
-use crate::sql::Driver;
+use crate::sql::{Driver, Tasks};
 
 /// Subscriptions, and what they were.
 #[async_trait]

@@ -17,7 +17,7 @@ use crate::registry::SuspensionRecord;
 use crate::row::secret;
 use crate::row::webhook::{self, kept, read, webhook_columns};
 use crate::sealing::{Resealed, Sealing};
-use crate::sql::{Driver, Listing, Sql, SqlTransaction, all, first, values};
+use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, all, first, values};
 
 /// Webhooks, their secrets, and when they were suspended.
 #[async_trait]

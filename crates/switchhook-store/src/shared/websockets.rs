@@ -13,7 +13,7 @@ use crate::page::{Page, PageRequest};
 use crate::row::secret;
 use crate::row::websocket::{read, websocket_columns};
 use crate::sealing::Sealing;
-use crate::sql::{Driver, Listing, Sql, SqlTransaction, first, values};
+use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, first, values};
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
 
 /// Websockets, and the log that they show.

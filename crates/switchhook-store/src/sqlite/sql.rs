@@ -11,7 +11,9 @@ use super::SqliteStore;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::sealing::Sealing;
-use crate::sql::{Answer, Dialect, Driver, Each, Given, Plan, Reading, Sql, SqlTransaction, Value, Writing};
+use crate::sql::{
+    Dialect, Driver, Each, Plan, ReadMode, ReadingTask, Sql, SqlTransaction, Value, WriteMode, WritingTask,
+};
 use crate::write::Weight;
 
 /// A connection, on its thread.
@@ -120,59 +122,39 @@ impl SqlTransaction for TransactionOnThread<'_, '_> {
     }
 }
 
+#[async_trait]
 impl Driver for SqliteStore {
     fn sealing(&self) -> Sealing {
         self.parts.sealing.clone()
     }
 
-    async fn read<A: Given, T: Send + 'static>(
-        &self,
-        given: A,
-        task: Reading<A, T>,
-    ) -> Result<T, StoreError> {
-        self.read_committed(move |connection| at_once(task(&mut OnThread::new(connection), &given)))
-            .await
-    }
-
-    async fn read_moment<A: Given, T: Send + 'static>(
-        &self,
-        given: A,
-        task: Reading<A, T>,
-    ) -> Result<T, StoreError> {
+    async fn run_reading(&self, mode: ReadMode, task: ReadingTask) -> Result<(), StoreError> {
         let read = move |connection: &Connection| {
-            let _moment = connection.unchecked_transaction()?;
-            at_once(task(&mut OnThread::new(connection), &given))
+            let _moment = match mode {
+                ReadMode::Snapshot => Some(connection.unchecked_transaction()?),
+                ReadMode::Committed | ReadMode::Keys => None,
+            };
+            at_once(task(&mut OnThread::new(connection)))
         };
-        self.read_committed(read).await
+        match mode {
+            // Only events are answered before they can be read, so that nothing need be committed first.
+            ReadMode::Keys => self.parts.key_reader.run(read).await,
+            ReadMode::Committed | ReadMode::Snapshot => self.read_committed(read).await,
+        }
     }
 
-    /// Only events are answered before they can be read, so that nothing need be committed first.
-    async fn look_up<A: Given, T: Send + 'static>(
-        &self,
-        given: A,
-        task: Reading<A, T>,
-    ) -> Result<T, StoreError> {
-        let read = move |connection: &Connection| at_once(task(&mut OnThread::new(connection), &given));
-        self.parts.key_reader.run(read).await
-    }
-
-    async fn keep_bytes<A: Given, T: Send + 'static>(
-        &self,
-        bytes: usize,
-        given: A,
-        task: Writing<A, T>,
-    ) -> Result<T, StoreError> {
+    /// Whatever is written has an order.
+    async fn run_writing(&self, mode: WriteMode, mut task: WritingTask) -> Result<(), StoreError> {
+        let bytes = match mode {
+            WriteMode::Unordered { bytes } => bytes,
+            WriteMode::Registry => 0,
+        };
         let write = move |transaction: &mut Transaction<'_>| {
-            let result = at_once(task(&mut TransactionOnThread::new(transaction), &given));
+            let result = at_once(task(&mut TransactionOnThread::new(transaction)));
             transaction.end_overwriting()?;
             result
         };
         self.parts.writer.run(Weight::of(1, bytes), write).await
-    }
-
-    /// Whatever is written has an order.
-    fn register<A: Given, T: Send + 'static>(&self, given: A, task: Writing<A, T>) -> impl Answer<T> {
-        self.keep(given, task)
     }
 }
 
