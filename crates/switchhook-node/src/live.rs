@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use serde::Serialize;
-use switchhook_domain::attempt::AttemptOutcome;
-use switchhook_domain::delivery::DeliveryState;
+use serde::{Deserialize, Serialize};
+use switchhook_domain::attempt::{AttemptOutcome, FailureReason, OutcomeClass};
+use switchhook_domain::delivery::{DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, IdHash, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::FinishedAttempt;
@@ -70,21 +70,21 @@ struct DeliveryTold {
 }
 
 /// An attempt ended.
-#[derive(Debug, Serialize)]
-struct AttemptTold<'a> {
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AttemptTold {
     delivery_id: String,
-    event_id: String,
+    pub event_id: String,
     webhook_id: String,
-    kind: Kind,
+    pub kind: Kind,
     at: Timestamp,
-    number: u32,
-    outcome: &'static str,
-    status: Option<u16>,
-    error: Option<&'static str>,
-    detail: Option<&'a str>,
-    took_ms: f64,
-    state: &'static str,
-    due_at: Option<Timestamp>,
+    pub number: u32,
+    pub outcome: OutcomeClass,
+    pub status: Option<u16>,
+    pub error: Option<FailureReason>,
+    detail: Option<String>,
+    pub took_ms: f64,
+    state: StateName,
+    pub due_at: Option<Timestamp>,
 }
 
 /// What is known of an event that was accepted.
@@ -213,7 +213,7 @@ impl Live {
         }
         let (status, error) = match &attempt.outcome {
             AttemptOutcome::Answered { status, .. } => (Some(*status), None),
-            AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str())),
+            AttemptOutcome::Unanswered { reason, .. } => (None, Some(*reason)),
             AttemptOutcome::Lost => (None, None),
         };
         let due_at = match finished.state {
@@ -227,12 +227,12 @@ impl Live {
             kind: of.kind,
             at: now,
             number: attempt.number,
-            outcome: class.as_str(),
+            outcome: class,
             status,
             error,
-            detail: attempt.detail(),
+            detail: attempt.detail().map(str::to_owned),
             took_ms: attempt.phases.total.as_secs_f64() * 1_000.0,
-            state: finished.state.name().as_str(),
+            state: finished.state.name(),
             due_at,
         };
         self.tell(

@@ -47,16 +47,18 @@ pub mod answers {
         RequestAnswer, Timing,
     };
     pub use super::doctor::{DoctorAnswer, FindingAnswer};
+    pub use super::endpoint::EndpointAnswer;
     pub use super::erasures::ErasureAnswer;
     pub use super::events::answer::{EventAnswer, EventSummary, PayloadRemovalAnswer};
     pub use super::explain::{ExplainedSubscription, Explanation};
-    pub use super::filtered::{TrialAnswer, TriedEvent};
+    pub use super::filtered::{FilteredSubscription, TrialAnswer, TriedEvent};
     pub use super::keys::KeyAnswer;
     pub use super::notifications::answer::{
         NotificationAnswer, NotificationChannel, NotificationSend, NotificationTest,
     };
     pub use super::replays::answer::{DryRunAnswer, FilterAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
     pub use super::sources::answer::{RefusalAnswer, RetriedAnswer, SourceAnswer};
+    pub use super::subscriptions::answer::OfSomeKind;
     pub use super::webhook_settings::answer::health::{
         FailuresAnswer, HealthAnswer, RecentAnswer, WaitingAnswer,
     };

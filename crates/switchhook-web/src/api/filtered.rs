@@ -16,41 +16,25 @@ use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::endpoint::EndpointAnswer;
 use super::request::{Field, JsonBody, PathId};
-use super::subscriptions::SubscriptionResource;
-use super::subscriptions::agent_status::{AgentStatusSubscription, AgentStatusSubscriptions};
-use super::subscriptions::call::{CallSubscription, CallSubscriptions};
-use super::subscriptions::changelog::{ChangelogSubscription, ChangelogSubscriptions};
-use super::subscriptions::contact::{ContactSubscription, ContactSubscriptions};
-use super::subscriptions::sms::{SmsSubscription, SmsSubscriptions};
+use super::subscriptions::answer::OfSomeKind;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::{IdText, LooseId};
 use switchhook_ingress::words;
 
 /// A subscription as Dialpad's API shows it, with its kind and its filter on the payload.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct FilteredSubscription {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct FilteredSubscription {
     #[serde(flatten)]
     subscription: OfSomeKind,
     #[schema(schema_with = words::kind)]
     kind: Kind,
     /// Which of these events, by what stands in them; null for all of them.
     #[schema(value_type = Option<Object>, required, example = json!({"duration": {"$gt": 30000}}))]
-    filter: Option<PayloadFilter>,
+    pub filter: Option<PayloadFilter>,
     #[schema(value_type = i64)]
     created_at: Timestamp,
     #[schema(value_type = i64)]
     updated_at: Timestamp,
-}
-
-/// What the kind adds.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-enum OfSomeKind {
-    Call(CallSubscription),
-    Sms(SmsSubscription),
-    AgentStatus(AgentStatusSubscription),
-    Contact(ContactSubscription),
-    Changelog(ChangelogSubscription),
 }
 
 /// What to change: what is not sent stays.
@@ -182,23 +166,9 @@ impl FilteredSubscription {
             subscription,
             endpoint,
         } = shown;
-        let endpoint = EndpointAnswer::of(endpoint);
-        let kind = subscription.filter.kind();
         Self {
-            kind,
-            subscription: match kind {
-                Kind::Sms => OfSomeKind::Sms(SmsSubscriptions::answer(&subscription, endpoint)),
-                Kind::AgentStatus => {
-                    OfSomeKind::AgentStatus(AgentStatusSubscriptions::answer(&subscription, endpoint))
-                }
-                Kind::Contact => OfSomeKind::Contact(ContactSubscriptions::answer(&subscription, endpoint)),
-                Kind::Changelog => {
-                    OfSomeKind::Changelog(ChangelogSubscriptions::answer(&subscription, endpoint))
-                }
-                Kind::Call | Kind::Unknown => {
-                    OfSomeKind::Call(CallSubscriptions::answer(&subscription, endpoint))
-                }
-            },
+            kind: subscription.filter.kind(),
+            subscription: OfSomeKind::of(&subscription, EndpointAnswer::of(endpoint)),
             filter: subscription.payload_filter,
             created_at: subscription.created_at,
             updated_at: subscription.updated_at,

@@ -3,6 +3,7 @@
 //! Here is what the five kinds have in common; each kind's fields and routes are in the file of its name.
 
 pub(crate) mod agent_status;
+pub(crate) mod answer;
 pub(crate) mod call;
 pub(crate) mod changelog;
 pub(crate) mod contact;
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use switchhook_domain::Kind;
 use switchhook_domain::id::SubscriptionId;
 use switchhook_domain::kind::rules;
-use switchhook_domain::subscription::{Subscription, SubscriptionRequest};
+use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
 use switchhook_node::caller::Caller;
 use switchhook_node::subscriptions::{self, Shown};
 use switchhook_protocol::TargetType;
@@ -37,12 +38,14 @@ pub(crate) trait SubscriptionResource {
     /// What clients send.
     type Request: DeserializeOwned + Send;
     /// What they get.
-    type Answer: Serialize + ToSchema;
+    type Answer: Serialize + DeserializeOwned + ToSchema;
 
     /// What a client asks for.
     fn read(request: Self::Request) -> Result<SubscriptionRequest, ApiError>;
     /// Shows a subscription with its webhook or websocket.
     fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> Self::Answer;
+    /// The filter of a subscription that was shown.
+    fn filter(answer: &Self::Answer) -> Filter;
 }
 
 /// To whom a list can be narrowed.

@@ -1,7 +1,6 @@
 //! `switchhook dead-letters`: deliveries that were given up, until somebody deals with them.
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use switchhook_client::{Client, Request};
 use switchhook_domain::Kind;
@@ -12,6 +11,7 @@ use switchhook_node::clock::SystemClock;
 use switchhook_web::api::answers::{DeadLetterGroups, DismissAnswer};
 
 use super::connection::Connection;
+use super::made::Identified;
 use super::output::{self, Table, time};
 use super::pages::Period;
 use super::replays::{tell_begun, tell_dry_run, wait_for_end};
@@ -98,12 +98,6 @@ struct Which {
 
     #[command(flatten)]
     period: Period,
-}
-
-/// What we read of a line of an export.
-#[derive(Debug, Deserialize)]
-struct Line {
-    id: String,
 }
 
 impl DeadLetters {
@@ -201,7 +195,8 @@ impl Which {
             let text = answer.text()?;
             for line in text.lines() {
                 output::print_data(line)?;
-                cursor = Some(serde_json::from_str::<Line>(line)?.id);
+                let Identified { id } = serde_json::from_str(line)?;
+                cursor = Some(id.to_string());
             }
             if text.lines().count() < AT_ONCE {
                 return Ok(());

@@ -5,7 +5,6 @@ mod attempts;
 use std::collections::HashMap;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use switchhook_domain::Kind;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::clock::Clock;
@@ -18,7 +17,9 @@ use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
-use switchhook_web::api::answers::{DeliveryAnswer, DeliveryWithAttempts, IdText, ListedDelivery};
+use switchhook_web::api::answers::{
+    DeliveryAnswer, DeliveryWithAttempts, IdText, ListedDelivery, WebhookAnswer,
+};
 
 /// List, show, redeliver and cancel deliveries
 #[derive(Debug, Args)]
@@ -175,12 +176,6 @@ impl Chosen {
 /// The addresses of webhooks, as far as a page of them goes: of the others their ids are shown.
 pub(super) struct HookUrls(HashMap<String, String>);
 
-#[derive(Debug, Deserialize)]
-struct Addressed {
-    id: String,
-    hook_url: String,
-}
-
 impl HookUrls {
     /// Whoever may not ask sees ids.
     pub(super) async fn ask(client: &Client) -> Self {
@@ -190,12 +185,12 @@ impl HookUrls {
         };
         let list = List::read(client, "/v1/webhooks", &[], &page, OUR_PAGE).await;
         let webhooks = list
-            .and_then(|list| list.items::<Addressed>())
+            .and_then(|list| list.items::<WebhookAnswer>())
             .unwrap_or_default();
         Self(
             webhooks
                 .into_iter()
-                .map(|webhook| (webhook.id, webhook.hook_url))
+                .map(|webhook| (webhook.id.to_string(), webhook.hook_url))
                 .collect(),
         )
     }

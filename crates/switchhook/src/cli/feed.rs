@@ -78,7 +78,7 @@ struct Page {
     done: bool,
 }
 
-/// What we read of an item.
+/// What we read of an item. The rest is passed on as it came, of whatever kind a newer server says that it is.
 #[derive(Debug, Deserialize)]
 struct Item {
     cursor: String,

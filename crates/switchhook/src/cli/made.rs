@@ -6,25 +6,16 @@ use switchhook_domain::Kind;
 use switchhook_domain::subscription::Filter;
 
 use switchhook_client::{Answer, Client, ClientError, Request};
+use switchhook_web::api::answers::IdText;
 
 /// What was made so far, first to last: where, and the path that removes it.
 #[derive(Debug, Default)]
 pub(super) struct Made(Vec<(Client, String)>);
 
+/// Whatever it is, by its id. Dialpad's documentation says that ids are integers; in fact they are strings.
 #[derive(Debug, Deserialize)]
-struct Identified {
-    #[serde(deserialize_with = "id")]
-    id: String,
-}
-
-/// An id, as the server writes it or as Dialpad does: its documentation says that ids are integers; in fact they are
-/// strings.
-pub(super) fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => Ok(text),
-        Value::Number(number) => Ok(number.to_string()),
-        _ => Err(serde::de::Error::custom("an id is a string or an integer")),
-    }
+pub(super) struct Identified {
+    pub(super) id: IdText,
 }
 
 impl Made {
@@ -37,6 +28,7 @@ impl Made {
     ) -> Result<(String, Answer), ClientError> {
         let answer = client.send(Request::post(path).json(request)).await?;
         let Identified { id } = answer.read()?;
+        let id = id.to_string();
         self.0.push((client.clone(), format!("{path}/{id}")));
         Ok((id, answer))
     }

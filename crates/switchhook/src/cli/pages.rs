@@ -123,8 +123,12 @@ impl List {
 
     /// The items as what they should be.
     pub(super) fn items<T: DeserializeOwned>(&self) -> anyhow::Result<Vec<T>> {
-        let items = self.items.iter().map(|item| serde_json::from_str(item.get()));
-        Ok(items.collect::<Result<_, _>>()?)
+        Ok(self.texts().map(serde_json::from_str).collect::<Result<_, _>>()?)
+    }
+
+    /// Each item's JSON.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|item| item.get())
     }
 
     pub(super) fn print_json(&self) -> anyhow::Result<()> {

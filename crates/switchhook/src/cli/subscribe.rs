@@ -11,9 +11,9 @@ use switchhook_protocol::{UnknownWord, same_word};
 
 use super::made::Made;
 use super::output::Facts;
-use super::subscriptions::ShownFilter;
 use super::words;
 use switchhook_client::{Answer, Client};
+use switchhook_web::api::answers::OfSomeKind;
 
 /// What to subscribe a new endpoint to.
 #[derive(Debug, Args)]
@@ -96,18 +96,22 @@ impl Subscribe {
     }
 }
 
-/// What we read of a subscription that was made along with its endpoint.
+/// A subscription that was made along with its endpoint.
 #[derive(Debug, Deserialize)]
 pub(super) struct Subscribed {
-    id: String,
     kind: Kind,
     #[serde(flatten)]
-    filter: ShownFilter,
+    subscription: OfSomeKind,
 }
 
 impl Subscribed {
     pub(super) fn add_to(&self, facts: Facts) -> Facts {
-        let told = format!("{} {}: {}", self.id, self.kind, self.filter.in_words(self.kind));
+        let Self { kind, subscription } = self;
+        let told = format!(
+            "{} {kind}: {}",
+            subscription.id(),
+            subscription.filter().in_words()
+        );
         facts.fact("subscription", told)
     }
 }

@@ -4,21 +4,19 @@ mod filter;
 mod payload;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use switchhook_domain::Kind;
 use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::{SubscriptionId, WebhookId};
 
 use self::filter::FilterOptions;
-pub(super) use self::filter::ShownFilter;
 use super::connection::Connection;
 use super::made::Made;
 use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::{Misuse, wait_for, words};
 use switchhook_client::{Answer, Client, ClientError, Request};
-use switchhook_web::api::answers::{WebhookAnswer, WebsocketAnswer};
+use switchhook_web::api::answers::{FilteredSubscription, OfSomeKind};
 
 /// Create, list, show, change and delete subscriptions
 #[derive(Debug, Args)]
@@ -94,12 +92,8 @@ Examples:
   switchhook subscriptions update changelog 7730318061039616 --disable
   switchhook subscriptions update call 7730318061039616 --filter '{\"state\": [\"hangup\", \"missed\"]}'")]
 struct Update {
-    /// The kind of events
-    #[arg(value_parser = words::kinds())]
-    kind: Kind,
-
-    /// The subscription's id
-    id: SubscriptionId,
+    #[command(flatten)]
+    which: One,
 
     /// New webhook to send to, or websocket to send over
     #[arg(long, value_name = "ID", visible_alias = "websocket")]
@@ -159,17 +153,18 @@ impl Subscriptions {
                 Command::Create(create) => create.run(&client, self.json).await,
                 Command::Update(update) => {
                     let answer = update.send(&client).await?;
-                    show_filtered(&client, update.kind, answer, self.json).await
+                    show_filtered(&client, &update.which, answer, self.json).await
                 }
                 Command::TryFilter(trial) => trial.run(&client, self.json).await,
-                Command::Show(One { kind, id }) => {
-                    let answer = client.send(Request::get(&path(kind, id), &[])).await?;
-                    show_filtered(&client, kind, answer, self.json).await
+                Command::Show(which) => {
+                    let answer = client.send(Request::get(&which.path(), &[])).await?;
+                    show_filtered(&client, &which, answer, self.json).await
                 }
-                Command::Delete(One { kind, id }) => {
-                    let answer = client.send(Request::delete(path(kind, id))).await?;
+                Command::Delete(which) => {
+                    let answer = client.send(Request::delete(which.path())).await?;
+                    let One { kind, id } = which;
                     output::remark(format_args!("subscription {id} is deleted; this is what it was:"));
-                    show(kind, &answer, self.json)
+                    show(kind, &answer, None, self.json)
                 }
             }
         })
@@ -191,7 +186,7 @@ impl Create {
             if number > 0 && !json {
                 output::print("")?;
             }
-            show(self.kind, answer, json)?;
+            show(self.kind, answer, self.payload_filter.as_ref(), json)?;
         }
         Ok(())
     }
@@ -239,18 +234,18 @@ impl Update {
         }
         // The filter first: what else changes may let more through.
         if sets_filter {
-            let id = self.id.to_string();
+            let id = self.which.id.to_string();
             let answer = payload::set(client, &id, self.payload_filter.as_ref(), &Fields::new()).await?;
             if fields.is_empty() {
                 return Ok(answer);
             }
         }
-        let request = Request::patch(path(self.kind, self.id)).json(&fields.into());
+        let request = Request::patch(self.which.path()).json(&fields.into());
         Ok(client.send(request).await?)
     }
 
     fn fields(&self) -> anyhow::Result<Fields> {
-        let mut fields = self.filter.fields(self.kind)?;
+        let mut fields = self.filter.fields(self.which.kind)?;
         fields.extend(
             self.webhook
                 .map(|id| ("endpoint_id".to_owned(), id.to_string().into())),
@@ -265,48 +260,28 @@ impl Update {
     }
 }
 
-fn path(kind: Kind, id: SubscriptionId) -> String {
-    format!("/api/v2/subscriptions/{kind}/{id}")
-}
-
-/// What we read of a subscription.
-#[derive(Debug, Deserialize)]
-struct Subscription {
-    id: String,
-    enabled: bool,
-    #[serde(default)]
-    webhook: Option<WebhookAnswer>,
-    #[serde(default)]
-    websocket: Option<WebsocketAnswer>,
-    #[serde(flatten)]
-    filter: ShownFilter,
-    #[serde(skip)]
-    payload_filter: Option<PayloadFilter>,
-}
-
-/// What we read of its filter on the payload, by itself: its numbers would be rounded among members that are gathered.
-#[derive(Debug, Default, Deserialize)]
-struct WithFilter {
-    #[serde(default)]
-    filter: Option<PayloadFilter>,
-}
-
-impl Subscription {
-    fn state(&self) -> &'static str {
-        let has_endpoint = self.webhook.is_some() || self.websocket.is_some();
-        match (self.enabled, has_endpoint) {
-            (false, _) => "disabled",
-            (true, true) => "enabled",
-            (true, false) => "without a webhook",
-        }
+impl One {
+    fn path(&self) -> String {
+        format!("/api/v2/subscriptions/{}/{}", self.kind, self.id)
     }
+}
 
-    fn goes_to(&self) -> String {
-        match (&self.webhook, &self.websocket) {
-            (Some(webhook), _) => format!("{} {}", webhook.id, webhook.hook_url),
-            (None, Some(websocket)) => format!("{} (a websocket)", websocket.id),
-            (None, None) => "-".to_owned(),
-        }
+fn state(subscription: &OfSomeKind) -> &'static str {
+    let endpoint = subscription.endpoint();
+    let has_endpoint = endpoint.webhook().is_some() || endpoint.websocket.is_some();
+    match (subscription.is_enabled(), has_endpoint) {
+        (false, _) => "disabled",
+        (true, true) => "enabled",
+        (true, false) => "without a webhook",
+    }
+}
+
+fn goes_to(subscription: &OfSomeKind) -> String {
+    let endpoint = subscription.endpoint();
+    match (endpoint.webhook(), &endpoint.websocket) {
+        (Some(webhook), _) => format!("{} {}", webhook.id, webhook.hook_url),
+        (None, Some(websocket)) => format!("{} (a websocket)", websocket.id),
+        (None, None) => "-".to_owned(),
     }
 }
 
@@ -337,15 +312,15 @@ async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> an
             }
             read => read?,
         };
-        for subscription in list.items::<Subscription>()? {
+        for json in list.texts() {
             extent.limit -= 1;
-            let (state, goes_to) = (subscription.state().to_owned(), subscription.goes_to());
+            let subscription = OfSomeKind::read(of, json)?;
             table.row([
-                subscription.id,
+                subscription.id().to_string(),
                 of.to_string(),
-                subscription.filter.in_words(of),
-                state,
-                goes_to,
+                subscription.filter().in_words(),
+                state(&subscription).to_owned(),
+                goes_to(&subscription),
             ]);
         }
         all = all.and(list);
@@ -366,36 +341,36 @@ pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
 }
 
 /// Shows a subscription with its filter on the payload, which Dialpad's API does not tell.
-async fn show_filtered(client: &Client, kind: Kind, answer: Answer, json: bool) -> anyhow::Result<()> {
-    let subscription: Subscription = answer.read()?;
-    let path = format!("/v1/subscriptions/{}", subscription.id);
-    let answer = match client.send(Request::get(&path, &[])).await {
-        Ok(filtered) => filtered,
+async fn show_filtered(
+    client: &Client,
+    One { kind, id }: &One,
+    answer: Answer,
+    json: bool,
+) -> anyhow::Result<()> {
+    let path = format!("/v1/subscriptions/{id}");
+    match client.send(Request::get(&path, &[])).await {
+        Ok(filtered) => {
+            let FilteredSubscription { filter, .. } = filtered.read()?;
+            show(*kind, &filtered, filter.as_ref(), json)
+        }
         // Dialpad has no such path.
-        Err(ClientError::Refused { status: 404, .. }) => answer,
-        Err(error) => return Err(error.into()),
-    };
-    show(kind, &answer, json)
+        Err(ClientError::Refused { status: 404, .. }) => show(*kind, &answer, None, json),
+        Err(error) => Err(error.into()),
+    }
 }
 
-fn show(kind: Kind, answer: &Answer, json: bool) -> anyhow::Result<()> {
+fn show(kind: Kind, answer: &Answer, filter: Option<&PayloadFilter>, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let subscription = Subscription {
-        payload_filter: answer.read::<WithFilter>().unwrap_or_default().filter,
-        ..answer.read()?
-    };
+    let subscription = OfSomeKind::read(kind, answer.text()?)?;
     Facts::new()
-        .fact("id", &subscription.id)
+        .fact("id", subscription.id())
         .fact("kind", kind)
-        .fact("events", subscription.filter.in_words(kind))
-        .fact_if(
-            "filter",
-            subscription.payload_filter.as_ref().map(PayloadFilter::as_json),
-        )
-        .fact("state", subscription.state())
-        .fact("goes to", subscription.goes_to())
+        .fact("events", subscription.filter().in_words())
+        .fact_if("filter", filter.map(PayloadFilter::as_json))
+        .fact("state", state(&subscription))
+        .fact("goes to", goes_to(&subscription))
         .print()
 }
 

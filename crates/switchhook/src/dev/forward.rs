@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use serde::Deserialize;
+use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::OutcomeClass;
 use switchhook_domain::id::{EventId, WebhookId};
-use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
@@ -16,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{COMPANY, welcome};
 use switchhook_node::Node;
 use switchhook_node::duration::show_duration;
-use switchhook_node::live::Happening;
+use switchhook_node::live::{AttemptTold, Happening};
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
 
@@ -39,19 +38,6 @@ pub(super) struct Watch {
     happenings: Receiver<Arc<Happening>>,
     accepted: u32,
     last_failure: Option<String>,
-}
-
-/// What is read of an attempt that ended.
-#[derive(Debug, Deserialize)]
-struct Attempt {
-    event_id: String,
-    kind: Kind,
-    number: u32,
-    outcome: String,
-    status: Option<u16>,
-    error: Option<String>,
-    took_ms: f64,
-    due_at: Option<Timestamp>,
 }
 
 impl Watch {
@@ -128,16 +114,15 @@ impl Watch {
         if happening.name != "attempt" || !happening.webhook_ids.contains(&self.webhook_id) {
             return;
         }
-        // What it is made of is written in this process too (`switchhook_node::live`).
-        let Ok(attempt) = serde_json::from_str::<Attempt>(&happening.json) else {
+        let Ok(attempt) = serde_json::from_str::<AttemptTold>(&happening.json) else {
             return;
         };
         let summary = self.summary(&attempt.event_id).await.unwrap_or_default();
         welcome::show(&line(&attempt, &summary, self.node.clock.now()));
-        if attempt.is_accepted() {
+        if is_accepted(&attempt) {
             self.accepted += 1;
         } else {
-            self.last_failure = Some(attempt.answer());
+            self.last_failure = Some(answer(&attempt));
         }
     }
 
@@ -163,21 +148,19 @@ impl Watch {
     }
 }
 
-impl Attempt {
-    fn is_accepted(&self) -> bool {
-        self.outcome == OutcomeClass::Accepted.as_str()
-    }
+fn is_accepted(attempt: &AttemptTold) -> bool {
+    attempt.outcome == OutcomeClass::Accepted
+}
 
-    fn answer(&self) -> String {
-        match (self.status, &self.error) {
-            (Some(status), _) => status.to_string(),
-            (None, Some(error)) => error.replace('_', " "),
-            (None, None) => self.outcome.clone(),
-        }
+fn answer(attempt: &AttemptTold) -> String {
+    match (attempt.status, attempt.error) {
+        (Some(status), _) => status.to_string(),
+        (None, Some(error)) => error.as_str().replace('_', " "),
+        (None, None) => attempt.outcome.to_string(),
     }
 }
 
-fn line(attempt: &Attempt, summary: &Summary, now: Timestamp) -> String {
+fn line(attempt: &AttemptTold, summary: &Summary, now: Timestamp) -> String {
     let words = format!("{} {}", summary.what, summary.detail);
     let again = match attempt.due_at {
         Some(due_at) => format!(", again in {}", show_duration(due_at.since(now))),
@@ -186,7 +169,7 @@ fn line(attempt: &Attempt, summary: &Summary, now: Timestamp) -> String {
     format!(
         "{:<13} {words:<58} {} in {:.0} ms, event {} attempt {}{again}",
         attempt.kind.route(),
-        attempt.answer(),
+        answer(attempt),
         attempt.took_ms,
         attempt.event_id,
         attempt.number,
@@ -209,7 +192,7 @@ mod tests {
     fn a_line_says_what_was_answered_and_when_it_is_tried_again() {
         let json = r#"{"delivery_id":"2","event_id":"7","webhook_id":"3","kind":"call","at":0,"number":1,"outcome":"unanswered",
             "status":null,"error":"connection_refused","detail":null,"took_ms":1.4,"state":"pending","due_at":5000}"#;
-        let attempt: Attempt = serde_json::from_str(json).unwrap();
+        let attempt: AttemptTold = serde_json::from_str(json).unwrap();
         let summary = Summary {
             what: "ringing".to_owned(),
             detail: "Ann → Support".to_owned(),
@@ -220,6 +203,6 @@ mod tests {
                 && shown.ends_with(" connection refused in 1 ms, event 7 attempt 1, again in 5s"),
             "{shown}"
         );
-        assert!(!attempt.is_accepted());
+        assert!(!is_accepted(&attempt));
     }
 }

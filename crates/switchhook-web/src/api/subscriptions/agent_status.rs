@@ -38,14 +38,14 @@ pub(crate) struct AgentStatusSubscriptionRequest {
 }
 
 /// An agent status subscription.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AgentStatusSubscription {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AgentStatusSubscription {
     #[schema(schema_with = words::agent_type)]
     agent_type: AgentType,
-    enabled: bool,
-    id: IdText,
+    pub(super) enabled: bool,
+    pub(super) id: IdText,
     #[serde(flatten)]
-    endpoint: EndpointAnswer,
+    pub(super) endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/agent_status`.
@@ -74,6 +74,12 @@ impl SubscriptionResource for AgentStatusSubscriptions {
             enabled: subscription.enabled,
             id: IdText(subscription.id.0),
             endpoint,
+        }
+    }
+
+    fn filter(answer: &AgentStatusSubscription) -> Filter {
+        Filter::AgentStatus {
+            agent_type: answer.agent_type,
         }
     }
 }

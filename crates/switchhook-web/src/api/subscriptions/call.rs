@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{CallStateSet, Filter, Subscription, SubscriptionRequest};
+use switchhook_domain::subscription::{CallFilter, CallStateSet, Filter, Subscription, SubscriptionRequest};
 use switchhook_protocol::{CallStateFilter, TargetType};
 use utoipa::ToSchema;
 
+use super::answer::target;
 use super::routes::subscription_routes;
 use super::{SubscriptionResource, TargetQuery};
 use crate::api::compat::endpoint;
@@ -50,13 +51,16 @@ pub(crate) struct CallSubscriptionRequest {
 }
 
 /// A call subscription.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CallSubscription {
-    #[schema(schema_with = words::call_states)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct CallSubscription {
+    #[serde(default)]
+    #[schema(schema_with = words::call_states, required)]
     call_states: Vec<CallStateFilter>,
-    enabled: bool,
+    pub(super) enabled: bool,
+    #[serde(default)]
+    #[schema(required)]
     group_calls_only: bool,
-    id: IdText,
+    pub(super) id: IdText,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     target_id: Option<IdText>,
@@ -64,7 +68,7 @@ pub(crate) struct CallSubscription {
     #[schema(schema_with = words::target_type, required = false)]
     target_type: Option<TargetType>,
     #[serde(flatten)]
-    endpoint: EndpointAnswer,
+    pub(super) endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/call`.
@@ -100,6 +104,14 @@ impl SubscriptionResource for CallSubscriptions {
             target_type: filter.target.map(|target| target.target_type),
             endpoint,
         }
+    }
+
+    fn filter(answer: &CallSubscription) -> Filter {
+        Filter::Call(CallFilter {
+            call_states: answer.call_states.iter().copied().collect(),
+            group_calls_only: answer.group_calls_only,
+            target: target(answer.target_type, answer.target_id),
+        })
     }
 }
 

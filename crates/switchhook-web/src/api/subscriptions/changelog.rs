@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{Subscription, SubscriptionRequest};
+use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
 use utoipa::ToSchema;
 
 use super::SubscriptionResource;
@@ -32,12 +32,12 @@ pub(crate) struct ChangelogSubscriptionRequest {
 }
 
 /// A changelog subscription.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ChangelogSubscription {
-    enabled: bool,
-    id: IdText,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChangelogSubscription {
+    pub(super) enabled: bool,
+    pub(super) id: IdText,
     #[serde(flatten)]
-    endpoint: EndpointAnswer,
+    pub(super) endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/changelog`.
@@ -62,6 +62,10 @@ impl SubscriptionResource for ChangelogSubscriptions {
             id: IdText(subscription.id.0),
             endpoint,
         }
+    }
+
+    fn filter(_answer: &ChangelogSubscription) -> Filter {
+        Filter::Changelog
     }
 }
 

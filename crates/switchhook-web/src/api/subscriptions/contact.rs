@@ -38,14 +38,14 @@ pub(crate) struct ContactSubscriptionRequest {
 }
 
 /// A contact subscription.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ContactSubscription {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ContactSubscription {
     #[schema(schema_with = words::contact_type)]
     contact_type: ContactType,
-    enabled: bool,
-    id: IdText,
+    pub(super) enabled: bool,
+    pub(super) id: IdText,
     #[serde(flatten)]
-    endpoint: EndpointAnswer,
+    pub(super) endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/contact`.
@@ -74,6 +74,12 @@ impl SubscriptionResource for ContactSubscriptions {
             enabled: subscription.enabled,
             id: IdText(subscription.id.0),
             endpoint,
+        }
+    }
+
+    fn filter(answer: &ContactSubscription) -> Filter {
+        Filter::Contact {
+            contact_type: answer.contact_type,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
+use switchhook_domain::subscription::{Filter, SmsFilter, Subscription, SubscriptionRequest};
 use switchhook_protocol::{SmsDirection, TargetType};
 use utoipa::ToSchema;
 
+use super::answer::target;
 use super::routes::subscription_routes;
 use super::{SubscriptionResource, TargetQuery};
 use crate::api::compat::endpoint;
@@ -54,13 +55,17 @@ pub(crate) struct SmsSubscriptionRequest {
 }
 
 /// An sms subscription.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SmsSubscription {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct SmsSubscription {
     #[schema(schema_with = words::direction)]
     direction: SmsDirection,
-    enabled: bool,
-    id: IdText,
+    pub(super) enabled: bool,
+    pub(super) id: IdText,
+    #[serde(default)]
+    #[schema(required)]
     include_internal: bool,
+    #[serde(default)]
+    #[schema(required)]
     status: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -69,7 +74,7 @@ pub(crate) struct SmsSubscription {
     #[schema(schema_with = words::target_type, required = false)]
     target_type: Option<TargetType>,
     #[serde(flatten)]
-    endpoint: EndpointAnswer,
+    pub(super) endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/sms`.
@@ -107,6 +112,15 @@ impl SubscriptionResource for SmsSubscriptions {
             target_type: filter.target.map(|target| target.target_type),
             endpoint,
         }
+    }
+
+    fn filter(answer: &SmsSubscription) -> Filter {
+        Filter::Sms(SmsFilter {
+            direction: answer.direction,
+            include_internal: answer.include_internal,
+            status: answer.status,
+            target: target(answer.target_type, answer.target_id),
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::cli::{wait_for, words};
 use crate::config::parse_public_url;
 use switchhook_client::Client;
 use switchhook_node::keys;
-use switchhook_web::api::answers::SourceAnswer;
+use switchhook_web::api::answers::{IdText, SourceAnswer};
 
 /// The largest page of `/api/v2`.
 const PAGE: u32 = 50;
@@ -80,15 +80,13 @@ fn parse_key(text: &str) -> Result<Secret, String> {
 
 #[derive(Debug, Deserialize)]
 struct Webhook {
-    #[serde(deserialize_with = "made::id")]
-    id: String,
+    id: IdText,
     hook_url: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct Subscription {
-    #[serde(deserialize_with = "made::id")]
-    id: String,
+    id: IdText,
     webhook: Option<Webhook>,
 }
 

@@ -1,7 +1,6 @@
 //! Where it listens: a websocket that was there, or one that is made with its subscriptions and removed at the end.
 
 use anyhow::Context;
-use serde::Deserialize;
 use serde_json::json;
 use switchhook_domain::Kind;
 use switchhook_domain::id::WebsocketId;
@@ -12,6 +11,7 @@ use super::gone;
 use crate::cli::made::Made;
 use crate::cli::output;
 use switchhook_client::{Client, ClientError, Request};
+use switchhook_web::api::answers::WebsocketAnswer;
 
 /// A websocket to listen at.
 pub(super) struct ListeningPost<'a> {
@@ -19,11 +19,6 @@ pub(super) struct ListeningPost<'a> {
     id: String,
     /// What was made for this.
     made: Made,
-}
-
-#[derive(Debug, Deserialize)]
-struct Websocket {
-    websocket_url: String,
 }
 
 impl<'a> ListeningPost<'a> {
@@ -74,7 +69,7 @@ impl<'a> ListeningPost<'a> {
         Ok(())
     }
 
-    async fn websocket(&self) -> anyhow::Result<Websocket> {
+    async fn websocket(&self) -> anyhow::Result<WebsocketAnswer> {
         let request = Request::get(&format!("/api/v2/websockets/{}", self.id), &[]);
         match self.client.send(request).await {
             Ok(answer) => Ok(answer.read()?),
@@ -86,6 +81,8 @@ impl<'a> ListeningPost<'a> {
     /// A fresh URL to listen at, after a position if there is one.
     pub(super) async fn url(&self, server: &Url, after: Option<&str>) -> anyhow::Result<Url> {
         let url = self.websocket().await?.websocket_url;
+        let url =
+            url.context("this key may not see all that is told at the websocket, so it cannot listen there")?;
         let url = url.parse().context("the server's websocket_url is no URL")?;
         let mut url = reachable(url, server);
         let mut query = url.query_pairs_mut();

@@ -1,7 +1,6 @@
-//! Which events a subscription is for: as options, as the fields of each kind, and in words.
+//! Which events a subscription is for: as options, and as the fields of each kind.
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
 use switchhook_domain::subscription::Filter;
@@ -103,53 +102,6 @@ fn misplaced(name: &str, kind: Kind) -> Misuse {
     ))
 }
 
-/// What we read of a subscription's filter.
-#[derive(Debug, Deserialize)]
-pub(in crate::cli) struct ShownFilter {
-    #[serde(default)]
-    call_states: Vec<String>,
-    #[serde(default)]
-    group_calls_only: bool,
-    #[serde(default)]
-    direction: Option<String>,
-    #[serde(default)]
-    status: bool,
-    #[serde(default)]
-    include_internal: bool,
-    #[serde(default)]
-    contact_type: Option<String>,
-    #[serde(default)]
-    target_type: Option<String>,
-    #[serde(default)]
-    target_id: Option<String>,
-}
-
-impl ShownFilter {
-    /// The filter as one says it: `hangup, missed of groups, of office 7`.
-    pub(in crate::cli) fn in_words(&self, kind: Kind) -> String {
-        let mut words = match kind {
-            Kind::Call if self.call_states.is_empty() => "every state".to_owned(),
-            Kind::Call => self.call_states.join(", "),
-            Kind::Sms => self.direction.clone().unwrap_or_default(),
-            Kind::Contact => self.contact_type.clone().unwrap_or_default(),
-            Kind::AgentStatus => "call centre agents".to_owned(),
-            Kind::Changelog => "every change".to_owned(),
-            Kind::Unknown => String::new(),
-        };
-        for (is_set, more) in [
-            (self.group_calls_only, ", groups only"),
-            (self.status, ", with status updates"),
-            (self.include_internal, ", with internal ones"),
-        ] {
-            words.push_str(if is_set { more } else { "" });
-        }
-        if let (Some(target_type), Some(id)) = (&self.target_type, &self.target_id) {
-            words = format!("{words}, of {target_type} {id}");
-        }
-        words
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,15 +115,5 @@ mod tests {
         assert!(options.fields(Kind::Sms).is_ok());
         let refused = options.fields(Kind::Call).unwrap_err().to_string();
         assert_eq!(refused, "--direction is for sms subscriptions, not for call");
-    }
-
-    #[test]
-    fn a_filter_is_told_in_words() {
-        let filter = r#"{"call_states": ["hangup", "missed"], "group_calls_only": true, "target_type": "office", "target_id": "7"}"#;
-        let filter: ShownFilter = serde_json::from_str(filter).unwrap();
-        assert_eq!(
-            filter.in_words(Kind::Call),
-            "hangup, missed, groups only, of office 7"
-        );
     }
 }

@@ -1,13 +1,12 @@
 //! Filters on the payload in the terminal: given as JSON or a file, set, and tried on the last events.
 
 use clap::Args;
-use serde::Deserialize;
 use switchhook_client::{Answer, Client, Request};
 use switchhook_domain::Kind;
 use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::SubscriptionId;
 
-use switchhook_web::api::answers::{TrialAnswer, TriedEvent};
+use switchhook_web::api::answers::{FilteredSubscription, TrialAnswer, TriedEvent};
 
 use super::Fields;
 use crate::cli::output::{self, Table, time};
@@ -71,11 +70,6 @@ pub(super) async fn set(
     Ok(client.send(request).await?)
 }
 
-#[derive(Debug, Deserialize)]
-struct OfSubscription {
-    filter: Option<PayloadFilter>,
-}
-
 impl TryFilter {
     pub(super) async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
         let filter = self.filter(client).await?;
@@ -115,9 +109,9 @@ impl TryFilter {
         let answer = client
             .send(Request::get(&format!("/v1/subscriptions/{id}"), &[]))
             .await?;
-        let of: OfSubscription = answer.read()?;
+        let FilteredSubscription { filter, .. } = answer.read()?;
         let none = || Misuse(format!("subscription {id} has no filter: give one to try"));
-        Ok(of.filter.ok_or_else(none)?)
+        Ok(filter.ok_or_else(none)?)
     }
 }
 

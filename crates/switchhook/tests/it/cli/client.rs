@@ -92,7 +92,7 @@ async fn from_a_webhook_to_a_delivery_by_commands_alone() {
             .run(&["subscriptions", "list"])
             .ok()
             .stdout
-            .contains("all, of office 7")
+            .contains("both ways of office 7")
     );
 
     let event = r#"{"call_id": 9223372036854775807, "state": "hangup", "duration": 8951.03}"#;
