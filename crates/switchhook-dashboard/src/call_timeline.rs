@@ -18,7 +18,7 @@ use super::widgets::{Moment, span};
 use switchhook_node::Node;
 use switchhook_node::blocking;
 use switchhook_node::mask::Mask;
-use switchhook_node::summary::{self, shortened};
+use switchhook_node::summary::{self, short};
 
 /// Time to each side of the event in which calls are searched: the widest window within [`MOST_LOOKED_AT`] and
 /// [`MOST_BYTES`].
@@ -145,7 +145,7 @@ impl LegEvent {
             &call.operator_call_id,
             &call.entry_point_call_id,
         ];
-        let ids = all.into_iter().flatten().map(|id| shortened(id.as_str()));
+        let ids = all.into_iter().flatten().map(|id| short(id.as_str()));
         Some(Self {
             event_id: event.id,
             // Events may come late: what they say themselves counts.
@@ -154,7 +154,7 @@ impl LegEvent {
             state: call
                 .state
                 .as_ref()
-                .map_or_else(|| "no state".to_owned(), |state| shortened(state.as_str())),
+                .map_or_else(|| "no state".to_owned(), |state| short(state.as_str())),
             leg: leg(&call, mask),
             likeness: Likeness::of(&call),
         })
@@ -379,13 +379,13 @@ fn build(call: Vec<LegEvent>, this: EventId) -> CallTimeline {
 
 fn leg(call: &CallEvent<'_>, mask: Mask) -> Leg {
     let id = call.call_id.as_ref();
-    let id = id.map_or_else(|| "no id".to_owned(), |id| shortened(id.as_str()));
+    let id = id.map_or_else(|| "no id".to_owned(), |id| short(id.as_str()));
     let name = summary::target(call.target.as_ref(), mask).unwrap_or_else(|| "somebody".to_owned());
     let kind = call
         .target
         .as_ref()
         .and_then(|target| target.target_type.as_ref());
-    let kind = kind.map(|kind| shortened(kind.as_str())).unwrap_or_default();
+    let kind = kind.map(|kind| short(kind.as_str())).unwrap_or_default();
     let contact = summary::contact(call.contact.as_ref(), mask);
     let with = contact.map(|contact| match call.direction.as_ref().map(Word::as_str) {
         Some("outbound") => format!("to {contact}"),

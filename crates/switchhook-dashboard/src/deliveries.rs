@@ -18,6 +18,7 @@ use super::widgets::{self, Choice, DeliveryRow, many};
 use super::{DashboardState, SharedState};
 use switchhook_node::deliveries::{LONGEST_TEXT, Sought, search, standings};
 use switchhook_node::events::summaries;
+use switchhook_node::webhooks::hook_url;
 
 /// Page size.
 const A_PAGE: u32 = 50;
@@ -132,7 +133,7 @@ pub(super) async fn rows(
         let id = delivery.webhook_id;
         let url = match urls.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(url_of(dashboard, company_id, id).await?),
+            Entry::Vacant(unknown) => unknown.insert(hook_url(&dashboard.node, company_id, id).await?),
         };
         let last = last.get(&delivery.id).copied();
         rows.push(DeliveryRow::of(delivery, &standing, last, url.as_deref()));
@@ -156,17 +157,4 @@ pub(super) async fn rows_about_events(
         }
     }
     Ok(rows)
-}
-
-/// URL of a webhook; `None` if it was deleted.
-pub(super) async fn url_of(
-    dashboard: &DashboardState,
-    company_id: CompanyId,
-    id: WebhookId,
-) -> Result<Option<String>, StoreError> {
-    match dashboard.node.store.webhook(company_id, id).await {
-        Ok(webhook) => Ok(Some(webhook.hook_url)),
-        Err(StoreError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

@@ -5,8 +5,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::KeyId;
-use switchhook_domain::key::{ApiKey, Right, Rights};
-use switchhook_domain::scope::{Scope, Scopes};
+use switchhook_domain::key::{ApiKey, KeyState, Right, Rights};
+use switchhook_domain::scope::Scopes;
 use switchhook_node::api_keys::{self, KeyRequest, NewKey};
 use switchhook_node::keys::parse_life;
 use switchhook_node::refusal::Refusal;
@@ -49,11 +49,7 @@ struct KeyRow {
 
 impl KeyRow {
     fn of(key: &ApiKey, viewer: &Viewer, now: Timestamp) -> Self {
-        let (state, tone) = match (key.revoked_at, key.expires_at) {
-            (Some(_), _) => ("revoked", "off"),
-            (None, Some(at)) if at <= now => ("expired", "off"),
-            _ => ("valid", "good"),
-        };
+        let state = key.state_at(now);
         Self {
             id: key.id.to_string(),
             name: key.name.clone(),
@@ -62,8 +58,11 @@ impl KeyRow {
                 false => key.rights.to_string().replace(',', ", "),
             },
             scopes: key.scopes.to_string().replace(',', ", "),
-            state,
-            tone,
+            state: state.as_str(),
+            tone: match state {
+                KeyState::Valid => "good",
+                KeyState::Revoked | KeyState::Expired => "off",
+            },
             created_at: Moment(key.created_at),
             expires_at: key.expires_at.map(Moment),
             revoked_at: key.revoked_at.map(Moment),
@@ -148,14 +147,14 @@ fn form_page(
             .into_iter()
             .map(|right| Choice {
                 value: right.as_str().to_owned(),
-                label: what_may(right).to_owned(),
+                label: format!("{right}: {}", right.allows()),
                 is_chosen: form.is_none() || chosen("rights", right.as_str()),
             })
             .collect(),
         scopes: (viewer.caller.scopes.iter())
             .map(|scope| Choice {
                 value: scope.as_str().to_owned(),
-                label: what_sees(scope).to_owned(),
+                label: format!("{scope}: {}", scope.shows()),
                 is_chosen: chosen("scopes", scope.as_str()),
             })
             .collect(),
@@ -163,25 +162,6 @@ fn form_page(
             .into_iter()
             .map(|(value, label)| Choice::new(value, label, Some(expiry)))
             .collect(),
-    }
-}
-
-const fn what_may(right: Right) -> &'static str {
-    match right {
-        Right::Read => "read: look at webhooks, events and deliveries",
-        Right::Write => "write: change webhooks, subscriptions and deliveries",
-        Right::Ingest => "ingest: send events in",
-    }
-}
-
-const fn what_sees(scope: Scope) -> &'static str {
-    match scope {
-        Scope::ChangeLog => "change_log: change logs (admin keys only)",
-        Scope::RecordingsExport => "recordings_export: links to recordings and voicemails",
-        Scope::MessageContentExport => {
-            "message_content_export: text of messages, for subscriptions with a target"
-        }
-        Scope::MessageContentExportAll => "message_content_export:all: text of all messages",
     }
 }
 

@@ -12,6 +12,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Extensions, HeaderValue, Method, StatusCode};
+use switchhook_http::address::has_nul;
 use switchhook_http::server::Client;
 use switchhook_node::callers::NoCaller;
 use switchhook_node::refusal::Refusal;
@@ -21,7 +22,6 @@ use tokio::sync::Semaphore;
 use super::assets;
 use switchhook_ingress::error::ApiError;
 use switchhook_node::visible;
-use switchhook_web::api::has_nul;
 
 /// Nothing but our own script and style, and nobody may put us into a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -173,8 +173,7 @@ impl PageError {
 
 /// The id in the address of a page.
 pub(super) fn id_of<T: FromStr>(text: &str) -> Result<T, PageError> {
-    text.parse()
-        .map_err(|_| PageError::not_found("Ids are whole numbers."))
+    switchhook_domain::id::id_of(text).map_err(|error| PageError::not_found(format!("{error}.")))
 }
 
 /// In the words of the API, which are for people too.

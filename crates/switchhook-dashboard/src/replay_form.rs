@@ -3,14 +3,13 @@
 use std::fmt;
 
 use switchhook_domain::Kind;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::id_of;
 use switchhook_domain::replay::ReplayFilter;
 use switchhook_node::replays::{ReplayRequest, To};
 
 use super::events::{instant, joined};
 use super::form::Form;
 use super::session::Viewer;
-use switchhook_ingress::id::id_of;
 
 /// A replay's form, as it was filled in.
 #[derive(Debug, Default)]
@@ -66,8 +65,8 @@ impl ReplayForm {
         let mut read = Reading(&mut errors);
         filter.kind = read.one("kind", self.kind.as_deref(), Kind::of_kept);
         filter.state = read.one("state", self.state.as_deref(), str::parse);
-        filter.webhook_id = read.one("webhook", self.webhook.as_deref(), webhook_id);
-        let to = read.one("to_webhook", self.to_webhook.as_deref(), webhook_id);
+        filter.webhook_id = read.one("webhook", self.webhook.as_deref(), id_of);
+        let to = read.one("to_webhook", self.to_webhook.as_deref(), id_of);
         let rate = read.one("rate", self.rate.as_deref(), |text| {
             let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite());
             rate.ok_or_else(|| format!("`{text}` is not a number"))
@@ -81,10 +80,6 @@ impl ReplayForm {
             }),
         }
     }
-}
-
-fn webhook_id(text: &str) -> Result<WebhookId, String> {
-    id_of(text).ok_or_else(|| format!("`{text}` is not an id: ids are whole numbers"))
 }
 
 /// Reads fields and notes what is wrong with them.
@@ -125,7 +120,10 @@ mod tests {
             ..ReplayFilter::default()
         };
         assert_eq!((asked.filter, asked.rate), (filter, Some(5.0)));
-        assert!(matches!(asked.to, To::Webhook(WebhookId(7))));
+        assert!(matches!(
+            asked.to,
+            To::Webhook(switchhook_domain::id::WebhookId(7))
+        ));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use switchhook_domain::Kind;
 use switchhook_domain::filter::PayloadFilter;
+use switchhook_domain::id::id_of;
 use switchhook_domain::kind::rules;
 use switchhook_domain::subscription::{
     CallFilter, CallStateSet, Endpoint, Filter, SmsFilter, Subscription, SubscriptionRequest,
@@ -17,8 +18,7 @@ use switchhook_store::EventRecord;
 
 use super::form::Form;
 use super::widgets::Choice;
-use switchhook_ingress::id::id_of;
-use switchhook_node::summary::shortened;
+use switchhook_node::summary::short;
 
 /// A subscription's form, as it was filled in or as the subscription stands.
 #[derive(Debug, Clone)]
@@ -313,16 +313,7 @@ fn word<T: FromStr<Err: fmt::Display>>(name: &str, text: &str) -> Result<Option<
 
 fn id(name: &str, text: &str) -> Result<Option<i64>, String> {
     let given = (!text.is_empty()).then(|| id_of(text));
-    given
-        .map(|id| {
-            id.ok_or_else(|| {
-                format!(
-                    "{name}: `{}` is not an id: ids are whole numbers",
-                    shortened(text)
-                )
-            })
-        })
-        .transpose()
+    given.transpose().map_err(|error| format!("{name}: {error}"))
 }
 
 /// A target that was seen lately.
@@ -346,10 +337,10 @@ pub(super) fn known_targets(events: &[EventRecord]) -> Vec<KnownTarget> {
             let (Some(id), Some(target_type)) = (target.id, target.target_type) else {
                 continue;
             };
-            let name = target.name.map_or_else(String::new, |name| shortened(&name));
+            let name = target.name.map_or_else(String::new, |name| short(&name));
             let target = KnownTarget {
-                id: shortened(id.as_str()),
-                target_type: shortened(target_type.as_str()).to_lowercase(),
+                id: short(id.as_str()),
+                target_type: short(target_type.as_str()).to_lowercase(),
                 name,
             };
             known.insert((target.name.clone(), target.id.clone()), target);

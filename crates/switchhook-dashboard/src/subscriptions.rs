@@ -14,6 +14,7 @@ use switchhook_node::blocking;
 use switchhook_node::events::{self, RefusedBy, Tried};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::subscriptions;
+use switchhook_node::webhooks::hook_url;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
 use super::event_row::bytes_of;
@@ -407,7 +408,7 @@ pub(super) async fn ask_to_delete(
     let company_id = viewer.caller.company_id;
     let subscription = dashboard.node.store.subscription(company_id, kind, id).await?;
     let url = match subscription.webhook_id() {
-        Some(id) => super::deliveries::url_of(&dashboard, company_id, id).await?,
+        Some(id) => hook_url(&dashboard.node, company_id, id).await?,
         None => None,
     };
     Ok(show(&DeletePage {

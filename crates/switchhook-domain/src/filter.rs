@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use switchhook_protocol::{JsonNode, Shape};
+use switchhook_protocol::{JsonNode, Shape, shortened};
 
 mod content;
 mod number;
@@ -191,7 +191,7 @@ impl Unmet {
             path => path.join("."),
         };
         Self {
-            clause: shortened(&format!("{place}: {asked}"), LONGEST_CLAUSE),
+            clause: shortened(&format!("{place}: {asked}"), LONGEST_CLAUSE).into_owned(),
             path: path.to_vec(),
         }
     }
@@ -208,15 +208,8 @@ impl Unmet {
             Shape::List(elements) if value.json().len() > LONGEST_SHOWN => {
                 format!("a list of {} elements", elements.len())
             }
-            _ => shortened(value.json(), LONGEST_SHOWN),
+            _ => shortened(value.json(), LONGEST_SHOWN).into_owned(),
         })
-    }
-}
-
-fn shortened(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::{Deserialize, Serialize};
-use switchhook_protocol::Timestamp;
+use switchhook_protocol::{Timestamp, quoted};
 
 /// The largest id: 2^53 − 1, the largest integer that a double holds exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
@@ -20,9 +20,23 @@ const COUNTER_BITS: u32 = 12;
 const EPOCH_MS: i64 = 1_735_689_600_000;
 
 /// A text that is no id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an id is a whole number, as lists show it")]
-pub struct InvalidId;
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not an id: ids are whole numbers")]
+pub struct InvalidId {
+    given: String,
+}
+
+/// An id as it is written: nothing but its digits.
+///
+/// # Errors
+/// If it is anything else.
+pub fn id_of<T: FromStr>(text: &str) -> Result<T, InvalidId> {
+    const MOST_DIGITS: usize = 19;
+    let is_id = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_id).ok_or_else(|| InvalidId {
+        given: quoted(text).into_owned(),
+    })
+}
 
 /// How ids are hashed. Nobody outside can choose them, so that they need no defence against keys that were chosen to be slow, which
 /// costs several times as much.
@@ -48,7 +62,7 @@ macro_rules! ids {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.trim().parse().map(Self).map_err(|_| InvalidId)
+                id_of(text.trim()).map(Self)
             }
         }
     )+};
@@ -239,7 +253,17 @@ mod tests {
     #[test]
     fn what_is_no_id_is_refused_in_words() {
         assert_eq!(" 77 ".parse(), Ok(KeyId(77)));
-        let refused = "abc".parse::<KeyId>().unwrap_err().to_string();
-        assert!(refused.contains("whole number"), "{refused}");
+        for wrong in [
+            "abc",
+            "",
+            "-1",
+            "+1",
+            "1.5",
+            "00000000000000000001",
+            "9223372036854775808",
+        ] {
+            let refused = wrong.parse::<KeyId>().unwrap_err().to_string();
+            assert_eq!(refused, format!("`{wrong}` is not an id: ids are whole numbers"));
+        }
     }
 }

@@ -12,12 +12,31 @@ use crate::scope::Scopes;
 spelled_enum! {
     /// What a key may do within its company.
     pub enum Right: "right" {
-        /// Look at what is the company's, as far as its clearance goes.
+        /// As far as its clearance goes.
         Read = "read",
-        /// Change webhooks, subscriptions and deliveries.
         Write = "write",
-        /// Send events in.
         Ingest = "ingest",
+    }
+}
+
+impl Right {
+    /// What it allows, in words.
+    #[must_use]
+    pub const fn allows(self) -> &'static str {
+        match self {
+            Self::Read => "look at webhooks, events and deliveries",
+            Self::Write => "change webhooks, subscriptions and deliveries",
+            Self::Ingest => "send events in",
+        }
+    }
+}
+
+spelled_enum! {
+    /// Whether a key still opens anything.
+    pub enum KeyState: "state of a key" {
+        Valid = "valid",
+        Revoked = "revoked",
+        Expired = "expired",
     }
 }
 
@@ -107,10 +126,19 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> KeyState {
+        match (self.revoked_at, self.expires_at) {
+            (Some(_), _) => KeyState::Revoked,
+            (None, Some(end)) if end <= now => KeyState::Expired,
+            (None, _) => KeyState::Valid,
+        }
+    }
+
     /// Whether the key still opens anything at `now`.
     #[must_use]
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+        self.state_at(now) == KeyState::Valid
     }
 
     /// Whether the key may do what `right` names.

@@ -11,13 +11,9 @@ use switchhook_protocol::{UnknownWord, spelled_enum};
 spelled_enum! {
     /// One permission beyond the ordinary.
     pub enum Scope: "scope" {
-        /// May use change log subscriptions at all.
         ChangeLog = "change_log",
-        /// Sees recording and voicemail links in call events.
         RecordingsExport = "recordings_export",
-        /// Sees the text of messages, for subscriptions with a target.
         MessageContentExport = "message_content_export",
-        /// Sees the text of messages of the whole company.
         MessageContentExportAll = "message_content_export:all",
     }
 }
@@ -25,6 +21,17 @@ spelled_enum! {
 impl Scope {
     const fn bit(self) -> u8 {
         1 << self as u8
+    }
+
+    /// What it shows, in words.
+    #[must_use]
+    pub const fn shows(self) -> &'static str {
+        match self {
+            Self::ChangeLog => "change logs (admin keys only)",
+            Self::RecordingsExport => "links to recordings and voicemails",
+            Self::MessageContentExport => "text of messages, for subscriptions with a target",
+            Self::MessageContentExportAll => "text of all messages",
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use switchhook_domain::id::id_of;
+use switchhook_protocol::quoted;
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
@@ -79,26 +80,10 @@ impl<'de> Deserialize<'de> for LooseId {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<LooseId, E> {
                 let id = id_of(text).map(LooseId);
-                id.ok_or_else(|| E::invalid_value(Unexpected::Str(&shortened(text)), &self))
+                id.map_err(|_| E::invalid_value(Unexpected::Str(&quoted(text)), &self))
             }
         }
         deserializer.deserialize_any(Loose)
-    }
-}
-
-/// An id as it is written: nothing but its digits.
-pub fn id_of<T: FromStr>(text: &str) -> Option<T> {
-    const MOST_DIGITS: usize = 19;
-    let is_id = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_id)
-}
-
-/// A text from outside, no longer than a message can bear.
-pub fn shortened(text: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 64;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => Cow::Borrowed(text),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::health::first_line;
 use crate::refusal::Refusal;
 use crate::replays::{self, ReplayRequest, To};
 use crate::sight::Sight;
+use crate::webhooks::hook_url;
 
 /// How many sorts of dead letters are told apart, and up to how many of each are counted.
 #[derive(Debug, Clone, Copy)]
@@ -155,7 +156,7 @@ pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Resu
         let id = one.alike.webhook_id;
         let hook_url = match urls.entry(id) {
             Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(unknown) => unknown.insert(url_of(node, caller, id).await?).clone(),
+            Entry::Vacant(unknown) => unknown.insert(hook_url(node, caller.company_id, id).await?).clone(),
         };
         shown.push(Group {
             webhook_id: id,
@@ -222,14 +223,6 @@ fn together(one: DeadLetterGroup, other: DeadLetterGroup) -> DeadLetterGroup {
         is_more: one.is_more || other.is_more,
         oldest: one.oldest.min(other.oldest),
         newest: newest.newest,
-    }
-}
-
-async fn url_of(node: &Node, caller: Caller, id: WebhookId) -> Result<Option<String>, StoreError> {
-    match node.store.webhook(caller.company_id, id).await {
-        Ok(webhook) => Ok(Some(webhook.hook_url)),
-        Err(StoreError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use switchhook_protocol::quoted;
+
 /// A text that is no length of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a length of time; write a number and a unit (ms, s, m, h, d), like 60s or 1h30m")]
@@ -20,7 +22,7 @@ const UNITS: [(&str, u64); 5] = [
 /// # Errors
 /// If a number lacks its unit, a unit is not known, or the sum is beyond what fits.
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
-    let invalid = || InvalidDuration(text.chars().take(64).collect());
+    let invalid = || InvalidDuration(quoted(text).into_owned());
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(invalid());

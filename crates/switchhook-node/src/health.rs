@@ -9,6 +9,7 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::webhook::{Condition, Webhook};
+use switchhook_protocol::shortened;
 use switchhook_store::{PendingCount, StoreError};
 
 use crate::Node;
@@ -259,10 +260,7 @@ pub(crate) fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domai
             .into_owned()
     });
     let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
-    Some(match line.char_indices().nth(LONGEST_LINE) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    })
+    Some(shortened(line, LONGEST_LINE).into_owned())
 }
 
 #[cfg(test)]

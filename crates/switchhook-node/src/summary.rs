@@ -1,6 +1,6 @@
 //! An event in a few words, for lists and for the live view. Never holds the text of a message.
 
-use switchhook_protocol::{Contact, Direction, Kind, Payload, Target, Word};
+use switchhook_protocol::{Contact, Direction, Kind, Payload, Target, Word, shortened};
 
 use crate::mask::Mask;
 
@@ -49,8 +49,8 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
     );
     // A state is a word, unless somebody sends something else in its place.
     Summary {
-        what: mask.loose(&shortened(what)).into_owned(),
-        detail: shortened(&detail),
+        what: mask.loose(&short(what)).into_owned(),
+        detail: short(&detail),
     }
 }
 
@@ -68,8 +68,8 @@ pub fn contact(contact: Option<&Contact<'_>>, mask: Mask) -> Option<String> {
     let contact = contact?;
     let name = contact.any_name().filter(|name| !name.is_empty());
     match (name, contact.any_phone()) {
-        (Some(name), _) => Some(mask.name(&shortened(name)).into_owned()),
-        (None, Some(phone)) => Some(mask.number(&shortened(phone))),
+        (Some(name), _) => Some(mask.name(&short(name)).into_owned()),
+        (None, Some(phone)) => Some(mask.number(&short(phone))),
         (None, None) => None,
     }
 }
@@ -79,7 +79,7 @@ pub fn target(target: Option<&Target<'_>>, mask: Mask) -> Option<String> {
     let target = target?;
     let name = target.name.as_deref().filter(|name| !name.is_empty());
     let kind = target.target_type.as_ref().map(Word::as_str);
-    name.or(kind).map(|name| mask.name(&shortened(name)).into_owned())
+    name.or(kind).map(|name| mask.name(&short(name)).into_owned())
 }
 
 fn way_between(way: Option<&str>, contact: Option<String>, target: Option<String>) -> String {
@@ -96,12 +96,10 @@ fn way_between(way: Option<&str>, contact: Option<String>, target: Option<String
 }
 
 /// Names come from anybody and may be of any length.
-pub fn shortened(text: &str) -> String {
+#[must_use]
+pub fn short(name: &str) -> String {
     const LONGEST: usize = 120;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    shortened(name, LONGEST).into_owned()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_url;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
@@ -18,6 +18,7 @@ use switchhook_domain::webhook::{
     Auth, Authentication, Bounds, Condition, SettingsPatch, Webhook, WebhookChange, WebhookRequest,
     WebhookSettings,
 };
+use switchhook_store::StoreError;
 
 use crate::caller::Caller;
 use crate::destination::{TlsIdentity, pieces_of};
@@ -283,6 +284,18 @@ pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown,
         secret_shown: shown,
         shown,
     })
+}
+
+/// Where a webhook posts to; `None` if it is gone.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn hook_url(node: &Node, company_id: CompanyId, id: WebhookId) -> Result<Option<String>, StoreError> {
+    match node.store.webhook(company_id, id).await {
+        Ok(webhook) => Ok(Some(webhook.hook_url)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A webhook with what this caller gets to see of it.

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::text::quoted;
+
 /// A word that is none of the known ones, where only those make sense (a filter, a request).
 ///
 /// In payloads unknown words are no error: see [`Word`](crate::Word).
@@ -21,7 +23,7 @@ impl UnknownWord {
     pub fn new(what: &'static str, given: &str, known: impl IntoIterator<Item = &'static str>) -> Self {
         Self {
             what,
-            given: given.chars().take(LONGEST_WORD_SHOWN).collect(),
+            given: quoted(given).into_owned(),
             known: known.into_iter().collect(),
         }
     }
@@ -57,9 +59,6 @@ impl fmt::Display for UnknownWord {
 }
 
 impl std::error::Error for UnknownWord {}
-
-/// A word comes from outside: an error message must not repeat a megabyte of it.
-const LONGEST_WORD_SHOWN: usize = 64;
 
 /// Whether two words say the same: case, `_` and `-` do not count, because real traffic is not of one mind about them.
 ///

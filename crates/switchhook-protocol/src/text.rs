@@ -1,4 +1,4 @@
-//! Text out of an event's JSON, its escapes resolved.
+//! Text from outside: out of an event's JSON, its escapes resolved, and as a message can bear it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,6 +7,48 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 
 /// Text out of an event: borrowed from its bytes unless it held escapes.
 pub type Text<'a> = Cow<'a, str>;
+
+/// The longest that a message quotes what came from outside, in characters.
+const LONGEST_QUOTED: usize = 64;
+
+/// A text from outside as a message quotes it, in one line: of a long one the beginning, and `…`.
+///
+/// ```
+/// use switchhook_protocol::quoted;
+///
+/// assert_eq!(quoted("fax"), "fax");
+/// assert_eq!(quoted("fax\nerror: forged"), r"fax\nerror: forged");
+/// assert_eq!(quoted(&"x".repeat(1_000_000)).chars().count(), 65);
+/// ```
+#[must_use]
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    let short = shortened(text, LONGEST_QUOTED);
+    if !short.contains(char::is_control) {
+        return short;
+    }
+    let mut line = String::new();
+    for letter in short.chars() {
+        if letter.is_control() {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    Cow::Owned(line)
+}
+
+/// At most so many characters of a text; `…` follows if there are more.
+///
+/// ```
+/// assert_eq!(switchhook_protocol::shortened("naïveté", 3), "naï…");
+/// ```
+#[must_use]
+pub fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
 
 /// A JSON string's text. Half a surrogate pair (a text cut inside an emoji) becomes U+FFFD characters.
 pub(crate) fn read_text(json: &str) -> Option<Text<'_>> {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use jiff::fmt::{rfc2822, strtime};
 use serde::{Deserialize, Serialize};
 
+use crate::text::quoted;
+
 /// Unix milliseconds, UTC. In JSON a bare integer, as Dialpad sends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -74,7 +76,7 @@ impl FromStr for Timestamp {
         }
         let calendar: Result<jiff::Timestamp, _> = text.parse();
         calendar.map(from_calendar).map_err(|_| InvalidTimestamp {
-            given: text.chars().take(64).collect(),
+            given: quoted(text).into_owned(),
         })
     }
 }

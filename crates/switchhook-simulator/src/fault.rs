@@ -6,7 +6,7 @@ mod stream;
 use std::fmt;
 use std::str::FromStr;
 
-use switchhook_protocol::spelled_enum;
+use switchhook_protocol::{quoted, spelled_enum};
 
 pub use self::stream::{FaultyStream, Sending};
 use crate::rng::Rng;
@@ -115,7 +115,7 @@ impl FromStr for Faults {
         let mut faults = Self::none();
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
             let invalid = || InvalidFaults {
-                given: part.trim().chars().take(64).collect(),
+                given: quoted(part.trim()).into_owned(),
             };
             let (name, share) = part.split_once('=').ok_or_else(invalid)?;
             let fault: Fault = name.trim().parse().map_err(|_| invalid())?;

@@ -91,14 +91,13 @@ pub use self::dead_letters::export::{MOST_EXPORTED, export as export_dead_letter
 pub use self::front::FrontDoor;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate, limit_reads};
-pub use self::middleware::has_nul;
 use self::parameters::Parameters;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use switchhook_ingress::error::ApiError;
-use switchhook_ingress::id::shortened;
 use switchhook_node::Node;
 use switchhook_node::settings::Settings;
 use switchhook_node::source::Inlets;
+use switchhook_protocol::quoted;
 
 /// What every handler has.
 pub(crate) struct Api {
@@ -256,14 +255,14 @@ pub fn openapi_text(settings: &Settings) -> String {
 }
 
 async fn unknown_route(uri: Uri) -> ApiError {
-    let path = shortened(uri.path());
+    let path = quoted(uri.path());
     ApiError::not_found(format!(
         "there is nothing at {path}: GET /openapi.json tells what is where"
     ))
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> ApiError {
-    let path = shortened(uri.path());
+    let path = quoted(uri.path());
     ApiError::method_not_allowed(format!(
         "{path} does not take {method}: the Allow header tells what it takes"
     ))

@@ -10,7 +10,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::StateName;
-use switchhook_protocol::UnknownWord;
+use switchhook_protocol::{UnknownWord, quoted};
 use url::Url;
 
 /// Reads a word. Other spellings than the known ones are the reader's to take or to refuse.
@@ -41,7 +41,7 @@ fn parse_yes_no(text: &str) -> Result<bool, String> {
         "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
         "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
         _ => Err(format!(
-            "{} is neither yes nor no: write true or false",
+            "`{}` is neither yes nor no: write true or false",
             quoted(text)
         )),
     }
@@ -67,7 +67,7 @@ where
         let number = text.trim().parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
-            format!("{} is not a whole number from {least} to {most}", quoted(text))
+            format!("`{}` is not a whole number from {least} to {most}", quoted(text))
         })
     }
 }
@@ -81,7 +81,7 @@ pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
         .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
     rate.ok_or_else(|| {
         format!(
-            "{} is not a rate; write a number above 0, such as 10 or 0.5",
+            "`{}` is not a rate; write a number above 0, such as 10 or 0.5",
             quoted(text)
         )
     })
@@ -94,11 +94,6 @@ pub(crate) fn url(example: &'static str) -> impl Fn(&str) -> Result<Url, String>
         let url = text.parse().ok().filter(is_web);
         url.ok_or_else(|| format!("`{}` is not a URL; write it as {example}", shown_url(text)))
     }
-}
-
-/// What was given, as an error shows it.
-fn quoted(text: &str) -> String {
-    format!("`{}`", text.chars().take(64).collect::<String>())
 }
 
 /// A kind of events.

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use switchhook_http::address::has_nul;
 use switchhook_http::server::{BodyTrouble, read_body};
 use tokio::time::Instant;
 
@@ -15,7 +16,6 @@ use super::site::check_site;
 use crate::SharedState;
 use crate::form::Form;
 use crate::page::PageError;
-use switchhook_web::api::has_nul;
 
 /// A form that was filled in on a page of ours, by whom.
 #[derive(Debug)]

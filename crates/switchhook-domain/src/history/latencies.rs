@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use switchhook_protocol::quoted;
+
 /// Each bucket ends √2 times as late as the one before it, the first at half a millisecond, the last after two hours.
 const BUCKETS: usize = 48;
 
@@ -76,7 +78,7 @@ impl FromStr for Latencies {
                 let (bucket, count) = part.split_once(':')?;
                 Some((bucket.parse::<usize>().ok()?, count.parse::<u32>().ok()?))
             };
-            let invalid = || InvalidLatencies(part.chars().take(32).collect());
+            let invalid = || InvalidLatencies(quoted(part).into_owned());
             let (bucket, count) = read().ok_or_else(invalid)?;
             *latencies.0.get_mut(bucket).ok_or_else(invalid)? = count;
         }

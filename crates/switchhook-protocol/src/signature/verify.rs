@@ -10,6 +10,7 @@ use base64::{DecodeError, Engine};
 
 use super::error::{TokenPart, VerifyError};
 use crate::body::LARGEST_EVENT;
+use crate::text::quoted;
 
 /// The longest token that is looked at: 2 MiB, room for the [`LARGEST_EVENT`] in base64.
 pub const MAX_TOKEN_BYTES: usize = 2 * LARGEST_EVENT;
@@ -155,7 +156,7 @@ fn refuse_algorithm(algorithm: &serde_json::Value) -> VerifyError {
     if algorithm.as_str().is_some_and(is_none) {
         return VerifyError::Unsigned;
     }
-    let found = algorithm.to_string().chars().take(64).collect();
+    let found = quoted(&algorithm.to_string()).into_owned();
     VerifyError::OtherAlgorithm { found }
 }
 

@@ -14,6 +14,7 @@ use switchhook_node::feed::{
     self, FeedItem, FeedPage, FeedRequest, LONGEST_WAIT, MOST_ITEMS, Only, Start, consumers,
 };
 use switchhook_node::share::Place;
+use switchhook_protocol::quoted;
 use switchhook_store::{Consumer, LogPosition};
 use utoipa::ToSchema;
 
@@ -23,7 +24,7 @@ use super::compat::Items;
 use super::request::{Field, JsonBody, Query};
 use super::stream::no_place;
 use switchhook_ingress::error::ApiError;
-use switchhook_ingress::id::{IdText, shortened};
+use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
 /// Which page of a feed.
@@ -357,7 +358,7 @@ fn position(name: &str, text: &str, or_else: &str) -> Result<LogPosition, ApiErr
     let wrong = || {
         ApiError::invalid(format!(
             "{name}: `{}` is not a cursor: send one that the feed answered{or_else}",
-            shortened(text)
+            quoted(text)
         ))
     };
     let position = i64::from_str(text).ok().filter(|position| *position >= 0);

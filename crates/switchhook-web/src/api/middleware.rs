@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
+use switchhook_http::address::has_nul;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::forbid_caching;
 
@@ -22,12 +23,6 @@ pub(super) async fn check(request: Request, next: Next) -> Response {
 
 fn needs_a_key(path: &str) -> bool {
     path.starts_with("/api/v2/") || path.starts_with("/v1/")
-}
-
-/// Whether an address, or a form that is written like one, has a NUL in it: there it can only stand escaped. No name,
-/// filter or cursor has one, and PostgreSQL can neither keep nor look for it.
-pub fn has_nul(text: &str) -> bool {
-    text.contains("%00") || text.contains('\0')
 }
 
 fn refuse_nul(uri: &Uri) -> Result<(), ApiError> {

@@ -16,7 +16,8 @@ use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
 use switchhook_ingress::error::ApiError;
-use switchhook_ingress::id::{absent_if_empty, shortened};
+use switchhook_ingress::id::absent_if_empty;
+use switchhook_protocol::quoted;
 
 /// The parameter by which a key can come in every address.
 const KEY: &str = "apikey";
@@ -87,7 +88,7 @@ fn unknown(name: &str, known: &[String]) -> ApiError {
         [] => "there are none here".to_owned(),
         known => format!("known here: {}", known.join(", ")),
     };
-    ApiError::invalid(format!("unknown query parameter `{}`; {known}", shortened(name)))
+    ApiError::invalid(format!("unknown query parameter `{}`; {known}", quoted(name)))
 }
 
 fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {

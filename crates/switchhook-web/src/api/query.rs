@@ -6,14 +6,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::Uri;
+use switchhook_domain::id::id_of;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::duration::parse_duration;
+use switchhook_protocol::quoted;
 use switchhook_store::PageRequest;
 use utoipa::IntoParams;
 
 use super::compat::{LARGEST_PAGE, capped_limit};
 use switchhook_ingress::error::ApiError;
-use switchhook_ingress::id::{id_of, shortened};
 use switchhook_ingress::query::value_of;
 
 /// A request's query.
@@ -38,7 +39,7 @@ impl<'a> Query<'a> {
         };
         text.parse()
             .map(Some)
-            .map_err(|_| ApiError::invalid(format!("{name}: `{}` is not {expected}", shortened(&text))))
+            .map_err(|_| ApiError::invalid(format!("{name}: `{}` is not {expected}", quoted(&text))))
     }
 
     /// A parameter's value as an id.
@@ -46,11 +47,8 @@ impl<'a> Query<'a> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        let wrong = || {
-            let text = shortened(&text);
-            ApiError::invalid(format!("{name}: `{text}` is not an id: ids are whole numbers"))
-        };
-        id_of(&text).map(Some).ok_or_else(wrong)
+        let wrong = |error| ApiError::invalid(format!("{name}: {error}"));
+        id_of(&text).map(Some).map_err(wrong)
     }
 
     /// A parameter's value as one of some words; the error knows them.
@@ -118,13 +116,13 @@ impl PageQuery {
             return Err(ApiError::invalid("limit: a page has at least one item"));
         }
         let cursor = query.text("cursor").map(|text| {
-            let wrong = || {
-                let text = shortened(&text);
+            let wrong = |_| {
+                let text = quoted(&text);
                 ApiError::invalid(format!(
                     "cursor: `{text}` is not a cursor: send what the page before gave, or nothing"
                 ))
             };
-            id_of(&text).ok_or_else(wrong)
+            id_of(&text).map_err(wrong)
         });
         let cursor = cursor.transpose()?;
         Ok(Self { limit, cursor })

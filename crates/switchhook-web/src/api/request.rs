@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use super::SharedApi;
 pub(crate) use super::field::Field;
 pub(crate) use super::query::{PageQuery, Query};
+use switchhook_domain::id::id_of;
 use switchhook_http::server::read_body;
 use switchhook_ingress::auth::still_allowed;
 use switchhook_ingress::error::ApiError;
-use switchhook_ingress::id::{id_of, shortened};
 
 /// The largest body of a request that is no event.
 const LARGEST_REQUEST: usize = 64 * 1024;
@@ -195,9 +195,9 @@ impl<T: FromStr + Send> FromRequestParts<SharedApi> for PathId<T> {
     async fn from_request_parts(parts: &mut Parts, api: &SharedApi) -> Result<Self, ApiError> {
         let path = Path::<String>::from_request_parts(parts, api).await;
         let text = path.map_or_else(|_| String::new(), |Path(text)| text);
-        id_of(&text).map(Self).ok_or_else(|| {
-            ApiError::not_found(format!("`{}` is no id: ids are whole numbers", shortened(&text)))
-        })
+        id_of(&text)
+            .map(Self)
+            .map_err(|error| ApiError::not_found(error.to_string()))
     }
 }
 

@@ -49,13 +49,17 @@ pub(super) struct Create {
     #[arg(long, value_name = "ID")]
     company: Option<CompanyId>,
 
-    /// What the key and its subscriptions may see, separated by commas: change_log, recordings_export,
-    /// message_content_export, message_content_export:all
-    #[arg(long, value_name = "SCOPES", default_value = "", hide_possible_values = true, value_parser = words::of::<Scopes>(Scope::ALL.map(Scope::as_str)))]
+    #[arg(
+        long,
+        help = explained("What the key and its subscriptions may see", Scope::ALL.map(|scope| (scope.as_str(), scope.shows()))),
+        value_name = "SCOPES", default_value = "", hide_possible_values = true, value_parser = words::of::<Scopes>(Scope::ALL.map(Scope::as_str)))]
     scopes: Scopes,
 
-    /// What the key may do, separated by commas: read, write (webhooks, subscriptions, deliveries), ingest (events)
-    #[arg(long, value_name = "RIGHTS", default_value = "read,write,ingest", hide_possible_values = true, value_parser = words::of::<Rights>(Right::ALL.map(Right::as_str)))]
+    #[arg(
+        long,
+        help = explained("What the key may do", Right::ALL.map(|right| (right.as_str(), right.allows()))),
+        value_name = "RIGHTS",
+        default_value_t = Rights::all(), hide_possible_values = true, value_parser = words::of::<Rights>(Right::ALL.map(Right::as_str)))]
     rights: Rights,
 
     /// Let the key use everything of its company, including agent status, contacts and (with change_log) change logs
@@ -228,12 +232,10 @@ fn on_store<T>(
     })
 }
 
-fn state(key: &ApiKey, now: Timestamp) -> &'static str {
-    match key {
-        key if key.is_valid_at(now) => "valid",
-        key if key.revoked_at.is_some() => "revoked",
-        _ => "expired",
-    }
+/// A set of words as help explains it.
+fn explained(what: &str, words: impl IntoIterator<Item = (&'static str, &'static str)>) -> String {
+    let words = words.into_iter().map(|(word, meaning)| format!("{word} ({meaning})"));
+    format!("{what}, separated by commas: {}", words.collect::<Vec<_>>().join(", "))
 }
 
 fn row(key: &ApiKey, now: Timestamp) -> [String; 9] {
@@ -251,6 +253,6 @@ fn row(key: &ApiKey, now: Timestamp) -> [String; 9] {
         time(key.created_at),
         time_or_dash(key.expires_at),
         time_or_dash(key.last_used_at),
-        state(key, now).to_owned(),
+        key.state_at(now).to_string(),
     ]
 }

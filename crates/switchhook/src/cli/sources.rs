@@ -11,6 +11,7 @@ use super::pages::{Extent, List, OUR_PAGE};
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::keys;
+use switchhook_protocol::shortened;
 use switchhook_web::api::answers::{RefusalAnswer, RetriedAnswer, SourceAnswer};
 
 /// Create, list, show, change and delete sources: URLs that a real account posts its events to
@@ -243,7 +244,7 @@ async fn refusals(client: &Client, id: SourceId, extent: &Extent, json: bool) ->
             refusal.size.to_string(),
             refusal
                 .body
-                .map_or_else(|| "-".to_owned(), |body| body.chars().take(60).collect()),
+                .map_or_else(|| "-".to_owned(), |body| shortened(&body, 60).into_owned()),
         ]);
     }
     table.print_or("nothing was refused")?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchhook_node::duration::parse_duration;
+use switchhook_protocol::quoted;
 
 /// How much is kept: an amount, or everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +46,11 @@ pub fn parse_size(text: &str) -> Result<Keep<u64>, String> {
     let (number, unit) = word.split_at(end);
     let unit = UNITS.iter().find(|(name, _)| *name == unit.trim());
     let bytes = unit.and_then(|(_, factor)| number.parse::<u64>().ok()?.checked_mul(*factor));
-    let shown: String = text.chars().take(64).collect();
     bytes.map(|bytes| Keep(Some(bytes))).ok_or_else(|| {
-        format!("`{shown}` is not a size; write a number and a unit (MB, GB, GiB, …), like 10GB, or none")
+        format!(
+            "`{}` is not a size; write a number and a unit (MB, GB, GiB, …), like 10GB, or none",
+            quoted(text)
+        )
     })
 }
 

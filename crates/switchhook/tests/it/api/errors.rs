@@ -373,7 +373,7 @@ async fn what_is_not_there_is_told_in_the_same_form() {
     server
         .get("/api/v2/webhooks/abc")
         .await
-        .refused(404, "`abc` is no id");
+        .refused(404, "`abc` is not an id");
     server
         .get("/api/v2/webhooks/12")
         .await

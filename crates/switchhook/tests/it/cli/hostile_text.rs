@@ -87,6 +87,7 @@ async fn no_command_shows_what_strangers_wrote_as_it_is() {
     let commands: &[&[&str]] = &[
         &["events", "list"],
         &["events", "list", "--order-key", HOSTILE],
+        &["events", "list", "--kind", HOSTILE],
         &["events", "show", &event],
         &["events", "explain", &event],
         &["events", "show", HOSTILE],

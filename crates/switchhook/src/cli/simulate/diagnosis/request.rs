@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Value, json};
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::ingest::sample;
 use switchhook_protocol::{headers, sign};
 
 use super::probe::{Break, Forgery, HEADERS, HeaderForm, INVENTED, Probe, Shape, Way};
@@ -159,22 +160,15 @@ impl Requests {
         }
     }
 
+    /// The sample of a kind, which is of this moment.
+    fn sample(&self, kind: Kind) -> Value {
+        let sample = sample::body(kind, self.now).expect("there is a sample of each kind");
+        serde_json::from_str(&sample).expect("samples are JSON")
+    }
+
     fn call(&self, shape: Shape) -> Value {
-        let now = self.now.as_millis();
-        let mut call = json!({
-            "call_id": self.number(),
-            "state": "hangup",
-            "direction": "inbound",
-            "target": {"id": 5_724_160_613_416_960_u64, "type": "user", "name": "Zoe Almeida", "email": "zoe@example.com",
-                "phone": "+15550100"},
-            "contact": {"id": "5109482775412736", "type": "local", "name": "Ada Byron", "display_name": "Ada Byron",
-                "phone": "+15550142", "primary_phone": "+15550142", "email": "ada@example.com"},
-            "date_started": now - 15_000,
-            "date_connected": now - 9_000,
-            "date_ended": now,
-            "duration": 8_951,
-            "event_timestamp": now,
-        });
+        let mut call = self.sample(Kind::Call);
+        merge(&mut call, json!({ "call_id": self.number() }));
         let more = match shape {
             Shape::Documented => json!({}),
             Shape::Nulls => json!({
@@ -193,32 +187,25 @@ impl Requests {
         call
     }
 
+    /// An event of a kind, with what real traffic has beyond the documentation.
     fn other(&self, kind: Kind) -> Value {
-        let (id, now) = (self.number(), self.now.as_millis());
-        let target = json!({"id": 5_724_160_613_416_960_u64, "type": "user", "name": "Zoe Almeida"});
-        match kind {
-            Kind::Sms => json!({
-                "id": id, "created_date": now, "direction": "outbound", "target": target,
-                "contact": {"id": "5109482775412736", "type": "local", "name": "Ada Byron"}, "from_number": "+15550100",
-                "to_number": ["+15550142"], "mms": false, "text": "See you at nine.", "message_status": "delivered",
-                "message_delivery_result": "accepted", "event_timestamp": now,
-            }),
-            Kind::AgentStatus => json!({
-                "availability_status": "unavailable", "on_duty_status": "wrapup", "on_duty_status_reason": null,
-                "call_center_ids": ["4893016274501632"], "powerdialer_mode": false, "target": target, "date": now,
-                "event_timestamp": now,
-            }),
-            Kind::Contact => json!({
-                "event": "Updated",
-                "contact": {"id": id.to_string(), "type": "shared", "display_name": "Ada Byron", "phones": ["+15550142"]},
-            }),
-            Kind::Changelog => json!({
-                "date": now, "action": "updated_ivr", "note": format!("Menu {id} was changed."), "additional_data": null,
-                "target": {"id": 6_002_147_231_088_640_u64, "type": "Office", "name": "Head office"},
-                "changed_by": {"id": 5_724_160_613_416_960_u64, "name": "Zoe Almeida"},
-            }),
-            Kind::Call | Kind::Unknown => self.call(Shape::Documented),
-        }
+        let id = self.number();
+        let more = match kind {
+            Kind::Sms => json!({"id": id, "direction": "outbound", "message_status": "delivered",
+                "message_delivery_result": "accepted"}),
+            Kind::AgentStatus => json!({"availability_status": "unavailable", "on_duty_status": "wrapup",
+                "on_duty_status_reason": null, "call_center_ids": ["4893016274501632"], "powerdialer_mode": false}),
+            Kind::Contact => {
+                json!({"contact": {"id": id.to_string(), "type": "shared", "display_name": "Ada Byron",
+                "phones": ["+15550142"]}})
+            }
+            Kind::Changelog => json!({"note": format!("Menu {id} was changed."), "additional_data": null,
+                "target": {"id": 6_002_147_231_088_640_u64, "type": "Office", "name": "Head office"}}),
+            Kind::Call | Kind::Unknown => return self.call(Shape::Documented),
+        };
+        let mut event = self.sample(kind);
+        merge(&mut event, more);
+        event
     }
 
     fn imagined(&self, name: &str) -> Value {
