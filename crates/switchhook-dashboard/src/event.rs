@@ -88,7 +88,7 @@ pub(super) async fn show(
     let id: EventId = id_of(&id)?;
     let company_id = viewer.caller.company_id;
     let node = &dashboard.node;
-    let mask = node.settings.dashboard.mask;
+    let mask = node.settings.mask;
     let event = node.store.event(company_id, id).await?;
     viewer.must_see(event.kind)?;
     let bytes = event.body.len();

@@ -51,7 +51,7 @@ pub(super) async fn list(
     viewer: Viewer,
 ) -> Result<Response, PageError> {
     let company_id = viewer.caller.company_id;
-    let mask = dashboard.node.settings.dashboard.mask;
+    let mask = dashboard.node.settings.mask;
     let query = |name: &str| viewer.query(name);
     let mut errors = Vec::new();
     let kind = kind(query("kind"), &mut errors);

@@ -165,7 +165,7 @@ pub(super) async fn list(
     let page = viewer.page(A_PAGE);
     let store = &dashboard.node.store;
     let replays = store.list_replays(viewer.caller.company_id, page).await?;
-    let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.dashboard.mask);
+    let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.mask);
     let rows = replays.items.iter();
     Ok(show_page(&ReplaysPage {
         frame: viewer.frame(&dashboard, "replays", "Replays"),
@@ -266,7 +266,7 @@ pub(super) async fn show(
     let id = id_of(&id)?;
     let store = &dashboard.node.store;
     let replay = store.replay(viewer.caller.company_id, id).await?;
-    let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.dashboard.mask);
+    let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.mask);
     Ok(show_page(&ReplayPage {
         frame: viewer.frame(&dashboard, "replays", format!("Replay {id}")),
         replay: ReplayPart::of(&replay, now, mask),

@@ -79,7 +79,7 @@ pub(super) async fn look(
 ) -> Result<Found, StoreError> {
     let begun = Instant::now();
     let mut search = Search {
-        needles: Needles::of(&wanted, node.settings.dashboard.mask),
+        needles: Needles::of(&wanted, node.settings.mask),
         sight: Sight::of(caller, node),
         begun,
         most_rows: page.limit as usize,

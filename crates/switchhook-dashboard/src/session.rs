@@ -242,7 +242,7 @@ impl Viewer {
         section: &'static str,
         title: impl Into<String>,
     ) -> Frame {
-        let settings = &dashboard.node.settings.dashboard;
+        let settings = &dashboard.node.settings;
         Frame {
             title: title.into(),
             section,
@@ -251,7 +251,7 @@ impl Viewer {
             is_admin: self.caller.admin,
             is_open: self.is_open,
             has_inspector: dashboard.node.inspector.is_some(),
-            has_simulator: settings.simulator,
+            has_simulator: settings.dashboard.simulator,
             is_masked: !settings.mask.is_nothing(),
             version: assets::version(),
             flash: self.query("flash").and_then(|word| Flash::of(&word)),

@@ -213,7 +213,7 @@ async fn look(
     let signer = secret.map(|secret| Signer::new(secret.expose()));
     let mask = match receives_unmasked(caller, node) {
         true => Mask::NOTHING,
-        false => node.settings.dashboard.mask,
+        false => node.settings.mask,
     };
     let (mut bytes, mut looked_at) = (0, 0);
     loop {

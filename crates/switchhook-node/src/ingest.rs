@@ -224,7 +224,7 @@ fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: Notice) {
                 body,
             } = notice;
             node.telemetry.accepted(accepted.kind, accepted.is_duplicate);
-            let mask = node.settings.dashboard.mask;
+            let mask = node.settings.mask;
             let summary = || body.map(|body| Summary::of(kind, &body, mask));
             let event = EventOf {
                 id: accepted.id,

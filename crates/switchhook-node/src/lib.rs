@@ -43,6 +43,7 @@ pub mod replay;
 pub mod replays;
 pub mod retention;
 pub mod secrets_shown;
+pub mod sessions;
 pub mod settings;
 pub mod share;
 pub mod sight;

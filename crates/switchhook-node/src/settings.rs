@@ -76,17 +76,17 @@ pub struct Settings {
     pub drain: Duration,
     /// How long open attempts may take to end when the server stops.
     pub grace: Duration,
-    /// What people get to see.
+    /// What the API and the dashboard leave out of what they show.
+    pub mask: Mask,
+    /// What the dashboard offers, and to whom.
     pub dashboard: DashboardSettings,
     /// How people are told when something goes wrong.
     pub notifications: NotificationSettings,
 }
 
-/// What an operator can decide about what people get to see.
+/// What an operator can decide about the dashboard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DashboardSettings {
-    /// What it leaves out.
-    pub mask: Mask,
     /// Whether there is an inspector.
     pub inspector: bool,
     /// Whether made-up calls can be placed.
@@ -125,6 +125,7 @@ impl Default for Settings {
             company_limits: CompanyLimits::default(),
             drain: Duration::ZERO,
             grace: Duration::from_secs(20),
+            mask: Mask::NOTHING,
             dashboard: DashboardSettings::default(),
             notifications: NotificationSettings::default(),
         }

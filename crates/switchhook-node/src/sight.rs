@@ -21,7 +21,7 @@ use crate::mask::Mask;
 /// Whether a caller gets events as receivers do, from the feed and from websockets. A mask is for those who look on; whoever may
 /// change webhooks could have everything delivered anyway.
 pub fn receives_unmasked(caller: Caller, node: &Node) -> bool {
-    node.settings.dashboard.mask.is_nothing() || caller.may(Right::Write)
+    node.settings.mask.is_nothing() || caller.may(Right::Write)
 }
 
 /// Refuses a caller who may not listen, because what is sent there is not masked.
@@ -51,7 +51,7 @@ impl Sight {
     pub fn of(caller: Caller, node: &Node) -> Self {
         Self {
             clearance: caller.clearance(),
-            mask: node.settings.dashboard.mask,
+            mask: node.settings.mask,
         }
     }
 

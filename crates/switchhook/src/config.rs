@@ -210,8 +210,8 @@ impl ServeOptions {
             company_limits: self.limits.company(),
             drain: self.drain,
             grace: self.grace,
+            mask: self.mask,
             dashboard: DashboardSettings {
-                mask: self.mask,
                 inspector: self.inspector,
                 ..DashboardSettings::default()
             },

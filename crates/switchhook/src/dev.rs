@@ -173,7 +173,6 @@ fn settings(options: &DevOptions, key: &str) -> Settings {
             inspector: true,
             simulator: true,
             open_with: is_private.then(|| keys::hash(key)),
-            ..DashboardSettings::default()
         },
         ..Settings::default()
     }

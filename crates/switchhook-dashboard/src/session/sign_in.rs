@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderValue, Uri};
-use switchhook_node::keys;
+use switchhook_node::{keys, sessions};
 
 use super::signed_form::{SignedForm, read_form};
 use super::site::check_site;
@@ -93,8 +93,7 @@ pub(crate) async fn sign_out(
     SignedForm(viewer, _): SignedForm,
 ) -> Result<Response, PageError> {
     if let Some(session) = viewer.session {
-        let now = dashboard.node.clock.now();
-        dashboard.node.store.end_session(session, now).await?;
+        sessions::end(&dashboard.node, session).await?;
         dashboard.sessions.forget(session);
     }
     let mut response = go("/dashboard/sign-in", Flash::SignedOut);

@@ -140,7 +140,7 @@ pub(crate) async fn listed(
         .map(|attempt| (attempt.delivery_id, attempt))
         .collect();
     let standings = deliveries::standings(&api.node, &deliveries).await?;
-    let mask = api.node.settings.dashboard.mask;
+    let mask = api.node.settings.mask;
     let listed = deliveries
         .into_iter()
         .zip(standings)
@@ -211,9 +211,5 @@ pub(crate) async fn cancel(
 
 async fn shown(api: &SharedApi, delivery: Delivery) -> Result<DeliveryAnswer, ApiError> {
     let standing = deliveries::standing(&api.node, &delivery).await?;
-    Ok(DeliveryAnswer::of(
-        delivery,
-        standing,
-        api.node.settings.dashboard.mask,
-    ))
+    Ok(DeliveryAnswer::of(delivery, standing, api.node.settings.mask))
 }

@@ -106,7 +106,7 @@ pub(crate) async fn explain(
     let only: Option<SubscriptionId> = query.id("subscription_id")?;
     let explained = events::explain(&api.node, caller, id, only, page).await?;
     let summaries = events::summaries(&api.node, caller, vec![id]).await?;
-    let mask = api.node.settings.dashboard.mask;
+    let mask = api.node.settings.mask;
     let show = |one| ExplainedSubscription::of(one, mask);
     Ok(Json(Explanation {
         event: EventSummary::of(explained.event, summaries.get(&id), mask),

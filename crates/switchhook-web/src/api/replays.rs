@@ -103,5 +103,5 @@ pub(crate) async fn cancel(
 }
 
 pub(super) fn shown(api: &SharedApi, replay: &Replay, now: Timestamp) -> ReplayAnswer {
-    ReplayAnswer::of(replay, now, api.node.settings.dashboard.mask)
+    ReplayAnswer::of(replay, now, api.node.settings.mask)
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::scope::Scopes;
 use switchhook_node::mask::Mask;
-use switchhook_node::settings::{DashboardSettings, Settings};
+use switchhook_node::settings::Settings;
 
 use crate::support::rig::Reaction;
 use crate::support::test_server::TestServer;
@@ -245,15 +245,12 @@ async fn who_may_not_see_all_of_a_dead_letter_does_not_settle_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_export_is_masked_where_the_server_masks() {
-    let dashboard = DashboardSettings {
-        mask: Mask {
-            numbers: true,
-            text: true,
-        },
-        ..DashboardSettings::default()
+    let mask = Mask {
+        numbers: true,
+        text: true,
     };
     let given = Given::up(Settings {
-        dashboard,
+        mask,
         ..Settings::default()
     })
     .await;
@@ -320,10 +317,7 @@ async fn one_answer_is_found_under_many_and_never_by_what_is_hidden_in_it() {
         text: true,
     };
     let settings = Settings {
-        dashboard: DashboardSettings {
-            mask,
-            ..DashboardSettings::default()
-        },
+        mask,
         ..Settings::default()
     };
     let server = TestServer::reacting(settings, |seen| match &*seen.body {

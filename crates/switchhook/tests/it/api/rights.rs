@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
-use switchhook_node::settings::{DashboardSettings, Settings};
+use switchhook_node::settings::Settings;
 
 use crate::support::rig::Reaction;
 use crate::support::test_server::{ADMIN, TestServer};
@@ -443,10 +443,7 @@ async fn what_is_read_is_bounded_by_kind_and_scope() {
 #[tokio::test(start_paused = true)]
 async fn the_mask_covers_what_the_api_shows_of_events() {
     let settings = Settings {
-        dashboard: DashboardSettings {
-            mask: "numbers,text".parse().unwrap(),
-            ..DashboardSettings::default()
-        },
+        mask: "numbers,text".parse().unwrap(),
         ..Settings::default()
     };
     let server = server(settings).await;

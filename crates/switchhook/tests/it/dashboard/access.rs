@@ -298,11 +298,7 @@ async fn a_webhook_is_shown_with_how_attempts_went_lately() {
 
 #[tokio::test]
 async fn what_a_masked_page_hides_cannot_be_found_by_searching_for_it() {
-    let house = House::with(DashboardSettings {
-        mask: "numbers".parse().expect("they can be masked"),
-        ..DashboardSettings::default()
-    })
-    .await;
+    let house = House::masking("numbers".parse().expect("they can be masked")).await;
     let call = r#"{"call_id":1,"state":"hangup","contact":{"phone":"+12025550171","name":"Ann"}}"#;
     house.caller().ask("POST", "/v1/events/call", call).await;
     let visit = Visit::signed_in(&house, ADMIN).await;
@@ -336,11 +332,7 @@ async fn an_open_dashboard_needs_no_key_but_this_machines_name() {
 
 #[tokio::test]
 async fn what_is_masked_is_on_no_page() {
-    let house = House::with(DashboardSettings {
-        mask: "numbers,text".parse().expect("both can be masked"),
-        ..DashboardSettings::default()
-    })
-    .await;
+    let house = House::masking("numbers,text".parse().expect("both can be masked")).await;
     let id = house.inspected("masked").await;
     let caller = house.caller();
     let body = format!(r#"{{"endpoint_id":"{id}","direction":"all"}}"#);
@@ -373,11 +365,7 @@ async fn what_is_masked_is_on_no_page() {
 #[tokio::test]
 async fn pages_about_the_worst_of_events_are_of_a_bounded_size() {
     const LARGEST_PAGE: usize = 4 << 20;
-    let house = House::with(DashboardSettings {
-        mask: "numbers,text".parse().expect("both can be masked"),
-        ..DashboardSettings::default()
-    })
-    .await;
+    let house = House::masking("numbers,text".parse().expect("both can be masked")).await;
     house.inspected("worst").await;
     let caller = house.caller();
     let nested = format!("{}{}", "[".repeat(1_100), "]".repeat(1_100));

@@ -9,6 +9,7 @@ use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Right, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_node::keys;
+use switchhook_node::mask::Mask;
 use switchhook_node::settings::{DashboardSettings, Settings};
 use tempfile::TempDir;
 
@@ -39,6 +40,15 @@ impl House {
     pub(super) async fn with(dashboard: DashboardSettings) -> Self {
         Self::of(Settings {
             dashboard,
+            ..Settings::default()
+        })
+        .await
+    }
+
+    /// One that leaves that out of what it shows.
+    pub(super) async fn masking(mask: Mask) -> Self {
+        Self::of(Settings {
+            mask,
             ..Settings::default()
         })
         .await
