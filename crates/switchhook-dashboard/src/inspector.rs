@@ -17,7 +17,9 @@ use super::session::{SignedForm, Viewer};
 use super::widgets::{Moment, many};
 use super::{DashboardState, SharedState};
 use switchhook_node::blocking;
-use switchhook_node::inspector::{Arrival, Behaviour, Inspector, Overview, SCHEME, Verdict, name_of};
+use switchhook_node::inspector::{
+    Arrival, Behaviour, Inspector, MOST_ARRIVALS, Overview, SCHEME, Verdict, name_of,
+};
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
@@ -199,7 +201,9 @@ pub(super) async fn arrival(
     let overview = inspector(&dashboard)?.overview(viewer.caller.company_id, name);
     let found: Option<&Arc<Arrival>> = overview.kept.iter().find(|arrival| arrival.number == number);
     let arrival = found.ok_or_else(|| {
-        PageError::not_found("The inspector has forgotten it: it keeps the last 200 deliveries, in memory.")
+        PageError::not_found(format!(
+            "The inspector has forgotten it: it keeps the last {MOST_ARRIVALS} deliveries, in memory."
+        ))
     })?;
     let kind = arrival.kind().unwrap_or(Kind::Unknown);
     viewer.must_see(kind)?;

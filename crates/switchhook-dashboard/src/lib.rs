@@ -20,6 +20,7 @@ mod history;
 mod inspector;
 mod json_text;
 mod keys;
+mod limits;
 mod live_updates;
 mod notifications;
 mod overview;

@@ -291,3 +291,18 @@ pub(super) async fn protect(request: Request, next: Next) -> Response {
         .or_insert(HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Flash;
+    use crate::limits::overlap;
+
+    #[test]
+    fn how_long_an_old_secret_stays_valid_is_said_as_it_is() {
+        let rotated = Flash::of("rotated").expect("it is said after a rotation");
+        assert!(
+            rotated.ends_with(&format!("valid for {}.", overlap())),
+            "{rotated}"
+        );
+    }
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use switchhook_protocol::Timestamp;
 
 pub use self::latencies::Latencies;
-pub use self::range::{Point, Range, UnevenStep, failing_since, points};
+pub use self::range::{MOST_POINTS, Point, Range, USUAL_POINTS, UnevenStep, failing_since, points};
 use crate::id::{CompanyId, WebhookId};
 
 /// How long minutes are kept; what is older is told by the hour.

@@ -20,9 +20,9 @@ use crate::secret::Secret;
 pub use self::authentication::{Auth, Authentication, LONGEST_PEM};
 pub use self::condition::{Condition, Severity};
 pub use self::settings::{
-    Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP,
-    MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, SettingsPatch, ShownSettings,
-    WebhookRequest, WebhookSettings,
+    Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_MEDIA_TYPE,
+    LONGEST_RETRY_STEP, MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, SettingsPatch,
+    ShownSettings, WebhookRequest, WebhookSettings,
 };
 
 /// Where we send.

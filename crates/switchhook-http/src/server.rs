@@ -47,7 +47,7 @@ use self::connection::{Connection, Order};
 pub use self::connections::ConnectionCounts;
 use self::connections::{Connections, Entry};
 use self::exchange::Exchange;
-pub use self::limits::ConnectionLimits;
+pub use self::limits::{ConnectionLimits, MOST_BY_DEFAULT};
 use self::stream::Stream;
 pub use self::tls::{Certificate, Identity};
 use self::tls::{Securing, Speech};

@@ -39,7 +39,7 @@ use crate::observing::{Asker, Observed};
 const EVENTS: &str = "/v1/events/{event}";
 
 /// The longest idempotency key.
-const LONGEST_KEY: usize = 255;
+pub const LONGEST_KEY: usize = 255;
 
 /// Whether a request brings events, spelled as it should be. Other spellings find their way by the routes.
 #[must_use]

@@ -21,6 +21,9 @@ use crate::replays::{self, ReplayRequest, To};
 use crate::sight::Sight;
 use crate::webhooks::hook_url;
 
+/// Up to how many dead letters of a sort are counted.
+pub const MOST_COUNTED: u32 = 10_000;
+
 /// How many sorts of dead letters are told apart, and up to how many of each are counted.
 #[derive(Debug, Clone, Copy)]
 struct Extent {
@@ -31,7 +34,7 @@ struct Extent {
 /// For who looks at dead letters.
 const IN_FULL: Extent = Extent {
     sorts: 500,
-    of_each: 10_000,
+    of_each: MOST_COUNTED,
 };
 
 /// For who only needs to know that there are some.
@@ -156,7 +159,9 @@ pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Resu
         let id = one.alike.webhook_id;
         let hook_url = match urls.entry(id) {
             Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(unknown) => unknown.insert(hook_url(node, caller.company_id, id).await?).clone(),
+            Entry::Vacant(unknown) => unknown
+                .insert(hook_url(node, caller.company_id, id).await?)
+                .clone(),
         };
         shown.push(Group {
             webhook_id: id,

@@ -30,6 +30,9 @@ use crate::traffic::secrets_shown;
 /// The most items of a page.
 pub const MOST_ITEMS: u32 = 200;
 
+/// How many unless told otherwise.
+pub const USUAL_ITEMS: u32 = 100;
+
 /// The longest that somebody may wait for an item.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 

@@ -18,10 +18,10 @@ use crate::destination::Destination;
 use crate::sight::Sight;
 
 /// Up to how many waiting deliveries are counted for one webhook.
-const MOST_COUNTED: u32 = 10_000;
+pub const MOST_COUNTED: u32 = 10_000;
 
 /// The same for each of several.
-const MOST_COUNTED_OF_EACH: u32 = 1_000;
+pub const MOST_COUNTED_OF_EACH: u32 = 1_000;
 
 /// The longest line of an answer that is shown, in characters.
 const LONGEST_LINE: usize = 200;

@@ -29,7 +29,7 @@ pub const SCHEME: &str = "inspector://";
 const MOST_ROOMS: usize = 64;
 
 /// How much each keeps.
-const MOST_ARRIVALS: usize = 200;
+pub const MOST_ARRIVALS: usize = 200;
 
 /// How many bytes of bodies each keeps.
 const MOST_BYTES: usize = 8 << 20;

@@ -15,11 +15,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::secret::SHORTEST_SECRET;
 
+use crate::amounts;
 use crate::chance::fill_secret;
-use crate::duration::{parse_duration, show_duration};
+use crate::duration::parse_duration;
 
 /// For how long a key with an end may work. Longer ends are slips, and some lie beyond what a time can be.
-const LIFE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_650 * 24 * 60 * 60);
+pub const LIFE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_650 * 24 * 60 * 60);
 
 /// Reads after which time a key stops working.
 ///
@@ -30,9 +31,9 @@ pub fn parse_life(text: &str) -> Result<Duration, String> {
     if LIFE.contains(&life) {
         return Ok(life);
     }
-    let (least, most) = (show_duration(*LIFE.start()), show_duration(*LIFE.end()));
+    let (least, most) = (amounts::time(*LIFE.start()), amounts::time(*LIFE.end()));
     Err(format!(
-        "`{text}` is not a time from {least} to {most} (ten years), like 90d; leave it out for a key without an end"
+        "`{text}` is not a time from {least} to {most}, like 90d; leave it out for a key without an end"
     ))
 }
 

@@ -3,6 +3,7 @@
 //! An event's path: `ingest` checks it and asks `registry` where it goes, the store keeps event and decision in one commit,
 //! `delivery` sends to a `destination`. `node` puts the parts together. HTTP and the terminal are other crates.
 
+pub mod amounts;
 pub mod api_keys;
 pub mod blocking;
 pub mod caller;

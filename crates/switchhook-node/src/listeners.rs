@@ -7,7 +7,7 @@ use switchhook_domain::id::CompanyId;
 use tokio::sync::{Semaphore, watch};
 
 /// How many connections a node has at the most.
-const MOST_CONNECTIONS: usize = 1_000;
+pub const MOST_CONNECTIONS: usize = 1_000;
 
 /// Who listens on this node.
 #[derive(Debug)]

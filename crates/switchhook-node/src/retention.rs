@@ -31,7 +31,7 @@ const SLICE_BYTES: u64 = 4 << 20;
 const PAYLOAD_SLICE: u32 = 1_000;
 
 /// How long notifications are kept.
-const NOTIFICATIONS_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub const NOTIFICATIONS_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How much the pause between slices is longer than a slice took: others get two thirds of the writer.
 const PAUSE_FACTOR: u32 = 2;

@@ -16,10 +16,10 @@ use crate::webhooks::{overlap_of, secret_of};
 use crate::{Node, keys};
 
 /// The longest name of a source, in characters.
-const LONGEST_NAME: usize = 200;
+pub const LONGEST_NAME: usize = 200;
 
 /// How long ago a refusal still counts.
-const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many refusals of a source are counted; there may be more.
 pub const MOST_COUNTED: u32 = 100;
@@ -45,7 +45,7 @@ pub struct Made {
     pub url: String,
 }
 
-/// The company's sources that refused something in the last 24 hours.
+/// The company's sources that refused something [`LATELY`].
 ///
 /// # Errors
 /// If the store cannot be read.

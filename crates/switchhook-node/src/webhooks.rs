@@ -28,19 +28,19 @@ use crate::refusal::{Refusal, not_null, of_events, require_room};
 use crate::secrets_shown::SecretsShown;
 use crate::settings::Settings;
 use crate::traffic::{require_clearance, secrets_shown};
-use crate::{Node, inspector, keys};
+use crate::{Node, amounts, inspector, keys};
 
 pub use self::preview::{Preview, PreviewRequest, preview};
-pub use self::skip::{Skipped, skip_to_now};
+pub use self::skip::{MOST_SKIPPED, Skipped, skip_to_now};
 
 /// The longest URL and the longest secret, in characters.
-const LONGEST_TEXT: usize = 2_048;
+pub const LONGEST_URL: usize = 2_048;
 
 /// How long a replaced secret stays valid unless the request says.
-const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
+pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest that a replaced secret can stay valid.
-const LONGEST_OVERLAP: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub const LONGEST_OVERLAP: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How to replace a webhook's secret.
 #[derive(Debug, Default)]
@@ -290,7 +290,11 @@ pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown,
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn hook_url(node: &Node, company_id: CompanyId, id: WebhookId) -> Result<Option<String>, StoreError> {
+pub async fn hook_url(
+    node: &Node,
+    company_id: CompanyId,
+    id: WebhookId,
+) -> Result<Option<String>, StoreError> {
     match node.store.webhook(company_id, id).await {
         Ok(webhook) => Ok(Some(webhook.hook_url)),
         Err(StoreError::NotFound(_)) => Ok(None),
@@ -394,9 +398,9 @@ pub fn check_url(node: &Node, name: &str, url: &str) -> Result<(), Refusal> {
             "{name} is empty: send the URL that events are posted to"
         )));
     }
-    if url.chars().count() > LONGEST_TEXT {
+    if url.chars().count() > LONGEST_URL {
         return Err(Refusal::Invalid(format!(
-            "{name} is longer than {LONGEST_TEXT} characters"
+            "{name} is longer than {LONGEST_URL} characters"
         )));
     }
     if url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
@@ -417,8 +421,8 @@ pub fn check_url(node: &Node, name: &str, url: &str) -> Result<(), Refusal> {
 /// If it is too long.
 pub fn secret_of(text: Option<String>) -> Result<Option<Secret>, Refusal> {
     match text {
-        Some(text) if text.chars().count() > LONGEST_TEXT => Err(Refusal::Invalid(format!(
-            "secret is longer than {LONGEST_TEXT} characters"
+        Some(text) if text.chars().count() > LONGEST_URL => Err(Refusal::Invalid(format!(
+            "secret is longer than {LONGEST_URL} characters"
         ))),
         text => Ok(text.filter(|text| !text.is_empty()).map(Secret::new)),
     }
@@ -434,8 +438,10 @@ pub fn overlap_of(text: Option<&str>) -> Result<Duration, Refusal> {
     };
     let overlap = parse_duration(text).map_err(|error| Refusal::Invalid(format!("overlap: {error}")))?;
     if overlap > LONGEST_OVERLAP {
-        let why = "overlap: an old secret counts for at most 90d";
-        return Err(Refusal::Invalid(why.to_owned()));
+        return Err(Refusal::Invalid(format!(
+            "overlap: an old secret counts for at most {}",
+            amounts::time(LONGEST_OVERLAP)
+        )));
     }
     Ok(overlap)
 }

@@ -87,11 +87,13 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use self::compat::LARGEST_PAGE;
 pub use self::dead_letters::export::{MOST_EXPORTED, export as export_dead_letters};
 pub use self::front::FrontDoor;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate, limit_reads};
 use self::parameters::Parameters;
+pub use self::query::LARGEST_PAGE_OF_OURS;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use switchhook_ingress::error::ApiError;
 use switchhook_node::Node;

@@ -13,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 pub const MOST_POINTS: u32 = 1_500;
 
 /// How many it has at the most if nobody says how long its steps are.
-const USUAL_POINTS: u32 = 180;
+pub const USUAL_POINTS: u32 = 180;
 
 /// The steps to choose from then, in minutes.
 const STEPS: [u64; 12] = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1_440];

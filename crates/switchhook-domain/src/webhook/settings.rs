@@ -41,6 +41,9 @@ pub const LONGEST_HEADERS: usize = 8 * 1024;
 /// The most [`WebhookSettings::event_headers`].
 pub const MOST_EVENT_HEADERS: usize = 8;
 
+/// The longest media type, in bytes.
+pub const LONGEST_MEDIA_TYPE: usize = 127;
+
 /// How values of a setting are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How many connections there are at the most if nothing else is said; each may take some 20 KB, and 64 KB for a head.
-const MOST_BY_DEFAULT: u64 = 10_000;
+pub const MOST_BY_DEFAULT: u64 = 10_000;
 
 /// Files that the store, the log and the program itself have open.
 const OTHER_FILES: u64 = 64;
@@ -14,7 +14,7 @@ pub(super) const SPARE: usize = 16;
 /// What clients may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// How many connections there may be; `None` for as many as the limit of open files allows, at most 10,000.
+    /// How many connections there may be; `None` for as many as the limit of open files allows, at most [`MOST_BY_DEFAULT`].
     pub max: Option<u32>,
     /// How long a connection may be open, or a head begun, until the head is complete.
     pub head: Duration,

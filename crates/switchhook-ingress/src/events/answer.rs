@@ -70,11 +70,11 @@ pub struct BatchAnswer {
     pub accepted: u64,
     /// How many had come before with the same key.
     pub duplicates: u64,
-    /// The first 100 lines that are not kept.
+    /// The first {most-rejected} lines that are not kept.
     pub rejected: Vec<RejectedLineAnswer>,
     /// How many are not kept in all.
     pub rejected_count: u64,
-    /// The first 100 lines that are kept and deviate from their schema, or look like another kind.
+    /// The first {most-warned} lines that are kept and deviate from their schema, or look like another kind.
     pub warnings: Vec<WarnedLineAnswer>,
     /// How many such lines there are in all.
     pub warnings_count: u64,

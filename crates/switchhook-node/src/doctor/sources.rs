@@ -6,8 +6,8 @@ use switchhook_domain::source::Refusing;
 use switchhook_store::StoreError;
 
 use super::{Finding, Place, Trouble};
-use crate::Node;
 use crate::sources::{self, MOST_COUNTED};
+use crate::{Node, amounts};
 
 /// What is wrong with what comes in to a company's sources.
 ///
@@ -29,7 +29,8 @@ fn finding(refusing: Refusing) -> Finding {
             name: refusing.name,
         },
         what: format!(
-            "it refused {count}{more} {requests} in the last 24 hours, the last at {} with {}: {}",
+            "it refused {count}{more} {requests} in the last {}, the last at {} with {}: {}",
+            amounts::time(sources::LATELY),
             refusing.last_at,
             refusing.last_status,
             shown_text(&refusing.last_reason)

@@ -12,9 +12,9 @@ use crate::caller::Caller;
 use crate::refusal::Refusal;
 
 /// The most consumers of a company.
-const MOST_CONSUMERS: u32 = 1_000;
+pub const MOST_CONSUMERS: u32 = 1_000;
 
-const LONGEST_NAME: usize = 64;
+pub const LONGEST_NAME: usize = 64;
 
 /// Makes a consumer that begins there, unless there is one by that name: that stays where it is. Answers it, and whether it was
 /// made.

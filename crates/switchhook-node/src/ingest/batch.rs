@@ -16,10 +16,10 @@ const MOST_LINES: usize = 500;
 const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many bad lines are told one by one; the others are counted.
-const MOST_REJECTED: usize = 100;
+pub const MOST_REJECTED: usize = 100;
 
 /// How many lines that were kept and deviate are told one by one, and how many bytes of what is said of them.
-const MOST_WARNED: usize = 100;
+pub const MOST_WARNED: usize = 100;
 const MOST_WARNING_BYTES: usize = 64 * 1024;
 
 /// What became of the lines.

@@ -17,7 +17,7 @@ pub struct Skipped {
 }
 
 /// The most deliveries that one call skips.
-const MOST_SKIPPED: usize = 50_000;
+pub const MOST_SKIPPED: usize = 50_000;
 
 /// How many of them one commit cancels.
 const SKIP_SLICE: u32 = 500;

@@ -25,10 +25,10 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::frame;
 use super::token::Grant;
-use crate::Node;
 use crate::caller::Caller;
 use crate::lease::Lease;
 use crate::share::{NoPlace, Place};
+use crate::{Node, amounts};
 
 /// How much of the log is in memory for one connection.
 const AT_ONCE: LogBounds = LogBounds {
@@ -41,6 +41,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the other side is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// The largest message that whoever listens may send; nobody reads it.
+pub const LARGEST_MESSAGE: usize = 4 * 1024;
 
 /// How long it may say nothing at all.
 const LONGEST_SILENCE: Duration = Duration::from_secs(75);
@@ -103,10 +106,13 @@ impl End {
                 "this is not what the websocket protocol says",
             ),
             Self::NoText => (CloseCode::Invalid, "a text frame must be UTF-8"),
-            Self::TooLarge => (
-                CloseCode::Size,
-                "nobody reads what a listener sends; it may have at most 4 KiB",
-            ),
+            Self::TooLarge => {
+                let most = amounts::size(LARGEST_MESSAGE as u64);
+                return Some(CloseFrame {
+                    code: CloseCode::Size,
+                    reason: format!("nobody reads what a listener sends; it may have at most {most}").into(),
+                });
+            }
             Self::Expired => (
                 CloseCode::Policy,
                 "the token's hour is over: GET the websocket to have a new websocket_url",

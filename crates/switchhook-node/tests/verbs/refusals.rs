@@ -64,7 +64,7 @@ async fn webhooks_say_what_cannot_be() {
     };
     refused(
         webhooks::rotate_secret(node, admin(), id, long_overlap).await,
-        "overlap: an old secret counts for at most 90d",
+        "overlap: an old secret counts for at most 90 days",
     );
     refused(
         webhooks::test(node, admin(), id, Kind::Unknown).await,

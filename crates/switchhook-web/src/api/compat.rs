@@ -35,7 +35,7 @@ pub(crate) fn capped_limit(limit: u32) -> u32 {
 }
 
 /// The largest page of `/api/v2`, and what is given without a `limit`.
-pub(crate) const LARGEST_PAGE: u32 = 50;
+pub const LARGEST_PAGE: u32 = 50;
 
 /// Some items. **`items` is always there, `cursor` is left out on the last page**: a null there makes a generation of
 /// clients loop for ever.

@@ -2,6 +2,7 @@
 //!
 //! The routes describe themselves, where they are handled; `api.rs` gathers them.
 
+mod limits;
 mod truth;
 
 use utoipa::openapi::path::Operation;

@@ -19,7 +19,7 @@ use switchhook_node::Node;
 use switchhook_node::doctor::{Connecting, Examination, Finding, Place, Report, examine};
 
 /// How many findings are shown.
-const MOST_FINDINGS: usize = 500;
+pub(super) const MOST_FINDINGS: usize = 500;
 
 /// What is looked at.
 #[derive(Debug, utoipa::IntoParams)]
@@ -39,7 +39,7 @@ pub(crate) struct DoctorQuery {
 /// What was found.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DoctorAnswer {
-    /// What is wrong, the gravest first; empty if all is well. At most 500.
+    /// What is wrong, the gravest first; empty if all is well. At most {most-findings}.
     pub findings: Vec<FindingAnswer>,
     /// How many things are wrong in all.
     pub findings_count: usize,

@@ -26,13 +26,13 @@ use super::deliveries::listed;
 use super::request::{PageQuery, PathId, Query};
 
 /// How many deliveries are shown with an event. The list of deliveries has them all.
-const MOST_DELIVERIES: u32 = 200;
+pub(super) const MOST_DELIVERIES: u32 = 200;
 
 /// Takes an event in, or many.
 ///
 /// With `application/x-ndjson` every line is an event: good lines are kept, bad ones are named. With anything else the
 /// body is one event. The response is sent once the accepted events are stored. The bytes of an event are sent on as
-/// they are. An `Idempotency-Key` counts for 24 hours; each line's own is `KEY:LINE`. Sent as `auto`, each event's shape
+/// they are. An `Idempotency-Key` counts for {idempotency-key-lasts}; each line's own is `KEY:LINE`. Sent as `auto`, each event's shape
 /// tells its kind.
 #[utoipa::path(
     post, path = "/v1/events/{event}", tag = "events", operation_id = "events.send",
@@ -41,7 +41,7 @@ const MOST_DELIVERIES: u32 = 200;
         ("Idempotency-Key" = Option<String>, Header, description = "Key that identifies a repeated request"),
     ),
     request_body(
-        description = "An event of that kind, at most 1 MiB; or one a line",
+        description = "An event of that kind, at most {largest-event}; or one a line",
         content((Object = "application/json"), (String = "application/x-ndjson")),
     ),
     responses(

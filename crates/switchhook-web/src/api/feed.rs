@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::feed::{
-    self, FeedItem, FeedPage, FeedRequest, LONGEST_WAIT, MOST_ITEMS, Only, Start, consumers,
+    self, FeedItem, FeedPage, FeedRequest, LONGEST_WAIT, MOST_ITEMS, Only, Start, USUAL_ITEMS, consumers,
 };
 use switchhook_node::share::Place;
 use switchhook_protocol::quoted;
@@ -35,11 +35,9 @@ use switchhook_ingress::words;
     reason = "read by name from the query; the fields are there for the document"
 )]
 pub(crate) struct FeedQuery {
-    /// Maximum number of items, up to 200; 100 unless told otherwise.
-    #[param(minimum = 1, maximum = 200)]
+    /// Maximum number of items, up to {most-feed-items}; {usual-feed-items} unless told otherwise.
     limit: Option<u32>,
-    /// How many seconds to wait if there is nothing, up to 30; 0 unless told otherwise.
-    #[param(minimum = 0, maximum = 30)]
+    /// How many seconds to wait if there is nothing, up to {longest-wait-seconds}; 0 unless told otherwise.
     wait: Option<u32>,
     /// Only this kind.
     #[param(schema_with = words::kept_kind)]
@@ -147,7 +145,7 @@ pub(crate) struct SeekRequest {
 
 /// Reads the feed: every event that the key may see, in the order in which they were accepted.
 ///
-/// It is the log that websockets read. The first request has the company keep a feed: its last 1,000 events are in it then, and all
+/// It is the log that websockets read. The first request has the company keep a feed: its last {earlier-events} events are in it then, and all
 /// that come. With `wait` the answer comes as soon as there is an event, or empty when the time is over.
 #[utoipa::path(
     get, path = "/v1/feed", tag = "feed", operation_id = "feed.read",
@@ -174,7 +172,7 @@ pub(crate) async fn read(
 /// Lists the company's consumers, by name.
 #[utoipa::path(
     get, path = "/v1/consumers", tag = "feed", operation_id = "consumers.list",
-    responses((status = 200, description = "All consumers: a company has at most 1,000", body = Items<ConsumerAnswer>)),
+    responses((status = 200, description = "All consumers: a company has at most {most-consumers}", body = Items<ConsumerAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -190,7 +188,7 @@ pub(crate) async fn list(
 /// Makes a consumer: a reader of the feed whose place the server keeps. One that is there stays as it is.
 #[utoipa::path(
     put, path = "/v1/consumers/{name}", tag = "feed", operation_id = "consumers.put",
-    params(("name" = String, Path, description = "Letters, digits, `.`, `_` and `-`, at most 64")),
+    params(("name" = String, Path, description = "Letters, digits, `.`, `_` and `-`, at most {longest-consumer-name}")),
     request_body = ConsumerRequest,
     responses(
         (status = 200, description = "The consumer that was there", body = ConsumerAnswer),
@@ -326,7 +324,7 @@ fn request(query: Query<'_>, start: Start) -> Result<FeedRequest, ApiError> {
             ))),
         }
     };
-    let limit = within("limit", MOST_ITEMS.into(), 100, 1)?;
+    let limit = within("limit", MOST_ITEMS.into(), USUAL_ITEMS.into(), 1)?;
     let wait = within("wait", LONGEST_WAIT.as_secs(), 0, 0)?;
     let is_signed = match query.text("format").as_deref() {
         None | Some("json") => false,

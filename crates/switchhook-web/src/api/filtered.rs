@@ -72,7 +72,7 @@ pub(crate) struct TrialRequest {
 pub struct TrialAnswer {
     /// How many of them it lets through.
     pub matching: usize,
-    /// The events, newest first: at most 50, and fewer if they are large.
+    /// The events, newest first: at most {most-tried}, and fewer if they are large.
     pub items: Vec<TriedEvent>,
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn update(
     Ok(Json(FilteredSubscription::of(changed)))
 }
 
-/// Tries a filter on the last 50 events of a kind: which it would let through, and what would say no. Nothing is changed.
+/// Tries a filter on the last {most-tried} events of a kind: which it would let through, and what would say no. Nothing is changed.
 #[utoipa::path(
     post, path = "/v1/subscriptions/try-filter", tag = "subscriptions", operation_id = "subscriptions.try_filter",
     request_body = TrialRequest,

@@ -38,8 +38,8 @@ pub(crate) struct HistoryQuery {
     #[param(value_type = Option<String>)]
     to: Option<Timestamp>,
     /// How long the time of each point is, at least: whole minutes (`1m`, `15m`, `1h`). It is longer if `from` is more than
-    /// 48 hours ago (whole hours) or there would be more than 1500 points. Unless told otherwise it is such that there are
-    /// at most about 180.
+    /// {minutes-kept} ago (whole hours) or there would be more than {most-points} points. Unless told otherwise it is such that there are
+    /// at most about {usual-points}.
     #[param(value_type = Option<String>, example = "15m")]
     step: Option<Duration>,
 }
@@ -100,7 +100,7 @@ pub(crate) struct PointAnswer {
 
 /// Shows what came of the attempts to a webhook, or to all of the company's: how many, how they ended, how long it took.
 ///
-/// Counted by the minute for 48 hours and by the hour for as long as `--retention-history` says, on all nodes together; the last
+/// Counted by the minute for {minutes-kept} and by the hour for as long as `--retention-history` says, on all nodes together; the last
 /// few seconds may be missing.
 #[utoipa::path(
     get, path = "/v1/history", tag = "deliveries", operation_id = "history.get",

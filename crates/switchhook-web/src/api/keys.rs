@@ -40,7 +40,7 @@ pub(crate) struct KeyRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "recordings_export")]
     scopes: Field<Scopes>,
-    /// After which time it stops working, at most ten years (`3650d`); null or absent: never. It ends no later than your key.
+    /// After which time it stops working, at most {longest-key-life}; null or absent: never. It ends no later than your key.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "90d")]
     expires_in: Field<String>,

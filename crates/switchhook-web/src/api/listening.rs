@@ -20,12 +20,9 @@ use super::request::Query;
 use switchhook_ingress::auth::key_has_ended;
 use switchhook_ingress::error::ApiError;
 use switchhook_node::sight::require_unmasked;
-use switchhook_node::websocket::connection::{self, Session};
+use switchhook_node::websocket::connection::{self, LARGEST_MESSAGE, Session};
 use switchhook_node::websocket::token::{self, InvalidToken};
 use switchhook_protocol::headers::LABELLED;
-
-/// The largest message that whoever listens may send; nobody reads it.
-const LARGEST_MESSAGE: usize = 4 * 1024;
 
 /// Opens a websocket that sends one text frame per matching event, from now on.
 ///

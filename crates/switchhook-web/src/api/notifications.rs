@@ -75,7 +75,7 @@ impl From<NotificationChannelRequest> for ChannelRequest {
     }
 }
 
-/// Lists what people were told, newest first, and what became of each. Notifications are kept for 30 days.
+/// Lists what people were told, newest first, and what became of each. Notifications are kept for {notifications-last}.
 #[utoipa::path(
     get, path = "/v1/notifications", tag = "notifications", operation_id = "notifications.list",
     params(PageQuery),
@@ -113,7 +113,7 @@ pub(crate) async fn list_channels(
     }))
 }
 
-/// Makes a notification channel. A company may have 20.
+/// Makes a notification channel. A company may have {most-channels}.
 #[utoipa::path(
     post, path = "/v1/notification-channels", tag = "notifications", operation_id = "notification_channels.create",
     request_body = NotificationChannelRequest,

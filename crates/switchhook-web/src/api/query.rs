@@ -90,11 +90,14 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The largest page of a list under `/v1`.
+pub const LARGEST_PAGE_OF_OURS: u32 = 200;
+
 /// Which page of a list.
 #[derive(Debug, Clone, Copy, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// Maximum number of items: 50 unless told otherwise; at most 50 in `/api/v2`, 200 in `/v1`.
+    /// Maximum number of items: {largest-page} unless told otherwise; at most {largest-page} in `/api/v2`, {largest-page-of-ours} in `/v1`.
     limit: Option<u32>,
     /// The `cursor` of the page before.
     #[param(value_type = Option<String>)]
@@ -102,8 +105,6 @@ pub(crate) struct PageQuery {
 }
 
 impl PageQuery {
-    const LARGEST_OF_OURS: u32 = 200;
-
     /// Reads it from a query.
     pub(crate) fn read(query: Query<'_>) -> Result<Self, ApiError> {
         // However large a number is, it is one.
@@ -140,10 +141,9 @@ impl PageQuery {
     /// The page of a list under `/v1`.
     pub(crate) fn ours(self) -> Result<PageRequest, ApiError> {
         let limit = self.limit.unwrap_or(LARGEST_PAGE);
-        if limit > Self::LARGEST_OF_OURS {
+        if limit > LARGEST_PAGE_OF_OURS {
             return Err(ApiError::invalid(format!(
-                "limit: at most {} items a page; follow `cursor` for more",
-                Self::LARGEST_OF_OURS
+                "limit: at most {LARGEST_PAGE_OF_OURS} items a page; follow `cursor` for more"
             )));
         }
         Ok(PageRequest {

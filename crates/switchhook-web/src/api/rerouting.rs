@@ -28,7 +28,7 @@ pub(crate) struct RouteRequest {
 }
 
 /// Takes the bytes of an event of unknown kind in again as one of this kind: a new event, which goes to the subscriptions
-/// for it. The one that is there stays. Within 24 hours the same again is answered with the same.
+/// for it. The one that is there stays. Within {idempotency-key-lasts} the same again is answered with the same.
 #[utoipa::path(
     post, path = "/v1/events/{event}/route", tag = "events", operation_id = "events.route",
     params(("event" = IdText, Path, description = "The event's id")),

@@ -39,7 +39,7 @@ pub(crate) struct SourceRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
-    /// With another secret: for how long the one before still counts, `24h` unless told otherwise, at most `90d`.
+    /// With another secret: for how long the one before still counts, such as `12h`: {usual-overlap} unless told otherwise, at most {longest-overlap}.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "24h")]
     overlap: Field<String>,
@@ -142,7 +142,7 @@ pub(crate) async fn delete(
     Ok(Json(shown(&api, &source)))
 }
 
-/// Lists what a source did not take, newest first. It is kept for 30 days, the newest 64 MiB of each source.
+/// Lists what a source did not take, newest first. It is kept for {refusals-last}, the newest {refusal-bytes} of each source.
 #[utoipa::path(
     get, path = "/v1/sources/{id}/refusals", tag = "sources", operation_id = "sources.list_refusals",
     params(("id" = IdText, Path, description = "The source's id"), PageQuery),

@@ -36,7 +36,7 @@ pub(crate) struct RotationRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
-    /// For how long the old one still counts: `24h`, at most `90d`; `0s` forgets it at once.
+    /// For how long the old one still counts, such as `12h`: {usual-overlap} unless told otherwise, at most {longest-overlap}; `0s` forgets it at once.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "24h")]
     overlap: Field<String>,

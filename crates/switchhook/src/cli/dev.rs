@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,8 +99,8 @@ fn parse_forward(text: &str) -> Result<String, String> {
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if (0.001..=100_000.0).contains(&rate) => Ok(rate),
-        _ => Err("a rate is a number of events a second, from 0.001 to 100000".to_owned()),
-    }
+    const RATES: RangeInclusive<f64> = 0.001..=100_000.0;
+    let (least, most) = (RATES.start(), RATES.end());
+    let rate = text.parse::<f64>().ok().filter(|rate| RATES.contains(rate));
+    rate.ok_or_else(|| format!("a rate is a number of events a second, from {least} to {most}"))
 }

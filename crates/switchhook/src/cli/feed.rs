@@ -13,6 +13,7 @@ use switchhook_domain::id::{SubscriptionId, WebhookId};
 use super::connection::Connection;
 use super::output;
 use super::{wait_for, words};
+use switchhook_node::feed::MOST_ITEMS;
 
 /// How long to wait before asking a server again that has gone away.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -142,7 +143,7 @@ impl Feed {
         };
         let query = [
             ("after", self.consumer.is_none().then(|| after.to_owned())),
-            ("limit", Some(left.min(200).to_string())),
+            ("limit", Some(left.min(MOST_ITEMS.into()).to_string())),
             ("wait", self.follow.then(|| WAIT.to_string())),
             ("kind", self.kind.map(|kind| kind.to_string())),
             ("webhook_id", self.webhook.map(|id| id.to_string())),

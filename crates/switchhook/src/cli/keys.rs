@@ -18,6 +18,7 @@ use switchhook_store::{Store, all_pages};
 use super::output::{self, Table, time, time_or_dash};
 use super::{guest, wait_for, words};
 use crate::config::StoreOptions;
+use switchhook_node::amounts;
 use switchhook_node::chance::Dice;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::keys::{self, parse_life};
@@ -66,8 +67,12 @@ pub(super) struct Create {
     #[arg(long, conflicts_with = "rights")]
     admin: bool,
 
-    /// Lifetime, at most ten years: 90d
-    #[arg(long, value_name = "DURATION", value_parser = parse_life)]
+    #[arg(
+        long,
+        help = format!("Lifetime, at most {}: 90d", amounts::time(*keys::LIFE.end())),
+        value_name = "DURATION",
+        value_parser = parse_life
+    )]
     expires: Option<Duration>,
 
     #[command(flatten)]
@@ -234,8 +239,13 @@ fn on_store<T>(
 
 /// A set of words as help explains it.
 fn explained(what: &str, words: impl IntoIterator<Item = (&'static str, &'static str)>) -> String {
-    let words = words.into_iter().map(|(word, meaning)| format!("{word} ({meaning})"));
-    format!("{what}, separated by commas: {}", words.collect::<Vec<_>>().join(", "))
+    let words = words
+        .into_iter()
+        .map(|(word, meaning)| format!("{word} ({meaning})"));
+    format!(
+        "{what}, separated by commas: {}",
+        words.collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn row(key: &ApiKey, now: Timestamp) -> [String; 9] {

@@ -11,6 +11,8 @@ use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
+use switchhook_node::amounts;
+use switchhook_node::retention::NOTIFICATIONS_LAST;
 use switchhook_web::api::answers::{NotificationAnswer, NotificationChannel, NotificationTest};
 
 /// See what people were told when something went wrong, and set up channels: Slack, Teams, Discord, e-mail, webhooks
@@ -29,8 +31,13 @@ pub(super) struct Notifications {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List notifications and what became of each, newest first (30 days)
-    #[command(after_help = "Example:\n  switchhook notifications list")]
+    #[command(
+        about = format!(
+            "List notifications and what became of each, newest first ({})",
+            amounts::time(NOTIFICATIONS_LAST)
+        ),
+        after_help = "Example:\n  switchhook notifications list"
+    )]
     List(Extent),
     /// Create, list, change, delete and test the channels that notifications go to
     #[command(subcommand)]

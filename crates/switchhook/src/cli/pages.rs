@@ -14,8 +14,7 @@ use crate::words;
 use switchhook_client::{Client, Request};
 use switchhook_node::duration::parse_duration;
 
-/// The largest page of `/v1`.
-pub(super) const OUR_PAGE: u32 = 200;
+pub(super) use switchhook_web::api::LARGEST_PAGE_OF_OURS as OUR_PAGE;
 
 /// How much of a list.
 #[derive(Clone, Debug, Args)]

@@ -25,7 +25,8 @@ use self::report::Report;
 use super::connection::Connection;
 use super::wait_for;
 use switchhook_client::{Client, IDEMPOTENCY_KEY, Request};
-use switchhook_node::ingest::SentAs;
+use switchhook_node::amounts;
+use switchhook_node::ingest::{KEY_LASTS, SentAs};
 
 /// Send events to the server: one JSON object, a JSON array, or NDJSON
 #[derive(Debug, Args)]
@@ -47,8 +48,15 @@ pub(super) struct Send {
     #[arg(default_value = "-")]
     file: PathBuf,
 
-    /// Key by which the server recognizes events that it accepted in the last 24 hours
-    #[arg(long, value_name = "KEY", value_parser = parse_idempotency_key)]
+    #[arg(
+        long,
+        help = format!(
+            "Key by which the server recognizes events that it accepted in the last {}",
+            amounts::time(KEY_LASTS)
+        ),
+        value_name = "KEY",
+        value_parser = parse_idempotency_key
+    )]
     idempotency_key: Option<String>,
 
     /// Print JSON

@@ -10,6 +10,7 @@ mod server;
 mod stream;
 mod tally;
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -234,12 +235,12 @@ fn list(json: bool) -> anyhow::Result<()> {
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if (0.0003..=100_000.0).contains(&rate) => {
-            Ok(Rate::per_hour((rate * 3_600.0).round() as u64))
-        }
-        _ => Err("a rate is a number of events a second, from 0.0003 (one an hour) to 100000".to_owned()),
-    }
+    // The lowest is one an hour.
+    const RATES: RangeInclusive<f64> = 0.0003..=100_000.0;
+    let (least, most) = (RATES.start(), RATES.end());
+    let rate = text.parse::<f64>().ok().filter(|rate| RATES.contains(rate));
+    rate.map(|rate| Rate::per_hour((rate * 3_600.0).round() as u64))
+        .ok_or_else(|| format!("a rate is a number of events a second, from {least} (one an hour) to {most}"))
 }
 
 impl FromStr for Expectation {

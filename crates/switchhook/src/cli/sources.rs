@@ -4,13 +4,15 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use switchhook_domain::Kind;
 use switchhook_domain::id::SourceId;
+use switchhook_domain::source::RefusalBounds;
 
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
-use switchhook_node::keys;
+use switchhook_node::webhooks::OVERLAP;
+use switchhook_node::{amounts, keys};
 use switchhook_protocol::shortened;
 use switchhook_web::api::answers::{RefusalAnswer, RetriedAnswer, SourceAnswer};
 
@@ -60,8 +62,13 @@ Next: make a webhook with the address and the secret at the account, or let
     /// Delete a source; the events it received stay
     #[command(after_help = "Example:\n  switchhook sources delete 7730318061039616")]
     Delete(Which),
-    /// List requests that a source refused and why, newest first (30 days, at most 64 MiB)
-    #[command(after_help = "\
+    #[command(
+        about = format!(
+            "List requests that a source refused and why, newest first ({}, at most {})",
+            amounts::time(RefusalBounds::DEFAULT.age),
+            amounts::size(RefusalBounds::DEFAULT.bytes)
+        ),
+        after_help = "\
 Examples:
   switchhook sources refusals 7730318061039616
   switchhook sources refusals 7730318061039616 --limit 1 --json")]
@@ -109,8 +116,11 @@ struct Update {
     #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
     no_secret: bool,
 
-    /// Time for which the replaced secret still counts (24h)
-    #[arg(long, value_name = "DURATION")]
+    #[arg(
+        long,
+        help = format!("Time for which the replaced secret still counts [default: {}]", amounts::time(OVERLAP)),
+        value_name = "DURATION"
+    )]
     overlap: Option<String>,
 }
 

@@ -16,6 +16,7 @@ use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::{Misuse, wait_for, words};
 use switchhook_client::{Answer, Client, ClientError, Request};
+use switchhook_web::api::LARGEST_PAGE;
 use switchhook_web::api::answers::{FilteredSubscription, OfSomeKind};
 
 /// Create, list, show, change and delete subscriptions
@@ -285,9 +286,6 @@ fn goes_to(subscription: &OfSomeKind) -> String {
     }
 }
 
-/// The largest page of `/api/v2`.
-const PAGE: u32 = 50;
-
 async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> anyhow::Result<()> {
     let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
     let mut extent = Extent {
@@ -303,7 +301,7 @@ async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> an
             break;
         }
         let path = format!("/api/v2/subscriptions/{of}");
-        let read = List::read(client, &path, &[], &extent, PAGE).await;
+        let read = List::read(client, &path, &[], &extent, LARGEST_PAGE).await;
         let list = match read {
             // Without being asked for it, a kind that the key may not see is not worth failing for.
             Err(error) if kind.is_none() && is_forbidden(&error) => {

@@ -15,6 +15,7 @@ use super::webhooks::secret_in_words;
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::keys;
+use switchhook_web::api::LARGEST_PAGE;
 use switchhook_web::api::answers::WebsocketAnswer;
 
 /// Create, list, show, change and delete websockets
@@ -166,11 +167,8 @@ fn path(id: WebsocketId) -> String {
     format!("/api/v2/websockets/{id}")
 }
 
-/// The largest page of `/api/v2`.
-const PAGE: u32 = 50;
-
 async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, "/api/v2/websockets", &[], extent, PAGE).await?;
+    let list = List::read(client, "/api/v2/websockets", &[], extent, LARGEST_PAGE).await?;
     if json {
         return list.print_json();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::words;
 use clap::Args;
-use switchhook_http::server::ConnectionLimits;
+use switchhook_http::server::{ConnectionLimits, MOST_BY_DEFAULT};
 use switchhook_node::duration::{parse_duration, show_duration};
 
 /// Below this a client could not use a connection again.
@@ -26,8 +26,12 @@ pub struct ListeningOptions {
     #[arg(long, env = "SWITCHHOOK_METRICS_PER_WEBHOOK", hide_env_values = true, value_name = "N", default_value = "0", value_parser = words::whole::<u32>(0..=1_000))]
     pub metrics_per_webhook: u32,
 
-    /// Maximum number of open client connections [default: what the limit of open files allows, at most 10000]
-    #[arg(long, env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = words::whole::<u32>(1..=1_000_000))]
+    #[arg(
+        long,
+        help = format!(
+            "Maximum number of open client connections [default: what the limit of open files allows, at most {MOST_BY_DEFAULT}]"
+        ),
+        env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = words::whole::<u32>(1..=1_000_000))]
     pub max_connections: Option<u32>,
 
     /// Time after which an idle connection is closed; longer than the idle timeout of a load balancer in front

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use switchhook_domain::history::MINUTES_KEPT;
+use switchhook_node::amounts;
 use switchhook_node::duration::show_duration;
 use switchhook_node::ingest::KEY_LASTS;
 use switchhook_node::settings::RetentionSettings;
@@ -13,16 +14,26 @@ use super::amount::{Keep, parse_age, parse_size};
 /// For how long things are kept.
 #[derive(Clone, Debug, Args)]
 pub struct RetentionOptions {
-    /// Time to keep events and deliveries (at least 24h), or `none` to keep them forever; pending deliveries always stay
-    #[arg(long, env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_retention)]
+    #[arg(
+        long,
+        help = format!(
+            "Time to keep events and deliveries (at least {}), or `none` to keep them forever; pending deliveries always stay",
+            amounts::time(KEY_LASTS)
+        ),
+        env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_retention)]
     pub retention: Keep<Duration>,
 
     /// Maximum size of the store (10GB); beyond it the oldest events are removed, whatever their age
     #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
     pub retention_size: Keep<u64>,
 
-    /// Time to keep the hourly counts behind charts and /v1/history (at least 48h), or `none` to keep them forever
-    #[arg(long, env = "SWITCHHOOK_RETENTION_HISTORY", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_history)]
+    #[arg(
+        long,
+        help = format!(
+            "Time to keep the hourly counts behind charts and /v1/history (at least {}), or `none` to keep them forever",
+            amounts::time(MINUTES_KEPT)
+        ),
+        env = "SWITCHHOOK_RETENTION_HISTORY", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_history)]
     pub retention_history: Keep<Duration>,
 }
 

@@ -6,6 +6,7 @@ mod cli;
 mod crash;
 mod dashboard;
 mod delivery;
+mod docs;
 mod faults;
 mod feed;
 mod metrics;

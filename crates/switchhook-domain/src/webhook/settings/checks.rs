@@ -8,8 +8,8 @@ use crate::template::check_template_text;
 use crate::webhook::authentication::{Auth, Authentication, LONGEST_PEM};
 
 use super::{
-    Bounds, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP, MOST_EVENT_HEADERS,
-    MOST_HEADERS, MOST_RETRY_STEPS,
+    Bounds, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_MEDIA_TYPE, LONGEST_RETRY_STEP,
+    MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS,
 };
 
 #[expect(
@@ -66,9 +66,8 @@ pub(super) fn check_schedule(steps: &[u32], _bounds: &Bounds) -> Result<(), Stri
 }
 
 pub(super) fn check_media_type(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
-    const LONGEST: usize = 127;
     match value {
-        Some(text) if text.len() > LONGEST || !text.contains('/') || !is_header_value(text) => {
+        Some(text) if text.len() > LONGEST_MEDIA_TYPE || !text.contains('/') || !is_header_value(text) => {
             Err("write a media type such as application/jwt".to_owned())
         }
         _ => Ok(()),

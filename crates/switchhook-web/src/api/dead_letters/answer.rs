@@ -50,7 +50,7 @@ pub struct DeadLetterGroupAnswer {
     /// The first line of what was answered to the newest of them, or why no answer came; null if the key may not see it.
     #[schema(required)]
     pub last_line: Option<String>,
-    /// How many, counted up to 10,000.
+    /// How many, counted up to {most-dead-letters-counted}.
     pub count: u32,
     /// Whether there may be more than were counted.
     pub more: bool,

@@ -60,7 +60,7 @@ pub(crate) struct ExportedEvent<'a> {
 
 /// Exports dead letters with their events, oldest first: one JSON object a line.
 ///
-/// Up to 10,000 lines come, or up to `limit`; if there are fewer, these are the last. Go on with the id of the last line's delivery as
+/// Up to {most-exported} lines come, or up to `limit`; if there are fewer, these are the last. Go on with the id of the last line's delivery as
 /// `cursor`. Events are shown as by `GET /v1/events/{event}`: without what the key's scopes hide, and masked if the server masks.
 #[utoipa::path(
     get, path = "/v1/dead-letters/export", tag = "deliveries", operation_id = "dead_letters.export",

@@ -91,7 +91,7 @@ pub struct ListedDelivery {
     #[serde(flatten)]
     pub delivery: DeliveryAnswer,
     /// What happened in its event, and between whom; masked if the server masks. Never the text of a message. Null if the event is
-    /// larger than 64 KiB, or has no payload any more.
+    /// larger than {largest-summed-up}, or has no payload any more.
     #[schema(required, example = "hangup, Ann → Support")]
     pub summary: Option<String>,
     /// How its last attempt that has ended went; null before the first.
@@ -164,7 +164,7 @@ pub struct RequestAnswer {
 pub struct AnswerHead {
     pub status: u16,
     pub headers: BTreeMap<String, String>,
-    /// At most 16 KiB, as text.
+    /// At most {answer-head}, as text.
     pub body: String,
     /// Whether there was more.
     pub truncated: bool,

@@ -7,8 +7,13 @@ use serde_json::{Map, Value, json};
 
 use switchhook_domain::webhook::{Form, SETTINGS, Setting};
 use switchhook_node::deliveries::LONGEST_TEXT;
+use switchhook_node::feed::{LONGEST_WAIT, consumers};
 use switchhook_node::settings::Settings;
 use switchhook_node::webhooks;
+
+use super::limits;
+use crate::api::query::LARGEST_PAGE_OF_OURS;
+use switchhook_ingress::events::LONGEST_KEY;
 
 /// The texts of requests: PostgreSQL can keep no NUL.
 const TEXT: &str = r"^[^\u0000]*$";
@@ -21,6 +26,7 @@ pub(super) fn tell(document: &mut Value, server: &Settings) {
     let bounds = webhooks::bounds(server);
     let overlay = serde_json::from_str(include_str!("overlay.json")).expect("the overlay is JSON");
     merge(document, overlay);
+    limits::fill_in(document);
     let schemas = document["components"]["schemas"].as_object_mut();
     let schemas = schemas.expect("the document has schemas");
     for (name, schema) in &mut *schemas {
@@ -129,7 +135,8 @@ fn tell_parameters(path: &str, operation: &mut Value) {
             "step" => *schema = json!({ "type": "string", "pattern": "^([1-9][0-9]{0,3}[mhd])?$" }),
             // Dialpad's lists take any limit, and give what they can.
             "limit" if path.starts_with("/api/v2/") => *schema = json!({ "type": "integer", "minimum": 1 }),
-            "limit" => *schema = json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+            "limit" => *schema = json!({ "type": "integer", "minimum": 1, "maximum": LARGEST_PAGE_OF_OURS }),
+            "wait" => *schema = json!({ "type": "integer", "minimum": 0, "maximum": LONGEST_WAIT.as_secs() }),
             "failure" => {
                 let pattern = schema["pattern"]
                     .as_str()
@@ -144,10 +151,14 @@ fn tell_parameters(path: &str, operation: &mut Value) {
             "order_key" => schema["pattern"] = json!(TEXT),
             "format" => *schema = json!({ "type": "string", "enum": ["json", "jwt", ""] }),
             "name" if path.starts_with("/v1/consumers/") => {
-                *schema = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$" });
+                let rest = consumers::LONGEST_NAME - 1;
+                let pattern = format!("^[A-Za-z0-9_-][A-Za-z0-9._-]{{0,{rest}}}$");
+                *schema = json!({ "type": "string", "pattern": pattern });
             }
             "Idempotency-Key" => {
-                *schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$" });
+                let inside = LONGEST_KEY - 2;
+                let pattern = format!("^[!-~]([ -~]{{0,{inside}}}[!-~])?$");
+                *schema = json!({ "type": "string", "pattern": pattern });
             }
             _ => {
                 if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {

@@ -42,7 +42,7 @@ pub struct EventSummary {
     #[schema(required, example = "call:4513924407164928")]
     pub order_key: Option<String>,
     /// What happened, and between whom; masked if the server masks. Never the text of a message. Null if there is no payload any
-    /// more; lists and explanations do not read events larger than 64 KiB for it.
+    /// more; lists and explanations do not read events larger than {largest-summed-up} for it.
     #[schema(required, example = "hangup, Ann → Support")]
     pub summary: Option<String>,
     /// How many bytes it has.
@@ -77,7 +77,7 @@ pub struct EventAnswer<'a> {
     /// The event itself; null if it was removed.
     #[schema(value_type = Option<serde_json::Value>, required)]
     pub payload: Option<Cow<'a, RawValue>>,
-    /// Its deliveries, newest first, at most 200 of them.
+    /// Its deliveries, newest first, at most {most-deliveries} of them.
     pub deliveries: Vec<ListedDelivery>,
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct ReplayRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct FilterRequest {
-    /// Only these: at most 1,000.
+    /// Only these: at most {most-named}.
     ids: Option<Vec<LooseId>>,
     /// Only this kind.
     #[schema(schema_with = words::kept_kind_or_null)]

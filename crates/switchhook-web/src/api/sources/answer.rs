@@ -66,7 +66,7 @@ pub struct RefusalAnswer {
     pub content_type: Option<String>,
     /// How many bytes it had.
     pub size: u32,
-    /// Its first 16 KiB; what is no UTF-8 in it is replaced. Null unless the key is an admin's with all scopes.
+    /// Its first {refusal-head}; what is no UTF-8 in it is replaced. Null unless the key is an admin's with all scopes.
     #[schema(required)]
     pub body: Option<String>,
 }

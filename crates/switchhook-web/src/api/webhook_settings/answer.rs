@@ -128,7 +128,7 @@ pub struct SkippedAnswer {
     /// How many deliveries were cancelled.
     #[schema(example = 214)]
     pub skipped: usize,
-    /// Whether there are more: one request cancels no more than about 50,000.
+    /// Whether there are more: one request cancels no more than about {most-skipped}.
     pub has_more: bool,
 }
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use switchhook_domain::template::LONGEST_TEMPLATE;
 use switchhook_domain::webhook::{
-    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_PEM, LONGEST_RETRY_STEP, MOST_EVENT_HEADERS,
-    MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, ShownSettings, WebhookRequest, WebhookSettings,
+    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_MEDIA_TYPE, LONGEST_PEM, LONGEST_RETRY_STEP,
+    MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, ShownSettings, WebhookRequest,
+    WebhookSettings,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
@@ -148,7 +149,7 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
         Form::Pem => object(Type::String).max_length(Some(LONGEST_PEM)).into(),
         Form::MediaType => object(Type::String)
             .pattern(Some(r"^[\t -~]*/[\t -~]*$"))
-            .max_length(Some(127))
+            .max_length(Some(LONGEST_MEDIA_TYPE))
             .into(),
     }
 }

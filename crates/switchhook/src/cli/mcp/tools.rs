@@ -33,6 +33,7 @@ const INSTRUCTIONS: &str = "Switchhook delivers a phone system's events (calls, 
 
 /// How many rows a list has unless more are asked for.
 const USUAL_ROWS: u8 = 20;
+const MOST_ROWS: u8 = 100;
 
 /// How long a receiver may take in a diagnosis: Dialpad waits no longer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,8 +72,8 @@ struct EventsWanted {
     since: Option<String>,
     /// Accepted before this time
     until: Option<String>,
-    /// How many, at most 100
-    #[schemars(range(min = 1, max = 100))]
+    /// How many
+    #[schemars(range(min = 1, max = MOST_ROWS))]
     limit: Option<u8>,
     /// The cursor of the page before
     cursor: Option<String>,
@@ -89,8 +90,8 @@ struct DeliveriesWanted {
     state: Option<String>,
     /// Only those of which an attempt failed
     failed: Option<bool>,
-    /// How many, at most 100
-    #[schemars(range(min = 1, max = 100))]
+    /// How many
+    #[schemars(range(min = 1, max = MOST_ROWS))]
     limit: Option<u8>,
     /// The cursor of the page before
     cursor: Option<String>,
@@ -348,7 +349,7 @@ impl Desk {
 }
 
 fn rows(limit: Option<u8>) -> Option<String> {
-    Some(limit.unwrap_or(USUAL_ROWS).clamp(1, 100).to_string())
+    Some(limit.unwrap_or(USUAL_ROWS).clamp(1, MOST_ROWS).to_string())
 }
 
 fn told(data: Value) -> CallToolResult {

@@ -6,15 +6,21 @@ use switchhook_domain::Kind;
 use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::SubscriptionId;
 
+use switchhook_node::events::MOST_TRIED;
 use switchhook_web::api::answers::{FilteredSubscription, TrialAnswer, TriedEvent};
 
 use super::Fields;
 use crate::cli::output::{self, Table, time};
 use crate::cli::{Misuse, words};
 
-/// Show which of the last 50 events a payload filter lets through, and which condition refuses the others; changes nothing
+/// A payload filter to try.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    about = format!(
+        "Show which of the last {MOST_TRIED} events a payload filter lets through, and which condition refuses the others; \
+         changes nothing"
+    ),
+    after_help = "\
 Examples:
   switchhook subscriptions try-filter call '{\"duration\": {\"$gt\": 30000}}'
   switchhook subscriptions try-filter sms @filter.json

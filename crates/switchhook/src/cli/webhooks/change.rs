@@ -5,7 +5,8 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_domain::id::WebhookId;
-use switchhook_node::keys;
+use switchhook_node::webhooks::OVERLAP;
+use switchhook_node::{amounts, keys};
 
 use super::settings::{self, SettingsOptions};
 use crate::cli::Misuse;
@@ -103,9 +104,15 @@ pub(super) struct RotateSecret {
     #[arg(long)]
     secret: Option<String>,
 
-    /// Time for which the old secret still counts; 0s forgets it at once
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
-    overlap: String,
+    #[arg(
+        long,
+        help = format!(
+            "Time for which the old secret still counts; 0s forgets it at once [default: {}]",
+            amounts::time(OVERLAP)
+        ),
+        value_name = "DURATION"
+    )]
+    overlap: Option<String>,
 
     /// Whether the header of signed deliveries names the secret (kid)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
@@ -183,7 +190,10 @@ impl Update {
 
 impl RotateSecret {
     pub(super) async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
-        let mut request = json!({ "overlap": self.overlap });
+        let mut request = json!({});
+        if let Some(overlap) = &self.overlap {
+            request["overlap"] = overlap.as_str().into();
+        }
         if let Some(secret) = &self.secret {
             request["secret"] = secret.as_str().into();
         }

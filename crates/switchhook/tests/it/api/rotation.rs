@@ -110,7 +110,7 @@ async fn mistakes_in_a_rotation_name_their_field_and_change_nothing() {
     let path = format!("/v1/webhooks/{id}/rotate-secret");
     for (body, message) in [
         (json!({"overlap": "soon"}), "overlap: `soon`"),
-        (json!({"overlap": "91d"}), "at most 90d"),
+        (json!({"overlap": "91d"}), "at most 90 days"),
         (json!({"secret": ""}), "secret is empty"),
         (json!({"secrte": "x"}), "unknown field"),
     ] {

@@ -76,7 +76,7 @@ pub struct FailuresAnswer {
 /// The deliveries that wait for a webhook, those under way included.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct WaitingAnswer {
-    /// How many, counted up to 10,000, in lists up to 1,000.
+    /// How many, counted up to {most-waiting-counted}, in lists up to {most-waiting-counted-in-lists}.
     pub count: u32,
     /// Whether there may be more than were counted.
     pub more: bool,
