@@ -22,6 +22,9 @@ pub enum Role {
 /// and for a quiet server to write little; short beside the time that a crash takes anyway.
 pub const COMMIT_EVERY: Duration = Duration::from_millis(100);
 
+/// How long to wait for another process that writes to a SQLite file.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How to open a store.
 #[derive(Clone)]
 pub struct StoreOptions {
@@ -39,6 +42,8 @@ pub struct StoreOptions {
     pub reserve_bytes: u64,
     /// How long a transaction stays open, while its events are safe in the journal; for SQLite only.
     pub commit_every: Duration,
+    /// How long an owner waits for another process that writes to its file; for SQLite only.
+    pub patience: Duration,
 }
 
 impl StoreOptions {
@@ -53,6 +58,7 @@ impl StoreOptions {
             sealer: None,
             reserve_bytes: 0,
             commit_every: COMMIT_EVERY,
+            patience: PATIENCE,
         }
     }
 
@@ -67,6 +73,7 @@ impl StoreOptions {
             sealer: None,
             reserve_bytes: 0,
             commit_every: COMMIT_EVERY,
+            patience: PATIENCE,
         }
     }
 }

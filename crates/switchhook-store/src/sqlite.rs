@@ -240,7 +240,7 @@ impl SqliteStore {
         });
         let mut database = WriteConnection::new(connection, sender.is_some(), options.commit_every);
         if let (Place::File(file), Some(owned)) = (place, &owned) {
-            database.own(file, Arc::clone(&owned.database))?;
+            database.own(file, Arc::clone(&owned.database), options.patience)?;
             if options.writer == WriterMode::Inline {
                 database.leave_journal();
             }

@@ -60,11 +60,16 @@ impl WriteConnection {
 
     /// Becomes the owner of the file, and takes in what was accepted before. With the same commit any other process is the
     /// owner no longer; nothing can get into its journal meanwhile, nor afterwards.
-    pub(super) fn own(&mut self, file: &StoreFile, database: Arc<File>) -> Result<(), StoreError> {
+    pub(super) fn own(
+        &mut self,
+        file: &StoreFile,
+        database: Arc<File>,
+        patience: Duration,
+    ) -> Result<(), StoreError> {
         // One that still believes to be the owner may be busy.
         connection::look_often(&mut self.connection)?;
         self.start(file, Some(database))?;
-        self.connection.busy_timeout(connection::BUSY_TIMEOUT)?;
+        self.connection.busy_timeout(patience)?;
         // Whoever finds the file without its log is to know that it lacks something.
         self.connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;

@@ -113,11 +113,7 @@ impl LogGuard {
         let result = connection
             .busy_timeout(PATIENCE)
             .and_then(|()| checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)"))
-            .and_then(|seen| {
-                connection
-                    .busy_timeout(super::connection::BUSY_TIMEOUT)
-                    .map(|()| seen)
-            });
+            .and_then(|seen| connection.busy_timeout(crate::options::PATIENCE).map(|()| seen));
         match result {
             Ok(seen) if !seen.is_busy => {
                 self.shared.log_pages.store(0, Ordering::Relaxed);

@@ -7,14 +7,12 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::location::StoreFile;
 use crate::StoreError;
+use crate::options::PATIENCE;
 
 /// Before this version a WAL that is reset under a second connection can corrupt the file.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// How long to wait for another process's write.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The same for whoever writes beside that process: how often to look, and how many times.
+/// For whoever writes beside the process that serves the file: how often to look, and how many times.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 const LOOKS: i32 = 25_000;
 
@@ -100,7 +98,7 @@ pub(super) fn open_checkpointing(file: &StoreFile) -> Result<Connection, StoreEr
 }
 
 fn configure(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // Plans that do not depend on values: else a new value of a LIMIT plans the cached statement anew.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use switchhook_domain::delivery::StateName;
@@ -30,6 +31,7 @@ impl CommitObserver for Watch {
 fn open(path: &Path, watch: &Arc<Watch>) -> Arc<SqliteStore> {
     let options = StoreOptions {
         observer: Some(Arc::clone(watch) as Arc<dyn CommitObserver>),
+        patience: Duration::from_millis(50),
         ..StoreOptions::owner(NOON)
     };
     SqliteStore::open(path, options).expect("it opens")

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::support::http::{Caller, RecordingReceiver};
 use crate::support::process::ServerProcess;
+use crate::support::until::until;
 
 /// How often the server is killed.
 const KILLS: u64 = 20;
@@ -70,7 +71,14 @@ async fn every_acknowledged_event_arrives_however_often_the_server_is_killed() {
         dice = dice
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        tokio::time::sleep(Duration::from_millis(200 + (dice >> 33) % 600)).await;
+        // At any moment of its work, whether that is of the first events or of the hundredth.
+        let before = acknowledged.lock().len();
+        let more = usize::try_from((dice >> 33) % 40).expect("it is small");
+        until("the acknowledgement of more", || async {
+            acknowledged.lock().len() > before + more
+        })
+        .await;
+        tokio::time::sleep(Duration::from_micros(dice % 10_000)).await;
         server.kill();
         server.start_again().await;
     }

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use crate::support::http::Caller;
 use crate::support::process::ServerProcess;
+use crate::support::until::until;
 
 /// How often the server is killed.
-const KILLS: u32 = 10;
+const KILLS: usize = 10;
 
 /// What a consumer got, and what it knows to be acknowledged.
 #[derive(Default)]
@@ -41,7 +42,11 @@ async fn a_consumer_loses_nothing_and_gets_nothing_twice_however_often_the_serve
         .collect();
     let consumer = tokio::spawn(consume(server.caller(), Arc::clone(&is_over)));
     for kill in 0..KILLS {
-        tokio::time::sleep(Duration::from_millis(100 + u64::from(kill * 37 % 200))).await;
+        let before = accepted.lock().len();
+        until("the acceptance of more", || async {
+            accepted.lock().len() > before + kill * 37 % 20
+        })
+        .await;
         server.kill();
         server.start_again().await;
     }

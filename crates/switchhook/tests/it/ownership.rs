@@ -121,7 +121,6 @@ async fn what_was_acknowledged_through_a_link_is_there_when_the_file_itself_is_s
             "is in use by process",
         );
         let load = Load::on(&server);
-        tokio::time::sleep(Duration::from_millis(300)).await;
         load.under_way().await;
         let made = switchhook(&["keys", "create", "--name", "x", "--store", &store_at(other)]);
         assert!(made.status.success(), "{made:?}");
@@ -139,7 +138,6 @@ async fn a_server_whose_lock_file_is_removed_ends_when_another_one_comes_and_los
     let file = folder.path().join("switchhook.db");
     let mut first = ServerProcess::start(folder.path()).await;
     let load = Load::on(&first);
-    tokio::time::sleep(Duration::from_millis(300)).await;
     load.under_way().await;
     fs::remove_file(folder.path().join("switchhook.db.lock")).unwrap();
     let log = folder.path().join("second-log");
@@ -161,7 +159,7 @@ async fn a_store_that_was_moved_away_from_its_log_after_a_kill_is_refused_until_
     );
     let mut server = ServerProcess::start(folder.path()).await;
     let load = Load::on(&server);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    load.under_way().await;
     server.kill();
     let acknowledged = load.acknowledged().await;
     fs::rename(&file, &moved).unwrap();
@@ -186,7 +184,7 @@ async fn a_server_whose_database_is_removed_ends_and_leaves_a_copy_of_all_that_i
     let folder = tempfile::tempdir().unwrap();
     let mut server = ServerProcess::start(folder.path()).await;
     let load = Load::on(&server);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    load.under_way().await;
     fs::remove_file(folder.path().join("switchhook.db")).unwrap();
     let (code, log) = server.ended().await;
     let acknowledged = load.acknowledged().await;

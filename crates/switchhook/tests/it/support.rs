@@ -16,3 +16,4 @@ pub(crate) mod stall;
 pub(crate) mod stranger;
 pub(crate) mod test_server;
 pub(crate) mod tls;
+pub(crate) mod until;

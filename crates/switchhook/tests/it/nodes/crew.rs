@@ -13,13 +13,11 @@ use tokio::task::JoinHandle;
 use crate::support::http::{Caller, RecordingReceiver};
 use crate::support::postgres;
 use crate::support::process::{ServerProcess, new_key};
+pub(super) use crate::support::until::until;
+use crate::support::until::{LOOK_EVERY, LOOKS};
 
 /// The shortest lease that can be, so that tests need not wait long for one to end.
 const VARIABLES: [(&str, &str); 2] = [("SWITCHHOOK_LEASE", "15s"), ("SWITCHHOOK_PROFILE", "dialpad")];
-
-/// How often something is looked at that is to happen, and how often before it is given up.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
-const LOOKS: u32 = 2_400;
 
 /// Several nodes on one database.
 pub(super) struct Crew {
@@ -114,20 +112,6 @@ pub(super) async fn until_it_sends_to(caller: &Caller, webhook_id: &Value) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     panic!("the node does not get to know webhook {webhook_id}");
-}
-
-/// Asks until the answer is as wanted.
-pub(super) async fn until<F>(what: &str, ask: impl Fn() -> F)
-where
-    F: Future<Output = bool>,
-{
-    for _ in 0..LOOKS {
-        if ask().await {
-            return;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    panic!("{what} does not happen");
 }
 
 /// Senders that hand events to the nodes in turn, and what was acknowledged.

@@ -1,5 +1,5 @@
 //! Nodes whose machines' clocks differ by more than a lease send nothing twice. The leases are shorter than a server allows,
-//! so that this takes few seconds; it takes those, because leases end by PostgreSQL's clock, which no test moves.
+//! because they end by PostgreSQL's clock, which no test moves.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ async fn nodes_whose_clocks_differ_by_more_than_a_lease_send_nothing_twice() {
             .iter()
             .all(|agreement| *agreement != Agreement::Unknown)
     );
-    let load = Load::start(&rigs, Duration::from_millis(500));
+    let load = Load::start(&rigs, Duration::from_millis(150));
     until("the acknowledgement of events", || async { load.count() > 400 }).await;
     let acknowledged = load.end().await;
     until("the arrival of everything", || async {

@@ -1,6 +1,5 @@
 //! PostgreSQL stalls for longer and shorter than a lease: afterwards everything goes out soon. The leases are shorter than a
-//! server allows, so that this takes few seconds; it takes those, because no clock of ours moves PostgreSQL's. The simulation
-//! stalls a store in virtual time.
+//! server allows, because they end by PostgreSQL's clock, which no test moves. The simulation stalls a store in virtual time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use crate::support::postgres;
 use crate::support::rig::{Reaction, Rig, START};
 use crate::support::stall::{Load, missing, settings};
 
-const LEASE: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_millis(600);
 
 /// How long stalls last, in quarters of a lease: less than a lease and more. The simulation tries more, in virtual time.
 const QUARTERS: [u32; 2] = [2, 6];
@@ -65,7 +64,7 @@ async fn nodes(url: &str, count: usize) -> Vec<Arc<Rig>> {
     let mut rigs = Vec::new();
     for _ in 0..count {
         let store = PostgresStore::open(url, StoreOptions::owner(clock())).expect("the store opens");
-        let slow = |_: &_| Reaction::Slowly(200, Duration::from_millis(150));
+        let slow = |_: &_| Reaction::Slowly(200, Duration::from_millis(90));
         let rig = Rig::with_clock(store, settings(LEASE), Arc::clone(&clock) as _, slow).await;
         if rigs.is_empty() {
             rig.webhook(WebhookSettings::default()).await;
