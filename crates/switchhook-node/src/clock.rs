@@ -6,7 +6,7 @@
 //! all of them: each measures how far its machine's is off, makes up for that, and says so if it is much.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
@@ -25,7 +25,9 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the file that owns the clock")]
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Timestamp::from_millis(since_1970.map_or_else(|before| -millis(before.duration()), millis))
     }
 }
 
