@@ -27,7 +27,7 @@ impl Scope {
     #[must_use]
     pub const fn shows(self) -> &'static str {
         match self {
-            Self::ChangeLog => "change logs (admin keys only)",
+            Self::ChangeLog => "change logs, with an admin key",
             Self::RecordingsExport => "links to recordings and voicemails",
             Self::MessageContentExport => "text of messages, for subscriptions with a target",
             Self::MessageContentExportAll => "text of all messages",

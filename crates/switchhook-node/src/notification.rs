@@ -73,13 +73,25 @@ spelled_enum! {
     /// How a connection to a mail server is secured.
     #[derive(Default)]
     pub enum MailTls: "kind of TLS" {
-        /// It begins in the clear and must be secured at once (port 587).
+        /// It begins in the clear and must be secured at once.
         #[default]
         StartTls = "starttls",
-        /// It is secure from the start (port 465).
+        /// It is secure from the start.
         Implicit = "implicit",
-        /// It is not: for a server on this machine (port 25).
+        /// It is not: for a server on this machine.
         Without = "none",
+    }
+}
+
+impl MailTls {
+    /// The port at which mail servers take it.
+    #[must_use]
+    pub const fn usual_port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Implicit => 465,
+            Self::Without => 25,
+        }
     }
 }
 

@@ -38,7 +38,7 @@ impl Mailer {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
             .timeout(Some(STEP_TIMEOUT))
             .tls(tls(settings, outbound)?)
-            .port(settings.port.unwrap_or(usual_port(settings.tls)));
+            .port(settings.port.unwrap_or(settings.tls.usual_port()));
         if let Some((user, password)) = &settings.credentials {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
             builder = builder.credentials(credentials);
@@ -91,14 +91,6 @@ fn tls(settings: &MailSettings, outbound: &Outbound) -> anyhow::Result<Tls> {
         MailTls::Implicit => Tls::Wrapper(parameters()?),
         MailTls::Without => Tls::None,
     })
-}
-
-const fn usual_port(tls: MailTls) -> u16 {
-    match tls {
-        MailTls::StartTls => 587,
-        MailTls::Implicit => 465,
-        MailTls::Without => 25,
-    }
 }
 
 /// An error with what caused it, in one line.

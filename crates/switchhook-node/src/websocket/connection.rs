@@ -115,7 +115,7 @@ impl End {
             }
             Self::Expired => (
                 CloseCode::Policy,
-                "the token's hour is over: GET the websocket to have a new websocket_url",
+                "the token has expired: GET the websocket to have a new websocket_url",
             ),
             Self::Revoked => (
                 CloseCode::Policy,

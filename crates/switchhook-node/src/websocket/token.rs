@@ -40,8 +40,7 @@ pub enum InvalidToken {
     /// It is none, or none of ours.
     #[error("this is no token of this server's: GET the websocket to have a new websocket_url")]
     Unknown,
-    /// Its hour is over.
-    #[error("this token's hour is over: GET the websocket to have a new websocket_url")]
+    #[error("this token has expired: GET the websocket to have a new websocket_url")]
     Expired,
 }
 

@@ -146,7 +146,7 @@ pub(crate) async fn create(
     }))
 }
 
-/// Revokes an API key: every node refuses it within a second. A second time changes nothing. Needs an admin's key, which cannot
+/// Revokes an API key: every node refuses it within {revoked-keys-last}. A second time changes nothing. Needs an admin's key, which cannot
 /// revoke itself.
 #[utoipa::path(
     delete, path = "/v1/keys/{id}", tag = "keys", operation_id = "keys.revoke",

@@ -1,6 +1,6 @@
 //! `/api/v2/websockets`: where somebody may listen, as Dialpad's API shows it.
 //!
-//! Listening itself is `listening.rs`. Every answer has a fresh URL, which lasts an hour.
+//! Listening itself is `listening.rs`. Every answer has a fresh URL.
 
 use axum::Json;
 use axum::extract::State;
@@ -38,7 +38,7 @@ pub struct WebsocketAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub signature: Option<Signature>,
-    /// Where to listen: fresh in every answer, for an hour. Absent if the key may not see all that is told there.
+    /// Where to listen: fresh in every answer, for {websocket-urls-last}. Absent if the key may not see all that is told there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "wss://switchhook.example.com/events/eyJ…")]
     pub websocket_url: Option<String>,

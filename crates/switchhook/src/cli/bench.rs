@@ -14,6 +14,15 @@ use crate::words;
 use switchhook_bench::report::{HEADINGS, Report};
 use switchhook_bench::{Options, Topic, floor};
 
+/// For how long and how often each trial is measured unless told otherwise, and with how many events at once.
+const SECONDS: u64 = 10;
+const RUNS: u32 = 5;
+const SENDERS: [u32; 2] = [64, 256];
+
+/// The same with `--quick`, and with the first of the senders.
+const QUICK_SECONDS: u64 = 1;
+const QUICK_RUNS: u32 = 1;
+
 /// Measure the throughput and latency of a server on this machine, compared with a forwarder that stores nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -30,17 +39,28 @@ pub(super) struct Bench {
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_enum)]
     only: Vec<Topic>,
 
-    /// Seconds that each trial is measured [default: 10, with --quick 1]
-    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(1..=3_600))]
+    #[arg(
+        long,
+        help = format!("Seconds that each trial is measured [default: {SECONDS}, with --quick {QUICK_SECONDS}]"),
+        value_name = "N", value_parser = words::whole::<u64>(1..=3_600))]
     seconds: Option<u64>,
 
-    /// Repetitions of each trial, alternating with its baseline [default: 5, with --quick 1]
-    #[arg(long, value_name = "N", value_parser = words::whole::<u32>(1..=100))]
+    #[arg(
+        long,
+        help = format!(
+            "Repetitions of each trial, alternating with its baseline [default: {RUNS}, with --quick {QUICK_RUNS}]"
+        ),
+        value_name = "N", value_parser = words::whole::<u32>(1..=100))]
     runs: Option<u32>,
 
-    /// Numbers of events sent at once, separated by commas: each is a pair of live rows; other rows take the first
-    /// [default: 64,256, with --quick 64]
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = words::whole::<u32>(1..=1_024))]
+    #[arg(
+        long,
+        help = format!(
+            "Numbers of events sent at once, separated by commas: each is a pair of live rows; other rows take the first \
+             [default: {},{}, with --quick {}]",
+            SENDERS[0], SENDERS[1], SENDERS[0]
+        ),
+        value_name = "N", value_delimiter = ',', value_parser = words::whole::<u32>(1..=1_024))]
     senders: Vec<u32>,
 
     /// Measure briefly: one run of a second, a small backlog, few subscriptions
@@ -98,21 +118,18 @@ impl Bench {
         let mut backlogs = vec![or_quick(1_000_000, 20_000)];
         backlogs.extend(self.large.then_some(10_000_000));
         let senders = if self.senders.is_empty() {
-            let full: &[u32] = &[64, 256];
-            if self.quick {
-                full[..1].to_vec()
-            } else {
-                full.to_vec()
-            }
+            SENDERS[..if self.quick { 1 } else { SENDERS.len() }].to_vec()
         } else {
             self.senders.clone()
         };
         let asked = |topic: &Topic| self.only.is_empty() || self.only.contains(topic);
         Options {
             topics: Topic::value_variants().iter().copied().filter(asked).collect(),
-            seconds: self.seconds.unwrap_or_else(|| or_quick(10, 1)),
+            seconds: self
+                .seconds
+                .unwrap_or(if self.quick { QUICK_SECONDS } else { SECONDS }),
             warm_up: Duration::from_millis(or_quick(2_000, 300)),
-            runs: self.runs.unwrap_or(if self.quick { 1 } else { 5 }),
+            runs: self.runs.unwrap_or(if self.quick { QUICK_RUNS } else { RUNS }),
             senders,
             backlogs,
             is_quick: self.quick,

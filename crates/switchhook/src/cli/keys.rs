@@ -19,6 +19,7 @@ use super::output::{self, Table, time, time_or_dash};
 use super::{guest, wait_for, words};
 use crate::config::StoreOptions;
 use switchhook_node::amounts;
+use switchhook_node::callers::REMEMBERED;
 use switchhook_node::chance::Dice;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::keys::{self, parse_life};
@@ -101,9 +102,12 @@ pub(super) struct List {
     json: bool,
 }
 
-/// Revoke an API key; a running server refuses it within a second
+/// A key to revoke.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  switchhook keys revoke 7730318061039616")]
+#[command(
+    about = format!("Revoke an API key; a running server refuses it within {}", amounts::time(REMEMBERED)),
+    after_help = "Example:\n  switchhook keys revoke 7730318061039616"
+)]
 pub(super) struct Revoke {
     /// The key's id, as `keys list` shows it
     id: KeyId,

@@ -14,7 +14,8 @@ use super::subscribe::{Subscribe, Subscribed};
 use super::webhooks::secret_in_words;
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
-use switchhook_node::keys;
+use switchhook_node::websocket::token;
+use switchhook_node::{amounts, keys};
 use switchhook_web::api::LARGEST_PAGE;
 use switchhook_web::api::answers::WebsocketAnswer;
 
@@ -51,8 +52,10 @@ Examples:
     /// List websockets, oldest first
     #[command(after_help = "Example:\n  switchhook websockets list --json")]
     List(Extent),
-    /// Show a websocket with a fresh URL, which lasts an hour
-    #[command(after_help = "Example:\n  switchhook websockets show 7730318061039616")]
+    #[command(
+        about = format!("Show a websocket with a fresh URL, which lasts {}", amounts::time(token::LASTS)),
+        after_help = "Example:\n  switchhook websockets show 7730318061039616"
+    )]
     Show(Which),
     /// Change a websocket's secret
     #[command(after_help = "\

@@ -31,9 +31,12 @@ pub struct NotificationOptions {
     )]
     pub notify_email_host: Option<String>,
 
-    /// Port of the mail server [default: 587 with starttls, 465 with implicit, 25 with none]
     #[arg(
         long,
+        help = format!(
+            "Port of the mail server [default: {}]",
+            MailTls::ALL.map(|tls| format!("{} with {tls}", tls.usual_port())).join(", ")
+        ),
         env = "SWITCHHOOK_NOTIFY_EMAIL_PORT",
         hide_env_values = true,
         value_name = "PORT",

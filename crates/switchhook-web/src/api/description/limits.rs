@@ -10,10 +10,12 @@ use switchhook_domain::notification::{MOST_CHANNELS, MOST_RECIPIENTS};
 use switchhook_domain::replay::{LOWEST_RATE, MOST_NAMED};
 use switchhook_domain::source::{REFUSAL_HEAD, RefusalBounds};
 use switchhook_domain::webhook::HIGHEST_RATE;
+use switchhook_node::callers::REMEMBERED;
 use switchhook_node::events::MOST_TRIED;
 use switchhook_node::ingest::batch::{MOST_REJECTED, MOST_WARNED};
 use switchhook_node::ingest::{KEY_LASTS, LARGEST_EVENT};
 use switchhook_node::retention::NOTIFICATIONS_LAST;
+use switchhook_node::websocket::token;
 use switchhook_node::{amounts, api_keys, dead_letters, feed, health, keys, sources, webhooks};
 use switchhook_store::LARGEST_SMALL_EVENT;
 
@@ -73,8 +75,10 @@ fn limit(name: &str) -> Option<Limit> {
         "refusals-last" => Time(RefusalBounds::DEFAULT.age),
         "refusal-bytes" => Size(RefusalBounds::DEFAULT.bytes),
         "refusal-head" => size(REFUSAL_HEAD),
+        "revoked-keys-last" => Time(REMEMBERED),
         "usual-feed-items" => Count(feed::USUAL_ITEMS.into()),
         "usual-points" => Count(USUAL_POINTS.into()),
+        "websocket-urls-last" => Time(token::LASTS),
         _ => return None,
     })
 }
