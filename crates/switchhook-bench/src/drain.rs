@@ -8,22 +8,28 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use super::prepared::{self, sqlite_url};
-use super::receiver::{Manner, Receiver, Scheme};
+use super::receiver::{Receiver, ReceiverBehaviour, Scheme};
 use super::row::{Row, Spread};
 use super::subject::{ServerOptions, Subject};
+use super::test_bed::TestBed;
 use super::watch::Watch;
-use super::workshop::Workshop;
 
-/// How long nothing happens before that is looked at.
+/// Time without progress after which the backlog is examined.
 const IDLE: Duration = Duration::from_secs(15);
 
 /// Measures one backlog of `count` deliveries, to a receiver that takes signed ones.
-pub(super) async fn measure(count: u64, workshop: &Workshop<'_>) -> Result<[Row; 2]> {
-    let room = workshop.room()?;
-    let payload = workshop.payload();
+pub(super) async fn measure(count: u64, test_bed: &TestBed<'_>) -> Result<[Row; 2]> {
+    let room = test_bed.room()?;
+    let payload = test_bed.payload();
     let receiver = Receiver::start(Scheme::Http, Arc::new(Watch::start()), payload.clone()).await?;
     let file = room.path().join("switchhook.db");
-    prepared::with_backlog(&file, count, &receiver.hook_url(Manner::Count, 0), payload).await?;
+    prepared::with_backlog(
+        &file,
+        count,
+        &receiver.hook_url(ReceiverBehaviour::Count, 0),
+        payload,
+    )
+    .await?;
     let options = ServerOptions {
         store: &sqlite_url(&file),
         company: None,

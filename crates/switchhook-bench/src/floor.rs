@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use super::wire;
 
 /// Each connection that comes in has one that goes out.
-type Onward = Arc<Mutex<Option<SendRequest<Full<Bytes>>>>>;
+type UpstreamConnection = Arc<Mutex<Option<SendRequest<Full<Bytes>>>>>;
 
 /// Forwards what comes to `listen` to `to`, until it is killed.
 ///
@@ -37,7 +37,7 @@ pub async fn forward(listen: SocketAddr, to: SocketAddr) -> Result<()> {
 }
 
 async fn serve(stream: TcpStream, to: SocketAddr) {
-    let onward = Onward::default();
+    let onward = UpstreamConnection::default();
     let service = service_fn(move |request| answer(request, to, Arc::clone(&onward)));
     // A connection that breaks off is its sender's to tell.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -48,7 +48,7 @@ async fn serve(stream: TcpStream, to: SocketAddr) {
 async fn answer(
     request: Request<Incoming>,
     to: SocketAddr,
-    onward: Onward,
+    onward: UpstreamConnection,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let forwarded = forward_one(request, to, &onward).await;
     let (status, text) = match forwarded {
@@ -61,7 +61,11 @@ async fn answer(
     Ok(response)
 }
 
-async fn forward_one(request: Request<Incoming>, to: SocketAddr, onward: &Onward) -> Result<StatusCode> {
+async fn forward_one(
+    request: Request<Incoming>,
+    to: SocketAddr,
+    onward: &UpstreamConnection,
+) -> Result<StatusCode> {
     let body = request.into_body().collect().await?.to_bytes();
     let mut onward = onward.lock().await;
     if onward.is_none() {

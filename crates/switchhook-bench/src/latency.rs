@@ -11,7 +11,7 @@ const DIGITS: u8 = 3;
 /// Counts durations; shared by all who see them.
 pub(super) struct Latencies(Mutex<Histogram<u64>>);
 
-/// What half, all but one in a hundred and all but one in a thousand stay below, in milliseconds.
+/// Percentiles in milliseconds: the median, the 99th and the 99.9th.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Percentiles {
     pub(super) p50_ms: f64,

@@ -16,12 +16,12 @@ mod receiver;
 pub mod report;
 mod row;
 mod subject;
+mod test_bed;
 mod topic;
 mod trial;
 mod variant;
 mod watch;
 mod wire;
-mod workshop;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,10 +34,10 @@ use self::load::Pace;
 use self::machine::Machine;
 use self::report::Report;
 use self::row::Row;
+use self::test_bed::TestBed;
 use self::topic::Scale;
 use self::trial::{Sample, Times};
 use self::variant::Variant;
-use self::workshop::Workshop;
 
 /// At which parts of the maximum latencies are measured, in per cent.
 const LOADS: [u32; 4] = [25, 50, 75, 100];
@@ -45,26 +45,26 @@ const LOADS: [u32; 4] = [25, 50, 75, 100];
 /// The same where one receiver hangs: neither idle nor full, so that a difference is the receiver's.
 const LOADS_BESIDE_HANGING: [u32; 1] = [50];
 
-/// What is asked for.
+/// Options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which questions, in their order.
+    /// Questions to measure, in order.
     pub topics: Vec<Topic>,
-    /// How long each trial is measured.
+    /// Measured time of each trial.
     pub seconds: u64,
-    /// How long each trial runs before.
+    /// Time of each trial before measuring.
     pub warm_up: Duration,
-    /// How often each trial is made.
+    /// Number of trials of each variant.
     pub runs: u32,
-    /// How many senders; the first is the one that everything but the live rows is measured with.
+    /// Numbers of senders; everything but the live rows uses the first.
     pub senders: Vec<u32>,
     /// Backlogs to drain, in deliveries.
     pub backlogs: Vec<u64>,
-    /// Whether smaller numbers of subscriptions will do.
+    /// Uses smaller numbers of subscriptions.
     pub is_quick: bool,
     /// The URL of a database of a PostgreSQL server on which databases may be made; without it one is started.
     pub postgres: Option<String>,
-    /// Where stores are made.
+    /// Folder for stores.
     pub dir: Option<PathBuf>,
 }
 
@@ -73,13 +73,13 @@ pub struct Options {
 /// # Errors
 /// If a process under test cannot be started, fails, or loses something, and if it was stopped.
 pub async fn run(options: &Options, stop: impl Future<Output = ()>, tell: impl Fn(String)) -> Result<Report> {
-    let folder = workshop::make_folder(options.dir.as_deref())?;
+    let folder = test_bed::make_folder(options.dir.as_deref())?;
     let measured = tokio::select! {
         report = measure_all(options, folder.path(), tell) => report,
         () = stop => Err(Stopped.into()),
     };
     // Processes under test are gone by now: what waited for them was dropped.
-    workshop::remove_folder(folder).await?;
+    test_bed::remove_folder(folder).await?;
     measured
 }
 
@@ -92,7 +92,7 @@ async fn measure_all(options: &Options, folder: &Path, tell: impl Fn(String)) ->
     let machine = Machine::this(folder);
     let mut bench = Bench {
         options,
-        workshop: Workshop::in_folder(folder),
+        test_bed: TestBed::in_folder(folder),
         tell,
         rows: Vec::new(),
         notes: Vec::new(),
@@ -119,13 +119,13 @@ async fn measure_all(options: &Options, folder: &Path, tell: impl Fn(String)) ->
 struct Entry {
     variant: Variant,
     pace: Pace,
-    /// Which part of the maximum the load is, if it is on a schedule.
+    /// Share of the maximal load, for a load on a schedule.
     percent: Option<u32>,
 }
 
 struct Bench<'a, Tell> {
     options: &'a Options,
-    workshop: Workshop<'a>,
+    test_bed: TestBed<'a>,
     tell: Tell,
     rows: Vec<Row>,
     notes: Vec<String>,
@@ -138,7 +138,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
             Topic::Drain => self.drain().await,
             Topic::Hanging => self.hanging().await,
             Topic::Store => match self
-                .workshop
+                .test_bed
                 .start_postgres(self.options.postgres.as_deref())
                 .await
             {
@@ -198,7 +198,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
                 let count = drain::short(variant.bystanders.into());
                 (self.tell)(format!("filling a store with {count} subscriptions"));
             }
-            self.workshop.prepare(variant.bystanders).await?;
+            self.test_bed.prepare(variant.bystanders).await?;
         }
         let entry = |variant| Entry {
             variant,
@@ -252,7 +252,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
             warm_up: self.options.warm_up,
             window: Duration::from_secs(self.options.seconds),
         };
-        let sample = trial::measure(variant, variant.load(senders, pace), times, &self.workshop)
+        let sample = trial::measure(variant, variant.load(senders, pace), times, &self.test_bed)
             .await
             .with_context(|| format!("{} with {senders} senders", variant.name))?;
         (self.tell)(format!(
@@ -268,7 +268,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
                 "filling a store with {} deliveries",
                 drain::short(*count)
             ));
-            let rows = drain::measure(*count, &self.workshop).await?;
+            let rows = drain::measure(*count, &self.test_bed).await?;
             self.rows.extend(rows);
         }
         Ok(())

@@ -14,14 +14,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
 use super::latency::Latencies;
-use super::payload::{Particulars, Payload};
+use super::payload::{EventDetails, Payload};
 use super::watch::Watch;
 use super::wire::{self, Messages};
 
-/// What a timer may be late without the server being charged for it.
+/// Lateness of a timer that is not charged to the server.
 const TIMER_GRAIN: Duration = Duration::from_millis(2);
 
-/// How fast events are sent.
+/// Pace at which events are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Pace {
     /// The next one as soon as the last one is answered.
@@ -30,14 +30,14 @@ pub(super) enum Pace {
     PerSecond(f64),
 }
 
-/// What the senders send.
+/// Load that the senders make.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Load {
     pub(super) senders: u32,
     pub(super) pace: Pace,
-    /// How many events in a row are about the same call.
+    /// Number of consecutive events about the same call.
     pub(super) events_per_call: u64,
-    /// How many entities are called, in turns.
+    /// Number of entities called, in turn.
     pub(super) targets: u64,
 }
 
@@ -47,12 +47,12 @@ pub(super) struct Sent {
     accepted_of_first_target: AtomicU64,
     /// From when an event was due until it was acknowledged.
     pub(super) latencies: Latencies,
-    /// What is due from then on is not sent.
+    /// End of sending: what is due later is not sent.
     over_at_us: AtomicU64,
 }
 
 impl Sent {
-    /// How many events were acknowledged.
+    /// Number of acknowledged events.
     pub(super) fn count(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
@@ -77,7 +77,7 @@ pub(super) struct Senders {
 struct Sender {
     number: u32,
     load: Load,
-    /// When the first event of all senders was due.
+    /// Due time of the first event.
     start: Duration,
     payload: Payload,
     sent: Arc<Sent>,
@@ -149,7 +149,7 @@ impl Sender {
         let mut number = 0;
         while let Some(due) = self.next_due(number).await {
             let target = number % self.load.targets;
-            let says = Particulars {
+            let says = EventDetails {
                 sender: self.number.into(),
                 call: number / self.load.events_per_call,
                 target,

@@ -1,4 +1,4 @@
-//! What was measured on: figures mean nothing without it. What the machine does not tell is left out.
+//! Description of the machine, without which figures mean nothing. What the machine does not tell is left out.
 
 use std::path::Path;
 
@@ -7,9 +7,8 @@ use serde::Serialize;
 /// The machine and the versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Machine {
-    /// The processor's name.
     pub processor: Option<String>,
-    /// How many threads it runs at once.
+    /// Number of hardware threads.
     pub cores: usize,
     /// The operating system and its version.
     pub kernel: String,
@@ -45,13 +44,13 @@ impl Machine {
         }
     }
 
-    /// Whether the store's file system keeps nothing, so that its fsync is none.
+    /// True if the store's file system is in memory, so that fsync does nothing.
     #[must_use]
     pub fn is_in_memory(&self) -> bool {
         matches!(self.filesystem.as_deref(), Some("tmpfs" | "ramfs"))
     }
 
-    /// In one line.
+    /// Description in one line.
     #[must_use]
     pub fn describe(&self) -> String {
         let processor = self.processor.as_deref().unwrap_or("unknown processor");

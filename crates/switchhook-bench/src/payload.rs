@@ -12,13 +12,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use switchhook_domain::Timestamp;
 use switchhook_simulator::{Dialect, Scenario};
 
-/// What a body has, in bytes.
+/// Size of a body, in bytes.
 pub(super) const BODY_BYTES: usize = 1_024;
 
-/// How many digits each of the three numbers has; all stay below 2^53.
+/// Digits of each of the three numbers; all stay below 2^53.
 const DIGITS: usize = 16;
 
-/// What a due time is counted from in a body: so that it always has all its digits.
+/// Base of the due times in bodies, so that they always have the same number of digits.
 const STAMP_BASE: u64 = 1_000_000_000_000_000;
 
 /// The first call id, and the room that each sender has from there.
@@ -37,15 +37,15 @@ pub(super) struct Payload {
     stamp: usize,
 }
 
-/// What one event says.
+/// Variable parts of an event.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Particulars {
+pub(super) struct EventDetails {
     pub(super) sender: u64,
     /// The how-manieth call of that sender.
     pub(super) call: u64,
     /// The how-manieth of the entities that are called.
     pub(super) target: u64,
-    /// When it was due, since the trial began.
+    /// Due time, since the start of the trial.
     pub(super) due: Duration,
 }
 
@@ -81,7 +81,7 @@ impl Payload {
     }
 
     /// Writes what an event says into `body`, which is a copy of this one's.
-    pub(super) fn write(&self, body: &mut [u8], says: Particulars) {
+    pub(super) fn write(&self, body: &mut [u8], says: EventDetails) {
         let call_id = CALL_BASE + says.sender * CALLS_OF_A_SENDER + says.call;
         write_digits(body, self.call_id, call_id);
         write_digits(body, self.target_id, TARGET_BASE + says.target);
@@ -89,7 +89,7 @@ impl Payload {
         write_digits(body, self.stamp, STAMP_BASE + due_us);
     }
 
-    /// When the event that arrived was due, since the trial began; it comes as JSON or as a JWT.
+    /// Due time of an event that arrived, as JSON or as a JWT, since the start of the trial.
     pub(super) fn due(&self, arrived: &[u8]) -> Option<Duration> {
         let stamp = self.stamp..self.stamp + DIGITS;
         let digits = if arrived.first() == Some(&b'{') {
@@ -148,7 +148,7 @@ mod tests {
         let payload = Payload::simulated();
         let mut body = payload.body().to_vec();
         let due = Duration::from_micros(1_234_567);
-        let says = Particulars {
+        let says = EventDetails {
             sender: 3,
             call: 9,
             target: 2,

@@ -19,20 +19,20 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 use switchhook_store::{NewDelivery, NewEvent, Store, StoreOptions};
 
-use super::payload::{Particulars, Payload};
+use super::payload::{EventDetails, Payload};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::keys::DEFAULT_COMPANY;
 
 /// The webhooks' secret, where they have one.
 pub(super) const SECRET: &str = "a secret of the length that an HS256 key should have";
 
-/// How many subscriptions a company has.
+/// Subscriptions per company.
 const PER_COMPANY: u32 = 1_000;
 
-/// How many changes wait for the same commit.
+/// Changes that wait for the same commit.
 const AT_ONCE: usize = 2_048;
 
-/// How many events of a backlog are kept by one call.
+/// Events of a backlog recorded by one call.
 const EVENTS_AT_ONCE: u64 = 250;
 
 /// A new store with `count` subscriptions to calls, each for an entity that is never called, a thousand to a company.
@@ -130,7 +130,7 @@ impl NewStore {
 
     fn event(&self, number: u64, webhook_id: WebhookId, payload: &Payload) -> NewEvent {
         let mut body = payload.body().to_vec();
-        let says = Particulars {
+        let says = EventDetails {
             sender: 0,
             call: number,
             target: 0,

@@ -25,13 +25,13 @@ use super::wire::Messages;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// How often to look for what arrived, and how long it may stand still.
+/// Interval of looking for arrivals, and time without any after which they are over.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a webhook's receiver does.
+/// Behaviour of a webhook's receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum ReceiverBehaviour {
     /// Answers, and its deliveries count.
     Count,
     /// Answers, and its deliveries do not count.
@@ -40,7 +40,7 @@ pub(super) enum Manner {
     Hang,
 }
 
-impl Manner {
+impl ReceiverBehaviour {
     const fn path(self) -> &'static str {
         match self {
             Self::Count => "/count/",
@@ -60,14 +60,14 @@ impl Manner {
     }
 }
 
-/// Whether receivers are reached by TLS.
+/// Scheme of the receivers' URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Http,
     Https,
 }
 
-/// What arrived.
+/// Deliveries that arrived.
 pub(super) struct Arrivals {
     counted: AtomicU64,
     /// From when an event was due until it arrived.
@@ -77,7 +77,7 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// How many deliveries arrived that count.
+    /// Number of measured deliveries.
     pub(super) fn count(&self) -> u64 {
         self.counted.load(Ordering::Relaxed)
     }
@@ -149,7 +149,7 @@ impl Receiver {
     }
 
     /// The URL of one of its webhooks.
-    pub(super) fn hook_url(&self, manner: Manner, number: u32) -> String {
+    pub(super) fn hook_url(&self, manner: ReceiverBehaviour, number: u32) -> String {
         let scheme = match self.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
@@ -188,10 +188,10 @@ async fn converse(stream: TcpStream, acceptor: Option<TlsAcceptor>, arrivals: Ar
 async fn answer_all(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrivals: &Arrivals) {
     let mut messages = Messages::new();
     while let Ok(Some(message)) = messages.next(&mut stream).await {
-        match Manner::of(messages.bytes(&message.head)) {
-            Manner::Count => arrivals.note(messages.bytes(&message.body)),
-            Manner::Answer => {}
-            Manner::Hang => std::future::pending().await,
+        match ReceiverBehaviour::of(messages.bytes(&message.head)) {
+            ReceiverBehaviour::Count => arrivals.note(messages.bytes(&message.body)),
+            ReceiverBehaviour::Answer => {}
+            ReceiverBehaviour::Hang => std::future::pending().await,
         }
         if stream.write_all(OK).await.is_err() {
             return;

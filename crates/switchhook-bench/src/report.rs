@@ -1,4 +1,4 @@
-//! What was found: rows of one table, as text, Markdown or JSON.
+//! Results in a table, as text, Markdown or JSON.
 
 use std::fmt::Write;
 
@@ -16,17 +16,15 @@ const ENOUGH_RUNS: u32 = 5;
 /// Everything that was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// What it was measured on.
     pub machine: Machine,
-    /// How often each trial was made.
+    /// Number of trials of each variant.
     pub runs: u32,
-    /// How long each trial was measured.
+    /// Measured time of each trial.
     pub seconds: u64,
-    /// How large an event's body is.
+    /// Size of an event's body, in bytes.
     pub event_bytes: usize,
-    /// The table.
     pub rows: Vec<Row>,
-    /// What a reader must know to judge it.
+    /// Notes that a reader needs to judge it.
     pub notes: Vec<String>,
 }
 
@@ -52,7 +50,8 @@ impl Report {
         self.notes.extend(noisy);
     }
 
-    /// What others are held against should stay what it is: if it moves, the machine had other things to do.
+    /// Warning about a noisy reference: if the row that others are compared with varies, the machine was busy with
+    /// other things.
     fn noise_of(&self, row: &Row) -> Option<String> {
         let is_held_against_it = |other: &Row| {
             let to = other.ratio.as_ref().map(|ratio| ratio.to.as_str());
@@ -92,7 +91,7 @@ impl Report {
         page
     }
 
-    /// What was measured on what, in one line.
+    /// Description of the measurement, in one line.
     #[must_use]
     pub fn describe(&self) -> String {
         format!(

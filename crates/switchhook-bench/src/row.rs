@@ -8,15 +8,15 @@ use super::trial::Sample;
 /// One row: the medians of all runs, with the smallest and the largest.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Row {
-    /// What question it belongs to, as `--only` has it.
+    /// Question that it belongs to, in the spelling of `--only`.
     pub topic: String,
-    /// What was measured.
+    /// Name of the variant.
     pub name: String,
-    /// How many senders there were.
+    /// Number of senders.
     pub senders: Option<u32>,
     /// At which part of the maximum, if the load was on a schedule.
     pub load_percent: Option<u32>,
-    /// Deliveries a second.
+    /// Deliveries per second.
     pub per_second: Option<Spread>,
     /// Events accepted a second.
     pub accepted_per_second: Option<Spread>,
@@ -41,13 +41,11 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     pub median: f64,
-    /// The smallest.
     pub min: f64,
-    /// The largest.
     pub max: f64,
 }
 
-/// How a figure compares.
+/// Comparison with another figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ratio {
     /// The row that is 1.
@@ -62,9 +60,9 @@ pub struct Ratio {
 pub struct PercentileSpreads {
     /// The median of latencies.
     pub p50_ms: Spread,
-    /// What all but one in a hundred stay below.
+    /// 99th percentile.
     pub p99_ms: Spread,
-    /// What all but one in a thousand stay below.
+    /// 99.9th percentile.
     pub p999_ms: Spread,
 }
 
@@ -87,7 +85,7 @@ impl Spread {
         })
     }
 
-    /// How far apart the smallest and the largest are, in per cent of the median.
+    /// Distance of the smallest and the largest, in per cent of the median.
     pub(super) fn percent(self) -> f64 {
         (self.max - self.min) / self.median * 100.0
     }
@@ -193,7 +191,7 @@ impl Row {
     }
 }
 
-/// What the cells of a row are.
+/// Headings of the cells.
 pub const HEADINGS: [&str; 10] = [
     "ROW",
     "SENDERS",

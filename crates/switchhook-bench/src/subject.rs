@@ -1,4 +1,4 @@
-//! What is measured: a process of its own, started from this program, killed when it is dropped.
+//! Process under measurement: started from this program, and killed when it is dropped.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use url::Url;
 use super::wire;
 use switchhook_client::{Client, Request};
 
-/// How long it may take until it can be used: a server with a million subscriptions reads them first.
+/// Time limit of starting: a server with a million subscriptions reads them first.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Where the URL of a store is given: on the command line everybody could read its password.
+/// Environment variable with the URL of a store, since everybody could read its password on the command line.
 const STORE: &str = "SWITCHHOOK_STORE";
 
 /// A floor or a server.
@@ -30,15 +30,14 @@ pub(super) struct Subject {
     /// The process of their database, if it has one that can be looked at.
     pub(super) database: Option<u32>,
     pub(super) address: SocketAddr,
-    /// What senders must show; empty for the floor.
+    /// API key of the senders; empty for the floor.
     pub(super) key: String,
     log: PathBuf,
 }
 
-/// What a process has taken so far, where the machine tells.
+/// Resources that a process has used so far, where the machine tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Usage {
-    /// Processor time.
     pub(super) cpu: Option<Duration>,
     /// The memory that it has.
     pub(super) memory_mb: Option<f64>,
@@ -46,17 +45,17 @@ pub(super) struct Usage {
     pub(super) peak_memory_mb: Option<f64>,
 }
 
-/// What a server is started with.
+/// Options of a server.
 pub(super) struct ServerOptions<'a> {
     pub(super) store: &'a str,
-    /// Whose events are sent; `None` if none will be.
+    /// Company whose events are sent; `None` if none will be.
     pub(super) company: Option<i64>,
     /// The authority of the receivers' certificates, in PEM.
     pub(super) authority: Option<&'a str>,
 }
 
 impl Usage {
-    /// Both together.
+    /// Sum of both.
     fn and(self, other: Self) -> Self {
         let both = |one: Option<f64>, other: Option<f64>| Some(one? + other?);
         Self {
@@ -160,13 +159,13 @@ impl Subject {
         Ok(())
     }
 
-    /// Where each of the nodes listens.
+    /// Addresses of the nodes.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let others = self.others.iter().map(|node| node.address);
         std::iter::once(self.address).chain(others).collect()
     }
 
-    /// What all nodes together have taken.
+    /// Sum over all nodes.
     pub(super) fn usage(&self) -> Usage {
         let own = self.child.id().map(usage_of).unwrap_or_default();
         self.others.iter().fold(own, |sum, node| sum.and(node.usage()))

@@ -3,10 +3,10 @@
 use clap::ValueEnum;
 
 use super::drain::short;
-use super::receiver::{Manner, Scheme};
+use super::receiver::{ReceiverBehaviour, Scheme};
 use super::variant::{BodyForm, Order, Process, Variant, Webhooks};
 
-/// A question.
+/// Question that the benchmark answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Topic {
     /// Accepted, signed and delivered, held against a forwarder that keeps nothing; then latencies
@@ -29,7 +29,7 @@ pub enum Topic {
     Tls,
 }
 
-/// What decides how large the variants are.
+/// Scale of the variants.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub(super) is_quick: bool,
@@ -45,7 +45,8 @@ impl Topic {
             .to_owned()
     }
 
-    /// What is measured in turns; the others are held against the first. Empty if there is nothing to compare.
+    /// Variants measured in turn; the first is what the others are compared with. Empty if there is nothing to
+    /// compare.
     pub(super) fn variants(self, scale: Scale) -> Vec<Variant> {
         let live = || Variant::live("live");
         match self {
@@ -65,8 +66,8 @@ impl Topic {
             ],
             // Ten webhooks both times, of which nine count.
             Self::Hanging => [
-                ("hanging-0-of-10", Manner::Answer),
-                ("hanging-1-of-10", Manner::Hang),
+                ("hanging-0-of-10", ReceiverBehaviour::Answer),
+                ("hanging-1-of-10", ReceiverBehaviour::Hang),
             ]
             .map(|(name, manner)| Variant {
                 webhooks: Webhooks::InTurns(10, manner),

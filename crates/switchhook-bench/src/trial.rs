@@ -9,18 +9,18 @@ use super::latency::Percentiles;
 use super::load::{Load, Pace, Senders};
 use super::receiver::Receiver;
 use super::subject::{self, Subject, Usage};
+use super::test_bed::TestBed;
 use super::variant::Variant;
 use super::watch::Watch;
-use super::workshop::Workshop;
 
-/// How long a trial takes.
+/// Times of a trial.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     pub(super) warm_up: Duration,
     pub(super) window: Duration,
 }
 
-/// What came of a trial.
+/// Result of a trial.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     pub(super) accepted_per_second: f64,
@@ -42,13 +42,13 @@ pub(super) async fn measure(
     variant: &Variant,
     load: Load,
     times: Times,
-    workshop: &Workshop<'_>,
+    test_bed: &TestBed<'_>,
 ) -> Result<Sample> {
-    let room = workshop.room()?;
+    let room = test_bed.room()?;
     let watch = Arc::new(Watch::start());
-    let payload = workshop.payload();
+    let payload = test_bed.payload();
     let receiver = Receiver::start(variant.scheme, Arc::clone(&watch), payload.clone()).await?;
-    let mut subject = variant.start(&receiver, room.path(), workshop).await?;
+    let mut subject = variant.start(&receiver, room.path(), test_bed).await?;
 
     let mut senders = Senders::start(&subject.addresses(), &subject.key, load, payload, &watch);
     let from = watch.elapsed() + times.warm_up;
@@ -81,7 +81,7 @@ pub(super) async fn measure(
     })
 }
 
-/// Where everything stood at a time.
+/// Counters at one time.
 struct Reading {
     at: Duration,
     accepted: u64,

@@ -1,5 +1,4 @@
-//! What is measured, with all its surroundings: which process, which webhooks, what they get. Which variants are compared
-//! is in `topic`.
+//! Variant of a measurement: the process, its webhooks, and what they get. Which variants are compared is in `topic`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,15 +9,15 @@ use serde_json::json;
 use super::load::{Load, Pace, Sent};
 use super::payload::TARGET_BASE;
 use super::prepared::SECRET;
-use super::receiver::{Manner, Receiver, Scheme};
+use super::receiver::{Receiver, ReceiverBehaviour, Scheme};
 use super::subject::{ServerOptions, Subject};
-use super::workshop::Workshop;
+use super::test_bed::TestBed;
 use switchhook_node::keys::DEFAULT_COMPANY;
 
-/// How long after a change every node of a store knows of it.
+/// Time after a change by which every node of a store knows of it.
 const OTHERS_KNOW_AFTER: Duration = Duration::from_secs(2);
 
-/// What is measured, with all its surroundings.
+/// Variant of a measurement.
 #[derive(Debug, Clone)]
 pub(super) struct Variant {
     pub(super) name: String,
@@ -32,7 +31,7 @@ pub(super) struct Variant {
     pub(super) bystanders: u32,
 }
 
-/// Which process the load runs over.
+/// Process under load.
 #[derive(Debug, Clone)]
 pub(super) enum Process {
     /// The forwarder.
@@ -43,7 +42,7 @@ pub(super) enum Process {
     Nodes(u32),
 }
 
-/// What a receiver gets.
+/// Form of the bodies that a receiver gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyForm {
     Json,
@@ -57,13 +56,13 @@ pub(super) enum Order {
     Unordered,
 }
 
-/// Which webhooks there are.
+/// Webhooks of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Webhooks {
     /// So many, and every event goes to each.
     All(u32),
     /// So many, and each event goes to one, in turns. The first one's receiver is of this manner.
-    InTurns(u32, Manner),
+    InTurns(u32, ReceiverBehaviour),
 }
 
 impl Variant {
@@ -100,13 +99,13 @@ impl Variant {
         &self,
         receiver: &Receiver,
         room: &Path,
-        workshop: &Workshop<'_>,
+        test_bed: &TestBed<'_>,
     ) -> Result<Subject> {
         let (store, nodes, database) = match self.process {
             Process::Floor => return Subject::start_floor(room, receiver.address).await,
-            Process::Server => (workshop.store(room, self.bystanders)?, 1, None),
+            Process::Server => (test_bed.store(room, self.bystanders)?, 1, None),
             Process::Nodes(nodes) => {
-                let postgres = workshop.postgres()?;
+                let postgres = test_bed.postgres()?;
                 (postgres.new_database().await?, nodes, postgres.process())
             }
         };
@@ -131,11 +130,15 @@ impl Variant {
     async fn subscribe(&self, subject: &Subject, receiver: &Receiver) -> Result<()> {
         let secret = (self.body == BodyForm::Jwt).then_some(SECRET);
         let (count, first) = match self.webhooks {
-            Webhooks::All(count) => (count, Manner::Count),
+            Webhooks::All(count) => (count, ReceiverBehaviour::Count),
             Webhooks::InTurns(count, first) => (count, first),
         };
         for number in 0..count {
-            let manner = if number == 0 { first } else { Manner::Count };
+            let manner = if number == 0 {
+                first
+            } else {
+                ReceiverBehaviour::Count
+            };
             let filter = match self.webhooks {
                 Webhooks::All(_) => json!({}),
                 Webhooks::InTurns(..) => {
@@ -151,11 +154,11 @@ impl Variant {
         Ok(())
     }
 
-    /// How many deliveries that count follow from what was sent.
+    /// Number of measured deliveries that follow from what was sent.
     pub(super) fn expected(&self, sent: &Sent) -> u64 {
         match self.webhooks {
             Webhooks::All(count) => sent.count() * u64::from(count),
-            Webhooks::InTurns(_, Manner::Count) => sent.count(),
+            Webhooks::InTurns(_, ReceiverBehaviour::Count) => sent.count(),
             Webhooks::InTurns(..) => sent.count_without_first_target(),
         }
     }

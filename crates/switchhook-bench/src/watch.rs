@@ -1,4 +1,4 @@
-//! When a trial counts: senders and receiver look at the same watch.
+//! Window of a trial, which senders and receivers share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Watch {
         self.until_us.store(micros(until), Ordering::Relaxed);
     }
 
-    /// Whether what was due then counts.
+    /// True if events due then are measured.
     pub(super) fn counts(&self, due: Duration) -> bool {
         let window = self.from_us.load(Ordering::Relaxed)..self.until_us.load(Ordering::Relaxed);
         window.contains(&micros(due))

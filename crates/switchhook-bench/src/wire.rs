@@ -18,7 +18,7 @@ pub(super) struct Messages {
     filled: usize,
 }
 
-/// Where the parts of a message are in [`Messages::bytes`].
+/// Ranges of a message's parts in [`Messages::bytes`].
 pub(super) struct Message {
     pub(super) head: Range<usize>,
     pub(super) body: Range<usize>,

@@ -25,7 +25,7 @@ use tower::{Service, ServiceExt};
 
 use super::ClientError;
 use switchhook_http::proxy::no_proxy_list;
-use switchhook_http::status_line::{SharedStatus, Watched};
+use switchhook_http::status_line::{SharedStatus, StatusWatcher};
 use switchhook_http::tls::{self, HTTP1, HTTP2, speaks_otherwise};
 use switchhook_http::tunnel;
 
@@ -66,7 +66,7 @@ struct Speech {
 pub(super) type Wire = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// The same with an eye on the status of each answer.
-pub(super) type WatchedWire = TokioIo<Watched<TokioIo<Wire>>>;
+pub(super) type WatchedWire = TokioIo<StatusWatcher<TokioIo<Wire>>>;
 
 pub(super) fn connector(scheme: &str, trust: &Trust) -> Result<Connector, ClientError> {
     let mut tcp = HttpConnector::new();
@@ -122,7 +122,7 @@ impl Connector {
         };
         let says_nothing = matches!(wire, MaybeHttpsStream::Https(_)) && agreed(&wire).is_none();
         self.server.says_nothing.store(says_nothing, Relaxed);
-        let watched = Watched::new(TokioIo::new(wire), SharedStatus::default());
+        let watched = StatusWatcher::new(TokioIo::new(wire), SharedStatus::default());
         Ok(TokioIo::new(watched))
     }
 }

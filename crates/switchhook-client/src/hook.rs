@@ -16,12 +16,12 @@ use switchhook_http::address::basic_authorization;
 use switchhook_http::status_line::SharedStatus;
 use switchhook_http::tls::{closes_in_handshake, tls_error};
 
-/// How much of an answer is read, so that the connection can be used again.
+/// Bytes of an answer that are read, so that the connection can be reused.
 const LARGEST_ANSWER: usize = 64 << 10;
 
 const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
 
-/// A receiver's address.
+/// Client for a receiver's URL.
 #[derive(Clone, Debug)]
 pub struct Hook {
     url: http::Uri,
@@ -31,7 +31,7 @@ pub struct Hook {
     connector: Connector,
 }
 
-/// What came of a POST.
+/// Result of a POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HookAnswer {
     /// An answer with that status.
@@ -166,7 +166,7 @@ impl From<HookAnswer> for Exchanged {
     }
 }
 
-/// What was seen of the answer on the connection that a request got.
+/// Status seen on the connection of a request.
 fn seen_of(captured: &CaptureConnection) -> Option<SharedStatus> {
     let mut extras = http::Extensions::new();
     captured.connection_metadata().as_ref()?.get_extras(&mut extras);
@@ -179,7 +179,7 @@ fn is_parse(error: &(dyn Error + 'static)) -> bool {
         .any(hyper::Error::is_parse)
 }
 
-/// Why there is no connection, and what to do.
+/// Reason for which there is no connection, and what to do.
 fn why_unreachable(error: &(dyn Error + 'static)) -> String {
     let why = in_full(error);
     match tls_error(error) {

@@ -29,10 +29,10 @@ use switchhook_http::cause::in_full;
 pub use self::connector::Trust;
 use self::connector::{Connector, connector};
 pub use self::hook::{Hook, HookAnswer};
-pub use self::listening::{Ear, NotHeard};
-pub use self::stream::{Stream, Told};
+pub use self::listening::{ListenError, WebsocketListener};
+pub use self::stream::{ServerSentEvent, Stream};
 
-/// How long a whole request may take.
+/// Time limit of a whole request.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The largest answer that is read.
@@ -41,7 +41,7 @@ const LARGEST_ANSWER: usize = 64 << 20;
 /// The header by which the server knows a repetition.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
 
-/// Asks one server.
+/// Client of one server.
 #[derive(Clone, Debug)]
 pub struct Client {
     base: String,
@@ -52,11 +52,11 @@ pub struct Client {
 /// A connection pool.
 type Http = HyperClient<Connector, Full<Bytes>>;
 
-/// A successful answer.
+/// Body of a successful answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer(pub Bytes);
 
-/// Something to ask.
+/// Request to a server.
 #[derive(Clone, Debug)]
 pub struct Request {
     method: Method,
@@ -65,7 +65,7 @@ pub struct Request {
     body: Bytes,
 }
 
-/// Why there is no answer.
+/// Reason for which there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The caller must ask otherwise.
@@ -76,9 +76,9 @@ pub enum ClientError {
         "cannot reach the server at {url}: {why}; is it running? `switchhook serve` or `switchhook dev` starts one, --url or SWITCHHOOK_URL names another"
     )]
     Unreachable {
-        /// Where nobody is.
+        /// URL at which no server answers.
         url: String,
-        /// Why, in words.
+        /// Reason, in words.
         why: String,
     },
     /// Somebody is there and does not answer.
@@ -88,20 +88,20 @@ pub enum ClientError {
     #[error("{message} (HTTP {status}){}", hint(*.status))]
     Refused {
         status: u16,
-        /// Its reason.
+        /// Message of the server.
         message: String,
     },
-    /// What came is no answer of a Switchhook server.
+    /// The answer is not a Switchhook server's.
     #[error("what {url} answers is not what a Switchhook server says: {what}; does --url name one?")]
     Strange {
         url: String,
-        /// What is strange.
+        /// Difference from what was expected.
         what: String,
     },
 }
 
 impl ClientError {
-    /// Whether it may be over by itself: the server is away or overwhelmed, or what stands before it answers in its place.
+    /// True if it may pass by itself: the server is away or overloaded, or a proxy answers in its place.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         matches!(
@@ -311,7 +311,7 @@ impl Client {
     }
 }
 
-/// What `/readyz` says instead of an envelope.
+/// Body of `/readyz`, which has no envelope.
 #[derive(Deserialize)]
 struct NotReady {
     ready: bool,
@@ -333,7 +333,7 @@ struct Envelope {
 
 #[derive(Deserialize)]
 struct ErrorBody {
-    /// For people.
+    /// Message for people.
     message: String,
 }
 

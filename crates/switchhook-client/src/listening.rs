@@ -15,7 +15,7 @@ use super::connector::Wire;
 use super::{TIMEOUT, Trust, connector, in_full};
 use switchhook_protocol::headers::LABELLED;
 
-/// How often the server is asked whether it is there.
+/// Interval of pings.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// After how much silence it is not.
@@ -28,16 +28,16 @@ type Stream = WebSocketStream<TokioIo<Wire>>;
 
 /// A connection to a websocket.
 #[derive(Debug)]
-pub struct Ear {
+pub struct WebsocketListener {
     stream: Box<Stream>,
     is_labelled: bool,
     heard_at: Instant,
     pinged_at: Instant,
 }
 
-/// Why nothing is heard, or nothing more.
+/// Reason for which no more events are heard.
 #[derive(Debug, thiserror::Error)]
-pub enum NotHeard {
+pub enum ListenError {
     /// The server does not let us. Another URL may do.
     #[error("the server answers {status} instead of listening to us")]
     Refused { status: u16 },
@@ -46,30 +46,30 @@ pub enum NotHeard {
     Lost(String),
 }
 
-impl Ear {
+impl WebsocketListener {
     /// Connects to a `ws` or `wss` URL.
     ///
     /// # Errors
     /// If there is no connection.
-    pub async fn connect(url: &Url) -> Result<Self, NotHeard> {
+    pub async fn connect(url: &Url) -> Result<Self, ListenError> {
         let connecting = Self::try_to_connect(url);
         timeout(TIMEOUT, connecting)
             .await
-            .unwrap_or_else(|_elapsed| Err(NotHeard::Lost("no connection in time".to_owned())))
+            .unwrap_or_else(|_elapsed| Err(ListenError::Lost("no connection in time".to_owned())))
     }
 
-    async fn try_to_connect(url: &Url) -> Result<Self, NotHeard> {
+    async fn try_to_connect(url: &Url) -> Result<Self, ListenError> {
         let http = url.as_str().replacen("ws", "http", 1);
         let scheme = if url.scheme() == "wss" { "https" } else { "http" };
         let connector =
-            connector(scheme, &Trust::Machine).map_err(|error| NotHeard::Lost(error.to_string()))?;
+            connector(scheme, &Trust::Machine).map_err(|error| ListenError::Lost(error.to_string()))?;
         let address = http
             .parse()
-            .map_err(|_| NotHeard::Lost("the websocket_url is no URL".to_owned()))?;
+            .map_err(|_| ListenError::Lost("the websocket_url is no URL".to_owned()))?;
         let stream = connector
             .connect_http1(address)
             .await
-            .map_err(|error| NotHeard::Lost(in_full(&*error)))?;
+            .map_err(|error| ListenError::Lost(in_full(&*error)))?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(LARGEST_FRAME))
             .max_frame_size(Some(LARGEST_FRAME));
@@ -83,14 +83,14 @@ impl Ear {
                 heard_at: Instant::now(),
                 pinged_at: Instant::now(),
             }),
-            Err(Error::Http(response)) => Err(NotHeard::Refused {
+            Err(Error::Http(response)) => Err(ListenError::Refused {
                 status: response.status().as_u16(),
             }),
             Err(error) => Err(lost(&error)),
         }
     }
 
-    /// Whether frames are labelled, as they were asked to be.
+    /// True if frames carry the delivery's headers, as requested.
     #[must_use]
     pub const fn is_labelled(&self) -> bool {
         self.is_labelled
@@ -100,7 +100,7 @@ impl Ear {
     ///
     /// # Errors
     /// When there is no connection any more.
-    pub async fn next(&mut self) -> Result<String, NotHeard> {
+    pub async fn next(&mut self) -> Result<String, ListenError> {
         // While the caller was busy with a frame nobody could hear anything.
         self.heard_at = Instant::now();
         loop {
@@ -111,11 +111,11 @@ impl Ear {
                         let why = frame.map(|frame| frame.reason.as_str().to_owned());
                         let why = why.filter(|why| !why.is_empty());
                         let why = why.unwrap_or_else(|| "the server closed the connection".to_owned());
-                        return Err(NotHeard::Lost(why));
+                        return Err(ListenError::Lost(why));
                     }
                     Some(Ok(_)) => self.heard_at = Instant::now(),
                     Some(Err(error)) => return Err(lost(&error)),
-                    None => return Err(NotHeard::Lost("the connection ended".to_owned())),
+                    None => return Err(ListenError::Lost("the connection ended".to_owned())),
                 },
                 () = sleep_until(self.pinged_at + PING_EVERY) => {
                     self.pinged_at = Instant::now();
@@ -123,13 +123,13 @@ impl Ear {
                     self.stream.send(ping).await.map_err(|error| lost(&error))?;
                 }
                 () = sleep_until(self.heard_at + LONGEST_SILENCE) => {
-                    return Err(NotHeard::Lost("the server says nothing any more".to_owned()));
+                    return Err(ListenError::Lost("the server says nothing any more".to_owned()));
                 }
             }
         }
     }
 }
 
-fn lost(error: &Error) -> NotHeard {
-    NotHeard::Lost(in_full(error))
+fn lost(error: &Error) -> ListenError {
+    ListenError::Lost(in_full(error))
 }

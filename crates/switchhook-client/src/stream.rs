@@ -17,9 +17,9 @@ const LONGEST_EVENT: usize = 1 << 20;
 
 /// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct ServerSentEvent {
     pub name: String,
-    /// Its particulars.
+    /// Data of the event.
     pub data: String,
 }
 
@@ -27,7 +27,7 @@ pub struct Told {
 #[derive(Debug)]
 pub struct Stream {
     body: Incoming,
-    read: Lines,
+    read: EventParser,
 }
 
 impl Client {
@@ -50,7 +50,7 @@ impl Client {
         if head.status.is_success() {
             return Ok(Stream {
                 body,
-                read: Lines::default(),
+                read: EventParser::default(),
             });
         }
         let body = body
@@ -63,7 +63,7 @@ impl Client {
 
 impl Stream {
     /// Waits for the next event; `None` when the server has hung up, or says nothing any more.
-    pub async fn next(&mut self) -> Option<Told> {
+    pub async fn next(&mut self) -> Option<ServerSentEvent> {
         loop {
             if let Some(told) = self.read.next() {
                 return Some(told);
@@ -78,12 +78,12 @@ impl Stream {
 
 /// Lines that have come and are not an event yet.
 #[derive(Debug, Default)]
-struct Lines {
+struct EventParser {
     rest: BytesMut,
-    event: Told,
+    event: ServerSentEvent,
 }
 
-impl Lines {
+impl EventParser {
     fn feed(&mut self, data: &Bytes) {
         // A server that sends no line's end is none of ours.
         if self.rest.len() < LONGEST_EVENT {
@@ -91,7 +91,7 @@ impl Lines {
         }
     }
 
-    fn next(&mut self) -> Option<Told> {
+    fn next(&mut self) -> Option<ServerSentEvent> {
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line = self.rest.split_to(end + 1);
             let line = String::from_utf8_lossy(&line[..end]).into_owned();
@@ -145,7 +145,7 @@ mod tests {
     fn events_are_put_together_however_they_are_cut() {
         let text = ": alive\n\nevent: event\ndata: {\"id\":\"1\"}\n\nevent: missed\r\ndata: {}\r\n\r\n";
         for size in 1..text.len() {
-            let mut lines = Lines::default();
+            let mut lines = EventParser::default();
             let mut told = Vec::new();
             for piece in text.as_bytes().chunks(size) {
                 lines.feed(&Bytes::copy_from_slice(piece));

@@ -14,8 +14,8 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::webhook::{Condition, Severity, Webhook};
 use switchhook_node::Node;
-use switchhook_node::dead_letters::{self, GivenUp};
-use switchhook_node::doctor::{self, Finding, Place};
+use switchhook_node::dead_letters::{self, WebhookDeadLetters};
+use switchhook_node::doctor::{self, Finding, Location};
 use switchhook_node::health::{self, Health};
 use switchhook_store::{PageRequest, StoreError};
 
@@ -193,7 +193,7 @@ fn late(webhook: &Webhook, health: &Health, now: Timestamp) -> Option<Item> {
     ))
 }
 
-fn given_up(webhook: &Webhook, dead: &GivenUp) -> Item {
+fn given_up(webhook: &Webhook, dead: &WebhookDeadLetters) -> Item {
     let why = format!(
         "{} failed for good and {} for a decision. The receiver {}.",
         dead.in_words(),
@@ -210,7 +210,7 @@ fn given_up(webhook: &Webhook, dead: &GivenUp) -> Item {
 
 /// A source that refuses, in the doctor's words.
 fn refuses(finding: Finding) -> Option<Item> {
-    let Place::Source { id, name } = finding.place else {
+    let Location::Source { id, name } = finding.location else {
         return None;
     };
     let page = format!("/dashboard/sources/{id}");

@@ -16,7 +16,7 @@ use super::page::{Frame, PageError, show};
 use super::session::Viewer;
 use super::widgets::{self, Choice, DeliveryRow, many};
 use super::{DashboardState, SharedState};
-use switchhook_node::deliveries::{LONGEST_TEXT, Sought, search, standings};
+use switchhook_node::deliveries::{DeliverySearch, LONGEST_TEXT, search, statuses};
 use switchhook_node::events::summaries;
 use switchhook_node::webhooks::hook_url;
 
@@ -74,7 +74,7 @@ pub(super) async fn list(
         .into_iter()
         .find(|class| Some(class.as_str()) == outcome.as_deref());
     let page = viewer.page(A_PAGE);
-    let sought = Sought {
+    let sought = DeliverySearch {
         filter,
         class,
         text: text.filter(|text| text.chars().count() <= LONGEST_TEXT),
@@ -125,18 +125,18 @@ pub(super) async fn rows(
 ) -> Result<Vec<DeliveryRow>, StoreError> {
     let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
     let mut rows = Vec::with_capacity(deliveries.len());
-    let standings = standings(&dashboard.node, deliveries).await?;
+    let statuses = statuses(&dashboard.node, deliveries).await?;
     let ids = deliveries.iter().map(|delivery| delivery.id).collect();
     let last = dashboard.node.store.last_attempts(ids).await?;
     let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
-    for (delivery, standing) in deliveries.iter().zip(standings) {
+    for (delivery, status) in deliveries.iter().zip(statuses) {
         let id = delivery.webhook_id;
         let url = match urls.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(hook_url(&dashboard.node, company_id, id).await?),
         };
         let last = last.get(&delivery.id).copied();
-        rows.push(DeliveryRow::of(delivery, &standing, last, url.as_deref()));
+        rows.push(DeliveryRow::of(delivery, &status, last, url.as_deref()));
     }
     Ok(rows)
 }

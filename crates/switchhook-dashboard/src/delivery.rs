@@ -23,13 +23,13 @@ use super::page::{Flash, Frame, PageError, go, id_of, show as show_page};
 use super::session::{SignedForm, Viewer};
 use super::widgets::{DeliveryRow, Moment, Sentence, span};
 use switchhook_node::blocking;
-use switchhook_node::deliveries::{self, Standing};
+use switchhook_node::deliveries::{self, DeliveryStatus};
 use switchhook_node::destination::Destination;
 use switchhook_node::destination::complete_record;
 use switchhook_node::inspector::name_of;
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 
 /// An attempt as it is shown.
 #[derive(Debug)]
@@ -115,69 +115,69 @@ pub(super) async fn show(
     let company_id = viewer.caller.company_id;
     let store = &dashboard.node.store;
     let (delivery, attempts) = deliveries::get_with_attempts(&dashboard.node, viewer.caller, id).await?;
-    let sight = viewer.sight(&dashboard);
+    let visibility = viewer.visibility(&dashboard);
     let event = store.event(company_id, delivery.event_id).await?;
-    let event = sight.event(event).expect("its kind may be seen");
+    let event = visibility.event(event).expect("its kind may be seen");
     let webhook = match store.webhook(company_id, delivery.webhook_id).await {
         Ok(webhook) => Some(webhook),
         Err(StoreError::NotFound(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let standing = deliveries::standing(&dashboard.node, &delivery).await?;
+    let status = deliveries::status(&dashboard.node, &delivery).await?;
     let answers = attempts.iter().filter_map(|attempt| attempt.answer.as_ref());
     let bytes = event.body.len() + answers.map(|answer| answer.body_head.len()).sum::<usize>();
-    let shown = Shown {
+    let shown = PageData {
         route: dashboard.node.registry.destination(delivery.webhook_id),
         frame: viewer.frame(&dashboard, "deliveries", format!("Delivery {id}")),
-        sight,
+        visibility,
         delivery,
         body: event.body,
         attempts,
         webhook,
-        standing,
+        status,
     };
     Ok(blocking::run(bytes, move || page(shown)).await)
 }
 
 /// Data from which the page is made, off the async threads.
-struct Shown {
+struct PageData {
     frame: Frame,
-    sight: Sight,
+    visibility: Visibility,
     delivery: Delivery,
     body: Bytes,
     attempts: Vec<Attempt>,
     webhook: Option<Webhook>,
     route: Option<Arc<Destination>>,
-    standing: Standing,
+    status: DeliveryStatus,
 }
 
-fn page(shown: Shown) -> Response {
-    let Shown {
+fn page(shown: PageData) -> Response {
+    let PageData {
         frame,
-        sight,
+        visibility,
         delivery,
         body,
         attempts,
         webhook,
         route,
-        standing,
+        status,
     } = shown;
     let url = webhook.as_ref().map(|webhook| webhook.hook_url.as_str());
-    let sent = sent(&delivery, route.as_deref(), &body, sight);
+    let sent = sent(&delivery, route.as_deref(), &body, visibility);
     let parts = attempts
         .into_iter()
-        .map(|attempt| attempt_part(attempt, &delivery, &sent, sight))
+        .map(|attempt| attempt_part(attempt, &delivery, &sent, visibility))
         .rev();
     show_page(&DeliveryPage {
         frame,
-        row: DeliveryRow::of(&delivery, &standing, None, url),
+        row: DeliveryRow::of(&delivery, &status, None, url),
         kind_name: delivery.kind.title(),
-        next: Sentence(standing.text),
+        next: Sentence(status.text),
         is_pending: matches!(delivery.state, DeliveryState::Pending { .. }),
         order_key: delivery
             .order_key
             .as_ref()
-            .map(|key| sight.mask.id(key.as_str()).into_owned()),
+            .map(|key| visibility.mask.id(key.as_str()).into_owned()),
         subscriptions: delivery
             .subscription_ids
             .iter()
@@ -220,10 +220,10 @@ pub(super) async fn cancel(
 }
 
 /// `body` is what the viewer may see of the event.
-fn sent(delivery: &Delivery, route: Option<&Destination>, body: &[u8], sight: Sight) -> Sent {
-    let mask = sight.mask;
+fn sent(delivery: &Delivery, route: Option<&Destination>, body: &[u8], visibility: Visibility) -> Sent {
+    let mask = visibility.mask;
     // A token shows all that is in it.
-    let is_masked = !mask.is_nothing() || sight.sees_less_than(delivery.kind, delivery.hidden);
+    let is_masked = !mask.is_nothing() || visibility.sees_less_than(delivery.kind, delivery.hidden);
     let shown = redact(body, delivery.hidden);
     let text = String::from_utf8_lossy(&shown);
     let signing = route.and_then(|route| Some((route.signer.as_ref()?, route.webhook.secret.as_ref()?)));
@@ -262,13 +262,13 @@ fn take_apart(token: &str, secret: &str) -> Token {
     }
 }
 
-fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight) -> AttemptPart {
+fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, visibility: Visibility) -> AttemptPart {
     let class = attempt.outcome.class();
     let detail = match attempt.outcome {
         AttemptOutcome::Lost => Some("the server stopped while it was under way: nobody knows how it ended"),
         _ => attempt.detail(),
     };
-    let detail = detail.map(|detail| sight.mask.loose(&shown_text(detail)).into_owned());
+    let detail = detail.map(|detail| visibility.mask.loose(&shown_text(detail)).into_owned());
     let (result, retry_after) = match attempt.outcome {
         AttemptOutcome::Answered { status, retry_after } => (status.to_string(), retry_after),
         AttemptOutcome::Unanswered { reason, .. } => (reason.as_str().replace('_', " "), None),
@@ -278,7 +278,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
     let url = url.map(|request| shown_url(&request.url).into_owned());
     let mut headers = attempt
         .request
-        .map(|request| sight.headers(delivery.kind, request.headers.to_map()))
+        .map(|request| visibility.headers(delivery.kind, request.headers.to_map()))
         .unwrap_or_default();
     if url.is_some() {
         complete_record(&mut headers, delivery, attempt.number, attempt.started_at);
@@ -303,11 +303,11 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
         headers,
         answer: attempt.answer.map(|answer| AnswerPart {
             status: answer.status,
-            headers: sight
+            headers: visibility
                 .headers(delivery.kind, answer.headers.to_map())
                 .into_iter()
                 .collect(),
-            body: sight.answer_head(delivery.kind, &answer.body_head),
+            body: visibility.answer_head(delivery.kind, &answer.body_head),
             is_truncated: answer.is_truncated,
         }),
         is_open: !class.is_success(),

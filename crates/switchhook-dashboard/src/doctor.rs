@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use switchhook_domain::attempt::Failure;
-use switchhook_node::doctor::{Connecting, Examination, Finding, Place, examine};
+use switchhook_node::doctor::{ConnectionCheck, ExamineOptions, Finding, Location, examine};
 
 use super::SharedState;
 use super::page::{Frame, PageError, show as show_page};
@@ -43,15 +43,15 @@ struct FindingRow {
 impl FindingRow {
     fn of(finding: Finding) -> Self {
         Self {
-            link: match &finding.place {
-                Place::Server => None,
-                Place::Webhook { id, .. } => Some(format!("/dashboard/webhooks/{id}")),
-                Place::Source { id, .. } => Some(format!("/dashboard/sources/{id}")),
-                Place::Subscription { id, kind } => {
+            link: match &finding.location {
+                Location::Server => None,
+                Location::Webhook { id, .. } => Some(format!("/dashboard/webhooks/{id}")),
+                Location::Source { id, .. } => Some(format!("/dashboard/sources/{id}")),
+                Location::Subscription { id, kind } => {
                     Some(format!("/dashboard/subscriptions/{}/{id}/edit", kind.route()))
                 }
             },
-            place: finding.place.to_string(),
+            place: finding.location.to_string(),
             what: Sentence(finding.what),
             last_line: finding.last_line,
             name_of_last: Failure::name_of_last(finding.last_status),
@@ -66,11 +66,11 @@ pub(super) async fn show(
     viewer: Viewer,
 ) -> Result<Response, PageError> {
     let connects = viewer.query("connect").is_some();
-    let examination = Examination {
+    let examination = ExamineOptions {
         only: None,
-        connecting: match connects {
-            true => Connecting::Try,
-            false => Connecting::Skip,
+        connections: match connects {
+            true => ConnectionCheck::Try,
+            false => ConnectionCheck::Skip,
         },
     };
     let report = examine(&dashboard.node, viewer.caller, examination).await?;

@@ -93,7 +93,7 @@ pub(super) async fn show(
     viewer.must_see(event.kind)?;
     let bytes = event.body.len();
     let event = viewer
-        .sight(&dashboard)
+        .visibility(&dashboard)
         .event(event)
         .expect("its kind may be seen");
     let filter = DeliveryFilter {

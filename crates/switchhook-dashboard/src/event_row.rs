@@ -9,8 +9,8 @@ use super::DashboardState;
 use super::widgets::{Moment, result, span, tone};
 use switchhook_node::blocking;
 use switchhook_node::mask::Mask;
-use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
+use switchhook_node::visibility::Visibility;
 
 /// Bound on the deliveries hinted at in the row of an event.
 const MOST_GLANCES: u32 = 4;
@@ -54,11 +54,11 @@ impl EventRow {
     }
 
     /// Rows about the events that can be seen, without their deliveries.
-    pub(super) async fn all(events: Vec<EventRecord>, sight: Sight) -> Vec<Self> {
+    pub(super) async fn all(events: Vec<EventRecord>, visibility: Visibility) -> Vec<Self> {
         let bytes = bytes_of(&events);
         let sum_up = move || {
-            let seen = events.into_iter().filter_map(|event| sight.event(event));
-            seen.map(|event| Self::of(&event, sight.mask)).collect()
+            let seen = events.into_iter().filter_map(|event| visibility.event(event));
+            seen.map(|event| Self::of(&event, visibility.mask)).collect()
         };
         blocking::run(bytes, sum_up).await
     }

@@ -89,7 +89,7 @@ pub(super) async fn list(
         (found.rows, found.next, Some(found.looked))
     } else {
         let events = dashboard.node.store.list_events(company_id, filter, page).await?;
-        let rows = EventRow::all(events.items, viewer.sight(&dashboard)).await;
+        let rows = EventRow::all(events.items, viewer.visibility(&dashboard)).await;
         (rows, events.next, None)
     };
     let or_nothing = |name: &str| query(name).unwrap_or_default();

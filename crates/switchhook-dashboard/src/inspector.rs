@@ -18,11 +18,11 @@ use super::widgets::{Moment, many};
 use super::{DashboardState, SharedState};
 use switchhook_node::blocking;
 use switchhook_node::inspector::{
-    Arrival, Behaviour, Inspector, MOST_ARRIVALS, Overview, SCHEME, Verdict, name_of,
+    Behaviour, Inspector, InspectorSummary, MOST_REQUESTS, ReceivedRequest, SCHEME, Verdict, name_of,
 };
 use switchhook_node::mask::Mask;
-use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
+use switchhook_node::visibility::Visibility;
 
 /// Bound on the requests listed.
 const MOST_ROWS: usize = 100;
@@ -125,8 +125,8 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Result<Response, PageError> {
     let name = checked(&name)?;
-    let sight = viewer.sight(&dashboard);
-    let Overview {
+    let visibility = viewer.visibility(&dashboard);
+    let InspectorSummary {
         behaviour,
         arrived,
         kept,
@@ -135,7 +135,7 @@ pub(super) async fn show(
     let frame = viewer.frame(&dashboard, "inspector", format!("Inspector {name}"));
     let name = name.to_owned();
     let count = kept.len();
-    let is_seen = |arrival: &Arc<Arrival>| arrival.kind().is_some_and(|kind| sight.sees(kind));
+    let is_seen = |arrival: &Arc<ReceivedRequest>| arrival.kind().is_some_and(|kind| visibility.sees(kind));
     let listed: Vec<_> = kept.into_iter().filter(is_seen).take(MOST_ROWS).collect();
     let bytes = listed.iter().map(|arrival| arrival.body.len()).sum();
     let page = move || {
@@ -146,13 +146,16 @@ pub(super) async fn show(
             behaviours: Behaviour::ALL.map(|one| (one, one == behaviour)),
             arrived: many(usize::try_from(arrived).unwrap_or(usize::MAX), "delivery"),
             kept: count,
-            rows: listed.iter().map(|arrival| row(arrival, sight.mask)).collect(),
+            rows: listed
+                .iter()
+                .map(|arrival| row(arrival, visibility.mask))
+                .collect(),
         })
     };
     Ok(blocking::run(bytes, page).await)
 }
 
-fn row(arrival: &Arrival, mask: Mask) -> ArrivalRow {
+fn row(arrival: &ReceivedRequest, mask: Mask) -> ArrivalRow {
     let summary = match (arrival.kind(), &arrival.event) {
         (Some(kind), Some(event)) => Summary::of(kind, event, mask),
         _ => Summary::default(),
@@ -184,7 +187,7 @@ fn judged(verdict: &Verdict) -> (&'static str, &'static str) {
     }
 }
 
-fn answered(arrival: &Arrival) -> String {
+fn answered(arrival: &ReceivedRequest) -> String {
     arrival
         .answered
         .map_or_else(|| "not at all".to_owned(), |status| status.to_string())
@@ -197,12 +200,12 @@ pub(super) async fn arrival(
     Path((name, number)): Path<(String, u64)>,
 ) -> Result<Response, PageError> {
     let name = checked(&name)?;
-    let sight = viewer.sight(&dashboard);
+    let visibility = viewer.visibility(&dashboard);
     let overview = inspector(&dashboard)?.overview(viewer.caller.company_id, name);
-    let found: Option<&Arc<Arrival>> = overview.kept.iter().find(|arrival| arrival.number == number);
+    let found: Option<&Arc<ReceivedRequest>> = overview.kept.iter().find(|arrival| arrival.number == number);
     let arrival = found.ok_or_else(|| {
         PageError::not_found(format!(
-            "The inspector has forgotten it: it keeps the last {MOST_ARRIVALS} deliveries, in memory."
+            "The inspector has forgotten it: it keeps the last {MOST_REQUESTS} deliveries, in memory."
         ))
     })?;
     let kind = arrival.kind().unwrap_or(Kind::Unknown);
@@ -212,14 +215,23 @@ pub(super) async fn arrival(
     let frame = viewer.frame(&dashboard, "inspector", title);
     let name = name.to_owned();
     let bytes = arrival.body.len();
-    Ok(blocking::run(bytes, move || arrival_page(frame, name, &arrival, kind, sight)).await)
+    Ok(blocking::run(bytes, move || {
+        arrival_page(frame, name, &arrival, kind, visibility)
+    })
+    .await)
 }
 
-fn arrival_page(frame: Frame, name: String, arrival: &Arrival, kind: Kind, sight: Sight) -> Response {
+fn arrival_page(
+    frame: Frame,
+    name: String,
+    arrival: &ReceivedRequest,
+    kind: Kind,
+    visibility: Visibility,
+) -> Response {
     let is_token = arrival.verdict != Verdict::Unsigned;
     // What was hidden from the webhook is gone from it already; a token shows all that is in it.
-    let is_withheld = sight.sees_less_than(kind, Hidden::NOTHING);
-    let is_masked = !sight.mask.is_nothing() || is_withheld;
+    let is_withheld = visibility.sees_less_than(kind, Hidden::NOTHING);
+    let is_masked = !visibility.mask.is_nothing() || is_withheld;
     let header = |name: &str| arrival.header(name).to_owned();
     show_page(&ArrivalPage {
         frame,
@@ -234,17 +246,19 @@ fn arrival_page(frame: Frame, name: String, arrival: &Arrival, kind: Kind, sight
             .iter()
             .map(|(name, value)| {
                 let value = shown(name.as_str(), value);
-                (name.to_string(), sight.mask.loose(&value).into_owned())
+                (name.to_string(), visibility.mask.loose(&value).into_owned())
             })
             .collect(),
         body: match (is_token, is_masked) {
             (true, true) => "•••".to_owned(),
-            (_, _) => sight.head(kind, &arrival.body),
+            (_, _) => visibility.head(kind, &arrival.body),
         },
-        pretty: arrival
-            .event
-            .as_ref()
-            .map(|event| pretty(&String::from_utf8_lossy(&sight.redacted(kind, event)), sight.mask)),
+        pretty: arrival.event.as_ref().map(|event| {
+            pretty(
+                &String::from_utf8_lossy(&visibility.redacted(kind, event)),
+                visibility.mask,
+            )
+        }),
         is_masked,
         event_id: header(headers::EVENT_ID),
         delivery_id: header(headers::DELIVERY_ID),

@@ -53,7 +53,7 @@ use self::reference::Reference;
 use self::session::Sessions;
 use self::simulator::Plays;
 use switchhook_node::Node;
-use switchhook_web::{FrontDoor, api};
+use switchhook_web::{RequestHandler, api};
 
 /// State shared by all pages.
 pub(crate) struct DashboardState {
@@ -69,12 +69,14 @@ type SharedState = Arc<DashboardState>;
 
 /// Everything that a node answers to: the API and these pages.
 pub fn router(node: Arc<Node>) -> Router {
-    front_door(node).into_router()
+    request_handler(node).into_router()
 }
 
 /// The same, as what a server of connections asks.
-pub fn front_door(node: Arc<Node>) -> FrontDoor {
-    api::front_door(Arc::clone(&node)).with(pages(node)).observed()
+pub fn request_handler(node: Arc<Node>) -> RequestHandler {
+    api::request_handler(Arc::clone(&node))
+        .with(pages(node))
+        .observed()
 }
 
 /// Every page of the dashboard.

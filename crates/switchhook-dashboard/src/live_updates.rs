@@ -18,7 +18,7 @@ use super::SharedState;
 use super::page::PageError;
 use super::session::Viewer;
 use switchhook_node::live::Live;
-use switchhook_node::share::{NoPlace, Place};
+use switchhook_node::share::{NoSlot, Slot};
 
 /// Bound on the open pages, over all companies.
 const MOST_PAGES: usize = 512;
@@ -45,13 +45,13 @@ pub(super) async fn stream(
 ) -> Result<Response, PageError> {
     let company_id = viewer.caller.company_id;
     let share = dashboard.node.shares.of(company_id);
-    let place = Place::take(&share.pages, &dashboard.live_updates.0).map_err(|none| {
+    let place = Slot::take(&share.pages, &dashboard.live_updates.0).map_err(|none| {
         let message = match none {
-            NoPlace::OfCompany => format!(
+            NoSlot::OfCompany => format!(
                 "{} pages of this company are open, which is as many as may be (--limit-streams): close one.",
                 dashboard.node.shares.limits().streams
             ),
-            NoPlace::OfNode => {
+            NoSlot::OfNode => {
                 format!("{MOST_PAGES} pages are open, which is as many as there may be: close one.")
             }
         };
@@ -104,12 +104,12 @@ mod tests {
     use switchhook_domain::id::EventId;
 
     use super::*;
-    use switchhook_node::live::EventOf;
+    use switchhook_node::live::EventInfo;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
     fn happen(live: &Live, company_id: CompanyId) {
-        let event = EventOf {
+        let event = EventInfo {
             id: EventId(7),
             kind: switchhook_domain::Kind::Call,
             is_duplicate: false,

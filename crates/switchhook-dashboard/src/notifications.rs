@@ -64,7 +64,7 @@ impl NotificationRow {
             notification,
             progress,
         } = record;
-        let kind = notification.news.kind();
+        let kind = notification.payload.kind();
         let is_held = notification.handed_out_at.is_none();
         Self {
             id: notification.id.to_string(),

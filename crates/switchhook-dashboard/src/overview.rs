@@ -60,7 +60,7 @@ pub(super) async fn show(
         .store
         .list_events(company_id, EventFilter::default(), latest)
         .await?;
-    let rows = EventRow::all(events.items, viewer.sight(&dashboard)).await;
+    let rows = EventRow::all(events.items, viewer.visibility(&dashboard)).await;
     let events = EventRow::with_deliveries(&dashboard, company_id, rows).await?;
     let oldest = attention.oldest.map(|at| now.since(at));
     let (success, success_tone) = success(&charts.total);

@@ -14,14 +14,14 @@ use http::header::{
 use http::{Extensions, HeaderValue, Method, StatusCode};
 use switchhook_http::address::has_nul;
 use switchhook_http::server::Client;
-use switchhook_node::callers::NoCaller;
+use switchhook_node::callers::AuthenticationError;
 use switchhook_node::refusal::Refusal;
 use switchhook_store::StoreError;
 use tokio::sync::Semaphore;
 
 use super::assets;
 use switchhook_ingress::error::ApiError;
-use switchhook_node::visible;
+use switchhook_node::sanitize;
 
 /// Nothing but our own script and style, and nobody may put us into a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -90,7 +90,7 @@ pub(super) fn show_again(page: &impl Template) -> Response {
 
 fn show_with(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
-        Ok(html) => (status, Html(visible::html(&html).into_owned())).into_response(),
+        Ok(html) => (status, Html(sanitize::html(&html).into_owned())).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be made");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -189,8 +189,8 @@ impl From<Refusal> for PageError {
     }
 }
 
-impl From<NoCaller> for PageError {
-    fn from(nobody: NoCaller) -> Self {
+impl From<AuthenticationError> for PageError {
+    fn from(nobody: AuthenticationError) -> Self {
         ApiError::from(nobody).into()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use switchhook_domain::Kind;
 use switchhook_domain::id::id_of;
 use switchhook_domain::replay::ReplayFilter;
-use switchhook_node::replays::{ReplayRequest, To};
+use switchhook_node::replays::{ReplayRequest, ReplayTarget};
 
 use super::events::{instant, joined};
 use super::form::Form;
@@ -75,7 +75,7 @@ impl ReplayForm {
             Some(errors) => Err(errors),
             None => Ok(ReplayRequest {
                 filter,
-                to: to.map_or(To::Origins, To::Webhook),
+                to: to.map_or(ReplayTarget::Origins, ReplayTarget::Webhook),
                 rate,
             }),
         }
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!((asked.filter, asked.rate), (filter, Some(5.0)));
         assert!(matches!(
             asked.to,
-            To::Webhook(switchhook_domain::id::WebhookId(7))
+            ReplayTarget::Webhook(switchhook_domain::id::WebhookId(7))
         ));
     }
 

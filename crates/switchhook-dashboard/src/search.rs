@@ -17,8 +17,8 @@ use switchhook_node::blocking;
 use switchhook_node::caller::Caller;
 use switchhook_node::json_text::raw;
 use switchhook_node::mask::Mask;
-use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
+use switchhook_node::visibility::Visibility;
 
 /// Bound on the events one search reads.
 const MOST_LOOKED_AT: usize = 10_000;
@@ -80,7 +80,7 @@ pub(super) async fn look(
     let begun = Instant::now();
     let mut search = Search {
         needles: Needles::of(&wanted, node.settings.mask),
-        sight: Sight::of(caller, node),
+        visibility: Visibility::of(caller, node),
         begun,
         most_rows: page.limit as usize,
         rows: Vec::new(),
@@ -130,7 +130,7 @@ fn at_once_after(limit: u32, took: Duration) -> u32 {
 /// A search on its way.
 struct Search {
     needles: Needles,
-    sight: Sight,
+    visibility: Visibility,
     begun: Instant,
     most_rows: usize,
     rows: Vec<EventRow>,
@@ -147,7 +147,7 @@ impl Search {
             self.last = Some((event.id.0, Moment(event.accepted_at)));
             if self.needles.are_in(event) {
                 // What is hidden must not be found: that would tell what it is.
-                let seen = self.sight.event(event.clone());
+                let seen = self.visibility.event(event.clone());
                 if let Some(event) = seen.filter(|event| self.needles.are_in(event)) {
                     self.rows.push(EventRow::of(&event, self.needles.mask));
                 }

@@ -32,12 +32,12 @@ pub(super) use self::signed_form::SignedForm;
 use self::site::check_host;
 use super::page::{Flash, Frame, PageError};
 use super::{DashboardState, SharedState, assets};
-use switchhook_ingress::observing::Asker;
+use switchhook_ingress::request_log::LoggedCompany;
 use switchhook_node::caller::Caller;
-use switchhook_node::callers::NoCaller;
+use switchhook_node::callers::AuthenticationError;
 use switchhook_node::keys;
 use switchhook_node::refusal::Refusal;
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 
 const COOKIE_NAME: &str = "switchhook_session";
 
@@ -183,10 +183,10 @@ impl Viewer {
         };
         let found = dashboard.node.callers.find(key_hash).await;
         let caller = found.map_err(|nobody| match nobody {
-            NoCaller::Store(error) => PageError::from(error).into_response(),
+            AuthenticationError::Store(error) => PageError::from(error).into_response(),
             _ => to_sign_in(&parts.uri),
         })?;
-        Asker::note(&parts.extensions, caller.company_id);
+        LoggedCompany::note(&parts.extensions, caller.company_id);
         if !caller.may(Right::Read) {
             let message = "This key may not look at anything: sign in with one that has the right `read`.";
             return Err(PageError::new(StatusCode::FORBIDDEN, message).into_response());
@@ -211,13 +211,13 @@ impl Viewer {
     }
 
     /// Filter for what this viewer may see of events.
-    pub(super) fn sight(&self, dashboard: &DashboardState) -> Sight {
-        Sight::of(self.caller, &dashboard.node)
+    pub(super) fn visibility(&self, dashboard: &DashboardState) -> Visibility {
+        Visibility::of(self.caller, &dashboard.node)
     }
 
     /// Refuses who may not see events of this kind.
     pub(super) fn must_see(&self, kind: Kind) -> Result<(), PageError> {
-        Ok(self.caller.require_sight(kind).map_err(Refusal::from)?)
+        Ok(self.caller.require_visible(kind).map_err(Refusal::from)?)
     }
 
     /// A parameter of the page's address, if it is not empty.

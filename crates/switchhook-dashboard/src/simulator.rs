@@ -20,9 +20,9 @@ use super::page::{Flash, Frame, PageError, go, show as show_page, show_again};
 use super::session::{SignedForm, Viewer};
 use super::widgets::Moment;
 use switchhook_node::Node;
-use switchhook_node::chance::fill_secret;
 use switchhook_node::ingest::{self, Submission};
 use switchhook_node::pace::{Paced, Speed};
+use switchhook_node::randomness::fill_secret;
 
 /// Bound on the plays remembered.
 const MOST_PLAYS: usize = 20;

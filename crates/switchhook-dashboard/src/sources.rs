@@ -8,8 +8,8 @@ use axum::response::Response;
 use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::source::{Refusal, Source};
-use switchhook_node::sight::Sight;
 use switchhook_node::sources::{self, MOST_COUNTED};
+use switchhook_node::visibility::Visibility;
 
 use super::SharedState;
 use super::page::{Flash, Frame, PageError, go, id_of, show as show_page};
@@ -61,7 +61,7 @@ struct RefusalRow {
 }
 
 impl RefusalRow {
-    fn of(refusal: &Refusal, sight: Sight) -> Self {
+    fn of(refusal: &Refusal, visibility: Visibility) -> Self {
         Self {
             id: refusal.id.to_string(),
             at: Moment(refusal.refused_at),
@@ -69,7 +69,7 @@ impl RefusalRow {
             reason: shown_text(&refusal.reason).into_owned(),
             content_type: refusal.content_type.clone().unwrap_or_else(|| "–".to_owned()),
             size: refusal.body_bytes,
-            body: sight.anything(&refusal.body),
+            body: visibility.anything(&refusal.body),
         }
     }
 }
@@ -124,14 +124,14 @@ pub(super) async fn show(
     let store = &dashboard.node.store;
     let source = store.source(company_id, id).await?;
     let refusals = store.list_refusals(company_id, id, viewer.page(A_PAGE)).await?;
-    let sight = viewer.sight(&dashboard);
+    let visibility = viewer.visibility(&dashboard);
     Ok(show_page(&SourcePage {
         frame: viewer.frame(&dashboard, "sources", format!("Source {}", source.name)),
         row: SourceRow::of(&source, None),
         refusals: refusals
             .items
             .iter()
-            .map(|refusal| RefusalRow::of(refusal, sight))
+            .map(|refusal| RefusalRow::of(refusal, visibility))
             .collect(),
         next: refusals.next,
     }))

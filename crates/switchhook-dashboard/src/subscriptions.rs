@@ -11,7 +11,7 @@ use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_domain::webhook::Webhook;
 use switchhook_node::blocking;
-use switchhook_node::events::{self, RefusedBy, Tried};
+use switchhook_node::events::{self, FilterTrial, UnmetClause};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::subscriptions;
 use switchhook_node::webhooks::hook_url;
@@ -121,8 +121,8 @@ struct TriedRow {
 }
 
 impl TriedRow {
-    fn of(tried: Tried) -> Self {
-        let why = |by: RefusedBy| match by.seen {
+    fn of(tried: FilterTrial) -> Self {
+        let why = |by: UnmetClause| match by.seen {
             Some(seen) => format!("{}, and it is {seen}", by.clause),
             None => format!("{}, and there is nothing", by.clause),
         };
@@ -176,11 +176,11 @@ pub(super) async fn list(
         .map(|one| (one.id, one.hook_url.as_str()))
         .collect();
     let url = |subscription: &Subscription| urls.get(&subscription.webhook_id()?).copied();
-    let sight = viewer.sight(&dashboard);
+    let visibility = viewer.visibility(&dashboard);
     let rows = subscriptions
         .items
         .iter()
-        .filter(|one| sight.sees(one.filter.kind()))
+        .filter(|one| visibility.sees(one.filter.kind()))
         .map(|one| SubscriptionRow::of(one, url(one)));
     Ok(show(&SubscriptionsPage {
         rows: rows.collect(),

@@ -12,7 +12,7 @@ use switchhook_domain::history::Counts;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
-use switchhook_domain::webhook::{Form as Written, SETTINGS, Setting, Severity, Webhook};
+use switchhook_domain::webhook::{SETTINGS, Setting, Severity, ValueFormat, Webhook};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeliveryFilter, PageRequest};
 
@@ -28,7 +28,7 @@ use switchhook_node::health::{self, Health};
 use switchhook_node::history;
 use switchhook_node::inspector::name_of;
 use switchhook_node::refusal::Refusal;
-use switchhook_node::traffic::secrets_shown;
+use switchhook_node::traffic::secret_display;
 use switchhook_node::webhooks::{self, Rotation};
 
 /// Bound on the outages shown.
@@ -117,7 +117,7 @@ pub(super) async fn show(
         Some(outage) => Some(FailurePart {
             delivery_id: outage.last.delivery_id.to_string(),
             name: Failure::name_of_last(outage.last.failure.and_then(|failure| failure.parts().0)),
-            line: health::last_line(&dashboard.node, viewer.sight(&dashboard), &webhook, outage).await?,
+            line: health::last_line(&dashboard.node, viewer.visibility(&dashboard), &webhook, outage).await?,
         }),
         None => None,
     };
@@ -137,18 +137,18 @@ pub(super) async fn show(
         .await?;
     let url = shown_url(&webhook.hook_url).into_owned();
     let frame = viewer.frame(&dashboard, "webhooks", url.clone());
-    let sight = viewer.sight(&dashboard);
+    let visibility = viewer.visibility(&dashboard);
     let own = subscriptions
         .iter()
-        .filter(|one| one.webhook_id() == Some(id) && sight.sees(one.filter.kind()));
+        .filter(|one| one.webhook_id() == Some(id) && visibility.sees(one.filter.kind()));
     let deliveries: Vec<_> = deliveries
         .items
         .into_iter()
-        .filter(|delivery| sight.sees(delivery.kind))
+        .filter(|delivery| visibility.sees(delivery.kind))
         .collect();
     let secret = match &webhook.secret {
         Some(secret) => {
-            let shown = secrets_shown(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
+            let shown = secret_display(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
             shown.of(secret, &webhook.settings)
         }
         None => None,
@@ -268,7 +268,7 @@ const IN_WORDS: [&str; 11] = [
 fn value_in_words(setting: &Setting, value: &Value) -> Option<String> {
     let is_short = !matches!(
         setting.form,
-        Written::EventHeaders | Written::Template | Written::Auth | Written::Pem
+        ValueFormat::EventHeaders | ValueFormat::Template | ValueFormat::Auth | ValueFormat::Pem
     );
     Some(match value {
         Value::Null => return None,

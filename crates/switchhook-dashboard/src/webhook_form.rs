@@ -1,11 +1,9 @@
 //! The form of a webhook: what it shows of one, and the request that it makes. Its fields are the domain's table of settings.
 
 use serde_json::{Map, Value, json};
-use switchhook_domain::webhook::{
-    Form as Written, SETTINGS, Setting, ShownSettings, Webhook, WebhookRequest,
-};
+use switchhook_domain::webhook::{SETTINGS, Setting, SettingsView, ValueFormat, Webhook, WebhookRequest};
 use switchhook_node::keys;
-use switchhook_node::secrets_shown::{SecretsShown, shown_hook_url, shown_settings};
+use switchhook_node::secret_display::{SecretDisplay, shown_hook_url, shown_settings};
 
 use super::form::Form;
 
@@ -45,7 +43,7 @@ pub(super) enum SecretChoice {
 impl SettingField {
     fn of(setting: Setting, value: &Value) -> Self {
         let value = match value {
-            Value::Null | Value::Bool(false) if setting.form == Written::YesNo => String::new(),
+            Value::Null | Value::Bool(false) if setting.form == ValueFormat::YesNo => String::new(),
             Value::Null => String::new(),
             Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
             Value::String(text) => text.clone(),
@@ -54,7 +52,7 @@ impl SettingField {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
-            Value::Object(_) if setting.form == Written::Auth => value.to_string(),
+            Value::Object(_) if setting.form == ValueFormat::Auth => value.to_string(),
             Value::Object(headers) => headers
                 .iter()
                 .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
@@ -68,42 +66,44 @@ impl SettingField {
     /// Value as the API takes it.
     fn read(&self) -> Result<Value, String> {
         let text = self.value.as_str();
-        if text.is_empty() && self.setting.form != Written::YesNo {
+        if text.is_empty() && self.setting.form != ValueFormat::YesNo {
             return Ok(Value::Null);
         }
         let wrong = |what: &str| format!("{}: {what}", self.setting.label);
         match self.setting.form {
-            Written::Word(_) | Written::MediaType | Written::Template | Written::Pem | Written::Hours => {
-                Ok(json!(text))
-            }
-            Written::Auth => {
+            ValueFormat::Word(_)
+            | ValueFormat::MediaType
+            | ValueFormat::Template
+            | ValueFormat::Pem
+            | ValueFormat::Hours => Ok(json!(text)),
+            ValueFormat::Auth => {
                 serde_json::from_str(text).map_err(|error| wrong(&format!("it is not JSON: {error}")))
             }
-            Written::YesNo | Written::YesNoOr(_) => match text {
+            ValueFormat::YesNo | ValueFormat::YesNoOr(_) => match text {
                 "yes" => Ok(json!(true)),
                 "no" | "" => Ok(json!(false)),
                 _ => Err(wrong(&format!("`{text}` is neither yes nor no"))),
             },
-            Written::Count | Written::Millis | Written::Days => {
+            ValueFormat::Count | ValueFormat::Millis | ValueFormat::Days => {
                 let number = text.parse::<u32>();
                 number
                     .map(Value::from)
                     .map_err(|_| wrong(&format!("`{text}` is not a whole number")))
             }
-            Written::Rate => {
+            ValueFormat::Rate => {
                 let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
                 number
                     .map(Value::from)
                     .ok_or_else(|| wrong(&format!("`{text}` is not a number")))
             }
-            Written::Seconds => {
+            ValueFormat::Seconds => {
                 let words = text.split([',', ' ']).filter(|word| !word.is_empty());
                 let seconds: Result<Vec<u32>, _> = words.map(str::parse).collect();
                 seconds
                     .map(|seconds| json!(seconds))
                     .map_err(|_| wrong("write seconds with commas between: 5, 30, 120"))
             }
-            Written::Headers | Written::EventHeaders => {
+            ValueFormat::Headers | ValueFormat::EventHeaders => {
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 let header = |line: &str| match line.split_once(':') {
                     Some((name, value)) => Ok((name.trim().to_owned(), json!(value.trim()))),
@@ -139,35 +139,39 @@ impl SettingField {
     /// The words to choose from, if it is a choice; the first is what follows the server.
     pub(super) fn choices(&self) -> Vec<(&'static str, &'static str)> {
         match self.setting.form {
-            Written::Word(words) => {
+            ValueFormat::Word(words) => {
                 let words = words.iter().map(|word| (*word, *word));
                 [("", "server default")].into_iter().chain(words).collect()
             }
-            Written::YesNoOr(otherwise) => vec![("", otherwise), ("yes", "yes"), ("no", "no")],
+            ValueFormat::YesNoOr(otherwise) => vec![("", otherwise), ("yes", "yes"), ("no", "no")],
             _ => Vec::new(),
         }
     }
 
     pub(super) fn is_tick(&self) -> bool {
-        self.setting.form == Written::YesNo
+        self.setting.form == ValueFormat::YesNo
     }
 
     pub(super) fn is_lines(&self) -> bool {
         matches!(
             self.setting.form,
-            Written::Headers | Written::EventHeaders | Written::Template | Written::Auth | Written::Pem
+            ValueFormat::Headers
+                | ValueFormat::EventHeaders
+                | ValueFormat::Template
+                | ValueFormat::Auth
+                | ValueFormat::Pem
         )
     }
 
     pub(super) fn is_template(&self) -> bool {
-        self.setting.form == Written::Template
+        self.setting.form == ValueFormat::Template
     }
 
     /// `inputmode`, which decides on the keyboard of a phone.
     pub(super) const fn keyboard(&self) -> &'static str {
         match self.setting.form {
-            Written::Count | Written::Millis | Written::Days => "numeric",
-            Written::Rate => "decimal",
+            ValueFormat::Count | ValueFormat::Millis | ValueFormat::Days => "numeric",
+            ValueFormat::Rate => "decimal",
             _ => "text",
         }
     }
@@ -208,9 +212,9 @@ impl WebhookForm {
     }
 
     /// The form as the webhook stands, with what is shown of its credentials. What is masked and sent back so stays.
-    pub(super) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
+    pub(super) fn of(webhook: &Webhook, shown: SecretDisplay) -> Self {
         let settings = shown_settings(webhook.settings.clone(), shown);
-        let values = serde_json::to_value(ShownSettings(settings)).unwrap_or_default();
+        let values = serde_json::to_value(SettingsView(settings)).unwrap_or_default();
         Self {
             hook_url: shown_hook_url(webhook, shown),
             fields: SETTINGS
@@ -344,7 +348,7 @@ mod tests {
             "https://example.com",
             Timestamp::from_millis(0),
         );
-        let shown = WebhookForm::of(&webhook.with_settings(settings.clone()), SecretsShown::AsSet);
+        let shown = WebhookForm::of(&webhook.with_settings(settings.clone()), SecretDisplay::AsSet);
         let as_browsers_do = |text: &str| text.replace("\r\n", "\n").replace('\n', "\r\n");
         let mut sent = url::form_urlencoded::Serializer::new(String::new());
         for field in &shown.fields {

@@ -19,7 +19,7 @@ use super::{DashboardState, SharedState};
 use switchhook_node::health;
 use switchhook_node::history;
 use switchhook_node::refusal::Refusal;
-use switchhook_node::traffic::secrets_shown;
+use switchhook_node::traffic::secret_display;
 use switchhook_node::webhooks::{self, PreviewRequest};
 
 /// Page size.
@@ -256,7 +256,7 @@ async fn as_shown(
     id: WebhookId,
 ) -> Result<WebhookForm, PageError> {
     let webhook = dashboard.node.store.webhook(viewer.caller.company_id, id).await?;
-    let shown = secrets_shown(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
+    let shown = secret_display(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
     Ok(WebhookForm::of(&webhook, shown))
 }
 

@@ -81,8 +81,8 @@ async fn row(
     let subscriptions = store
         .list_subscriptions(viewer.caller.company_id, filter, page)
         .await?;
-    let sight = viewer.sight(dashboard);
-    let seen = |one: &&Subscription| sight.sees(one.filter.kind());
+    let visibility = viewer.visibility(dashboard);
+    let seen = |one: &&Subscription| visibility.sees(one.filter.kind());
     let mut kinds = BTreeMap::new();
     for one in subscriptions.items.iter().filter(seen) {
         *kinds.entry(one.filter.kind().title()).or_insert(0) += 1;

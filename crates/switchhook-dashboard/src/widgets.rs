@@ -11,7 +11,7 @@ use switchhook_domain::webhook::{Severity, Webhook};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::json_text::escape;
-use switchhook_node::deliveries::Standing;
+use switchhook_node::deliveries::DeliveryStatus;
 use switchhook_store::LastAttempt;
 
 /// An instant: in the viewer's zone where there is a script, in UTC where there is none, exact on hover.
@@ -116,12 +116,12 @@ pub(super) struct DeliveryRow {
 impl DeliveryRow {
     pub(super) fn of(
         delivery: &Delivery,
-        standing: &Standing,
+        status: &DeliveryStatus,
         last: Option<&LastAttempt>,
         url: Option<&str>,
     ) -> Self {
         // Only of a planned retry it is known when it is made.
-        let due_at = match (delivery.state, standing.waiting_for) {
+        let due_at = match (delivery.state, status.waiting_for) {
             (DeliveryState::Pending { due_at }, Some(WaitingFor::Retry)) => Some(Moment(due_at)),
             _ => None,
         };
@@ -137,7 +137,7 @@ impl DeliveryRow {
             kind: delivery.kind.title(),
             what: String::new(),
             who: String::new(),
-            state: standing.label.clone(),
+            state: status.label.clone(),
             tone: tone(delivery),
             result: last.map(|last| result(last, delivery)),
             took: last.map(|last| span(last.took)),

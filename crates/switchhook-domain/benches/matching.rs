@@ -1,4 +1,4 @@
-//! What deciding where an event goes costs, by how many subscriptions there are: `cargo bench -p switchhook-domain`.
+//! Cost of matching by the number of subscriptions: `cargo bench -p switchhook-domain`.
 
 use std::hint::black_box;
 
@@ -62,7 +62,7 @@ fn matching(criterion: &mut Criterion) {
     filtered(criterion, &facts);
 }
 
-/// What filters on the payload cost an event that none of the subscriptions wants, and one that a filter must be asked about.
+/// Cost of payload filters for an event that no subscription wants, and for one that a filter must be evaluated for.
 fn filtered(criterion: &mut Criterion, facts: &EventFacts) {
     let filter = PayloadFilter::parse(r#"{"duration": {"$gt": 1e9}, "contact": {"name": "Nobody"}}"#);
     let filter = filter.expect("it is a filter");

@@ -1,6 +1,6 @@
-//! When two addresses are one: spelled in two ways, they lead to the same receiver.
+//! Comparison of addresses: two spellings can lead to the same receiver.
 //!
-//! Owns the form in which addresses are compared. What is kept, shown and sent is always what somebody wrote.
+//! Only the compared form is here. Addresses are stored, shown and sent as they were written.
 
 use std::borrow::Cow;
 

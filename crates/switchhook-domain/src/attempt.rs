@@ -16,9 +16,11 @@ mod failure;
 mod outcome;
 
 pub use failure::Failure;
-pub use outcome::{AttemptOutcome, Blocks, Consequences, CountsAs, FailureReason, OutcomeClass, Retry, Sign};
+pub use outcome::{
+    AttemptOutcome, Blocks, Consequences, CountsAs, FailureReason, HealthSignal, OutcomeClass, Retry,
+};
 
-/// How much of an answer's body is read and kept.
+/// Bytes of an answer's body that are read and stored.
 pub const ANSWER_HEAD: usize = 16 * 1024;
 
 /// One POST, finished. It is never changed again.
@@ -26,23 +28,22 @@ pub const ANSWER_HEAD: usize = 16 * 1024;
 pub struct Attempt {
     /// Counted from 1 within its delivery, without gaps.
     pub number: u32,
-    /// When it was opened.
+    /// Start, when the attempt was opened.
     pub started_at: Timestamp,
-    /// When its outcome was known.
+    /// End, when its outcome was known.
     pub finished_at: Timestamp,
-    /// What came of it.
     pub outcome: AttemptOutcome,
-    /// What was asked; `None` if nothing was sent as far as we know (a lost attempt).
+    /// Request; `None` if nothing was sent as far as we know (a lost attempt).
     pub request: Option<AttemptRequest>,
     pub answer: Option<Answer>,
-    /// How long its parts took.
+    /// Durations of its parts.
     pub phases: Phases,
 }
 
-/// What was sent, but for the body, which can be made again from the event.
+/// Request without the body, which can be rebuilt from the event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttemptRequest {
-    /// Where to, without credentials.
+    /// URL without credentials.
     pub url: Arc<str>,
     /// The headers that do not follow from the delivery itself, as they are sent. `Host` and `Content-Length` are left out:
     /// they follow from URL and body.
@@ -128,9 +129,9 @@ pub struct Answer {
     pub headers: HeaderRecord,
     /// At most [`ANSWER_HEAD`] bytes of the body.
     pub body_head: Vec<u8>,
-    /// Whether there was more.
+    /// True if the body was longer.
     pub is_truncated: bool,
-    /// What is to be said of it beside its status, in words for a person: that its body broke off, for example.
+    /// Note for people, for example that the body broke off.
     pub note: Option<String>,
 }
 
@@ -146,14 +147,14 @@ impl Answer {
     }
 }
 
-/// How long the parts of an attempt took. A part that did not happen (a kept connection) is `None`.
+/// Durations of an attempt's parts. A part that did not happen (on a reused connection) is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Phases {
     /// Looking the name up.
     pub dns: Option<Duration>,
     /// Until the TCP connection stood.
     pub connect: Option<Duration>,
-    /// Until TLS stood.
+    /// TLS handshake.
     pub tls: Option<Duration>,
     /// From the start of the attempt to the first byte of the answer.
     pub first_byte: Option<Duration>,
@@ -162,7 +163,7 @@ pub struct Phases {
 }
 
 impl Attempt {
-    /// What is to be said of it in words: why no answer came, or what was odd about the one that did.
+    /// Detail in words: the reason for which no answer came, or a peculiarity of the answer.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         match &self.outcome {

@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use switchhook_protocol::Timestamp;
 
-use crate::attempt::{CountsAs, OutcomeClass, Sign};
+use crate::attempt::{CountsAs, HealthSignal, OutcomeClass};
 
-/// How many failures in a row open it.
+/// Consecutive failures that open it.
 pub const OPENS_AFTER: u32 = 10;
 
-/// How long after opening the first probe is made; doubled after each that does not succeed.
+/// Time from opening to the first probe; doubled after each probe that fails.
 pub const FIRST_PROBE: Duration = Duration::from_secs(5);
 
 /// The longest time between probes.
 pub const LONGEST_PROBE: Duration = Duration::from_secs(5 * 60);
 
-/// How many failures in a row make the next success a recovery.
+/// Consecutive failures after which a success counts as a recovery.
 const RECOVERS_FROM: u32 = 2;
 
-/// Whether a webhook is sent to.
+/// Circuit breaker of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breaker {
     Closed {
@@ -32,17 +32,17 @@ pub enum Breaker {
     /// Only now and then, to see whether it works again.
     Open {
         since: Timestamp,
-        /// When the next attempt may be made.
+        /// Time of the next attempt.
         probe_at: Timestamp,
         /// Failures since the last success.
         failures: u32,
     },
 }
 
-/// What an outcome did to a breaker.
+/// Effect of an outcome on a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// Nothing of note.
+    /// No change of state.
     None,
     /// It opened, or stays open until a later probe.
     Opened,
@@ -61,10 +61,10 @@ impl Breaker {
     pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
         let consequences = class.consequences();
         match (consequences.breaker, consequences.counts_as) {
-            (Sign::Good, _) => self.close(),
-            (Sign::Bad, _) => self.fail(now),
-            (Sign::Neither, CountsAs::Nothing) => Transition::None,
-            (Sign::Neither, _) => self.probe_later(0, now),
+            (HealthSignal::Good, _) => self.close(),
+            (HealthSignal::Bad, _) => self.fail(now),
+            (HealthSignal::Neither, CountsAs::Nothing) => Transition::None,
+            (HealthSignal::Neither, _) => self.probe_later(0, now),
         }
     }
 
@@ -128,13 +128,12 @@ impl Breaker {
         }
     }
 
-    /// Whether it is open.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::Open { .. })
     }
 
-    /// When an attempt may start; `None`: at any time.
+    /// Earliest time for an attempt; `None` if at once.
     #[must_use]
     pub const fn not_before(&self) -> Option<Timestamp> {
         match self {

@@ -11,12 +11,13 @@ use switchhook_protocol::UnknownWord;
 
 use crate::scope::{Scope, Scopes};
 
-/// What somebody may see of a company's events; the default is calls and messages without recordings and texts.
+/// Clearance: what somebody may see of a company's events. The default is calls and messages without recordings and
+/// texts.
 ///
 /// Its text form is a comma-separated list: `admin` and the names of scopes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Clearance {
-    /// Whether it is an admin's.
+    /// True for an admin's.
     pub admin: bool,
     pub scopes: Scopes,
 }
@@ -55,11 +56,11 @@ impl Clearance {
         has_more || self.scopes.has(scope)
     }
 
-    /// Whether it is enough.
+    /// Checks that it includes `needed`.
     ///
     /// # Errors
-    /// Says what is missing.
-    pub fn covers(self, needed: Self) -> Result<(), Missing> {
+    /// If it does not, with what is missing.
+    pub fn covers(self, needed: Self) -> Result<(), MissingClearance> {
         let missing = Self {
             admin: needed.admin && !self.admin,
             scopes: needed.scopes.iter().filter(|scope| !self.has(*scope)).collect(),
@@ -67,7 +68,7 @@ impl Clearance {
         if missing == Self::default() {
             Ok(())
         } else {
-            Err(Missing {
+            Err(MissingClearance {
                 lacking: missing,
                 needed,
             })
@@ -75,14 +76,14 @@ impl Clearance {
     }
 }
 
-/// What a key lacks.
+/// Clearance that a key lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub struct Missing {
+pub struct MissingClearance {
     lacking: Clearance,
     needed: Clearance,
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingClearance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Clearance { admin, scopes } = self.lacking;
         let names: Vec<_> = scopes.iter().map(Scope::as_str).collect();
@@ -99,8 +100,8 @@ impl fmt::Display for Missing {
     }
 }
 
-impl Missing {
-    /// What a command must be told that makes a key which is enough: what is not lacking, too.
+impl MissingClearance {
+    /// Options of the command that creates a sufficient key, which repeat what the key has.
     #[must_use]
     pub fn options(self) -> String {
         let Clearance { admin, scopes } = self.needed;

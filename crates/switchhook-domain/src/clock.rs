@@ -9,9 +9,9 @@ pub trait Clock: Send + Sync + 'static {
     /// Wall-clock time now.
     fn now(&self) -> Timestamp;
 
-    /// How the machine's clock agrees with the one that counts for all nodes.
-    fn agreement(&self) -> Agreement {
-        Agreement::Alone
+    /// Relation of the machine's clock to the one that counts for all nodes.
+    fn agreement(&self) -> ClockAgreement {
+        ClockAgreement::Alone
     }
 }
 
@@ -21,22 +21,22 @@ impl<F: Fn() -> Timestamp + Send + Sync + 'static> Clock for F {
     }
 }
 
-/// How a machine's clock agrees with the one that counts for all nodes, the database's.
+/// Relation of a machine's clock to the one that counts for all nodes, the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Agreement {
+pub enum ClockAgreement {
     /// There is no other clock.
     Alone,
     /// It is so many milliseconds ahead, or behind if they are negative. The node's time makes up for that.
     Off {
-        /// Milliseconds.
+        /// In milliseconds.
         ahead_ms: i64,
     },
     /// Nobody knows: one of the clocks was set, or the database has not answered for a while.
     Unknown,
 }
 
-impl Agreement {
-    /// Whether a claim of another node whose lease looks over may be taken for lost.
+impl ClockAgreement {
+    /// True if another node's claim whose lease looks expired may be taken for lost.
     #[must_use]
     pub fn may_judge_leases(self, lease: Lease) -> bool {
         self != Self::Unknown && !self.is_trouble(lease)
@@ -49,7 +49,7 @@ impl Agreement {
         u128::from(ahead_ms.unsigned_abs()) > lease.tolerance().as_millis()
     }
 
-    /// What is wrong with the machine's clock, as a sentence.
+    /// Problem of the machine's clock, as a sentence.
     #[must_use]
     pub fn trouble(self, lease: Lease) -> Option<String> {
         let Self::Off { ahead_ms } = self else { return None };
@@ -80,13 +80,16 @@ mod tests {
             (-15_000, false),
             (-70_000, true),
         ] {
-            let agreement = Agreement::Off { ahead_ms };
+            let agreement = ClockAgreement::Off { ahead_ms };
             assert_eq!(agreement.trouble(lease).is_some(), is_trouble, "{ahead_ms}");
             assert_eq!(agreement.may_judge_leases(lease), !is_trouble, "{ahead_ms}");
         }
-        let said = Agreement::Off { ahead_ms: -70_000 }.trouble(lease).unwrap();
+        let said = ClockAgreement::Off { ahead_ms: -70_000 }.trouble(lease).unwrap();
         assert!(said.contains("70.0 s behind the database's"), "{said}");
-        assert!(Agreement::Alone.may_judge_leases(lease));
-        assert!(!Agreement::Unknown.may_judge_leases(lease) && Agreement::Unknown.trouble(lease).is_none());
+        assert!(ClockAgreement::Alone.may_judge_leases(lease));
+        assert!(
+            !ClockAgreement::Unknown.may_judge_leases(lease)
+                && ClockAgreement::Unknown.trouble(lease).is_none()
+        );
     }
 }

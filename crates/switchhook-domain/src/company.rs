@@ -4,23 +4,22 @@ use switchhook_protocol::Timestamp;
 
 use crate::id::CompanyId;
 
-/// A company.
+/// A tenant, with events, webhooks and keys of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Company {
     pub id: CompanyId,
-    /// What it is called.
+    /// Display name.
     pub name: String,
-    /// Whether the payloads of its events go once they are delivered; the record of the deliveries stays.
+    /// True if payloads are removed once they are delivered; the records of the deliveries stay.
     pub drop_payloads: bool,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
 /// A change to a company; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CompanyChange {
-    /// Another name.
+    /// New name.
     pub name: Option<String>,
-    /// Whether payloads go once they are delivered.
+    /// New value of [`Company::drop_payloads`].
     pub drop_payloads: Option<bool>,
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What stands in a credential's place.
+/// Placeholder for a credential.
 pub const MASK: &str = "***";
 
 /// Parts of names that leave no doubt, wherever they stand.
@@ -45,7 +45,7 @@ const ORDINARY: [&str; 8] = [
     "vary",
 ];
 
-/// Whether what has this name (a header, a parameter, a member, a setting) is a credential.
+/// True if a header, parameter, member or setting of this name holds a credential.
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
     !ORDINARY.contains(&name) && sounds_like_one(name)
@@ -108,7 +108,7 @@ pub fn shown_url(url: &str) -> Cow<'_, str> {
     Cow::Owned([&url[..before], mask, &url[host..parameters], &shown_parameters].concat())
 }
 
-/// Where user and password stand in a URL, the `@` after them left out.
+/// Range of user and password in a URL, without the `@` after them.
 #[must_use]
 pub fn user_info(url: &str) -> Option<Range<usize>> {
     let start = authority_start(url)?;
@@ -127,7 +127,7 @@ pub fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
         .filter_map(|pair| pair.split_once('='))
 }
 
-/// Where the authority of a URL begins. Those who read URLs leniently take any number of slashes, also backwards ones.
+/// Start of the authority in a URL. Lenient readers take any number of slashes, also backslashes.
 fn authority_start(url: &str) -> Option<usize> {
     let colon = url.find(':')?;
     let scheme = &url[..colon];

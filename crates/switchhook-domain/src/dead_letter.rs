@@ -4,7 +4,7 @@
 use switchhook_protocol::{Timestamp, spelled_enum};
 
 spelled_enum! {
-    /// What was done about a delivery that was given up.
+    /// Treatment of a delivery that was given up.
     pub enum Resolution: "resolution" {
         /// Its event was sent to the webhook again, as another delivery.
         Resent = "resent",
@@ -13,7 +13,7 @@ spelled_enum! {
     }
 }
 
-/// What was done about a delivery that was given up, and when.
+/// Treatment of a delivery that was given up, with its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
     pub how: Resolution,

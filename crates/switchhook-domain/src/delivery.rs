@@ -24,26 +24,24 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// The event it carries.
     pub event_id: EventId,
-    /// Which of the event's deliveries it is, from 0.
+    /// Index among the event's deliveries, from 0.
     pub ordinal: u32,
     pub company_id: CompanyId,
-    /// Where it goes.
     pub webhook_id: WebhookId,
-    /// The event's kind.
+    /// Kind of the event.
     pub kind: Kind,
     /// The subscriptions that asked for it.
     pub subscription_ids: Vec<SubscriptionId>,
-    /// What is taken out of the event's bytes before they are sent.
+    /// Parts to remove from the event's bytes before sending.
     pub hidden: Hidden,
-    /// What it shares with those it must not overtake.
+    /// Key shared with the deliveries that it must not overtake.
     pub order_key: Option<OrderKey>,
-    /// Where it stands.
     pub state: DeliveryState,
     /// The number of its last opened attempt; 0 before the first.
     pub attempt_number: u32,
     /// The failures so far.
     pub failures: Failures,
-    /// How the last of them went.
+    /// Failure of the last attempt.
     pub last_failure: Option<Failure>,
     /// Until when it holds up its followers.
     pub blocks_until: Timestamp,
@@ -53,28 +51,27 @@ pub struct Delivery {
     pub origin: Option<DeliveryId>,
     /// The replay that made it.
     pub replay_id: Option<ReplayId>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// How long it was due but waited because its webhook was suspended: that time does not count as tried.
+    /// Time that it was due but waited for a suspended webhook, which does not count towards its age.
     pub suspended: Duration,
     /// If it was given up: what somebody did about it since.
     pub resolved: Option<Resolved>,
 }
 
-/// Where a delivery stands.
+/// State of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
     /// An attempt will be made when it is due.
     Pending {
-        /// When; for a claimed delivery, when the claim's lease ends.
+        /// Due time; for a claimed delivery, the end of the claim's lease.
         due_at: Timestamp,
     },
     /// The receiver has it.
     Delivered {
-        /// Since when.
+        /// Time of the state's beginning.
         at: Timestamp,
     },
-    /// We gave up.
+    /// Given up.
     Exhausted { at: Timestamp },
     /// Somebody decided against it.
     Cancelled { at: Timestamp },
@@ -95,7 +92,6 @@ spelled_enum! {
 }
 
 impl DeliveryState {
-    /// The state's name.
     #[must_use]
     pub const fn name(self) -> StateName {
         match self {
@@ -106,7 +102,7 @@ impl DeliveryState {
         }
     }
 
-    /// When the state's time is: due, or reached.
+    /// Time of the state: when it is due, or was reached.
     #[must_use]
     pub const fn at(self) -> Timestamp {
         match self {
@@ -117,7 +113,7 @@ impl DeliveryState {
         }
     }
 
-    /// Whether it will never change again.
+    /// True if it will never change again.
     #[must_use]
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending { .. })
@@ -139,7 +135,7 @@ pub fn state_after_attempt(
     if class.is_success() {
         return DeliveryState::Delivered { at: now };
     }
-    if context.is_unwanted {
+    if context.is_opted_out {
         return DeliveryState::Exhausted { at: now };
     }
     match policy.delay_after(class, context, jitter) {
@@ -150,7 +146,7 @@ pub fn state_after_attempt(
     }
 }
 
-/// Whether an attempt that ended so still holds up the deliveries behind it, as far as the answers tell.
+/// True if an attempt with this outcome still holds up the deliveries behind it.
 ///
 /// A receiver that refuses a request as wrong will refuse it tomorrow: its followers do not wait for that.
 #[must_use]

@@ -1,6 +1,6 @@
-//! What routing needs to know of an event, read from its bytes once.
+//! Facts of an event that routing needs, read from its bytes once.
 //!
-//! The bytes themselves stay as they came; nothing here is sent on.
+//! The bytes themselves are sent as they came.
 
 use std::fmt;
 
@@ -16,13 +16,13 @@ use crate::subscription::TargetRef;
 /// The parts of an event that decide where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventFacts {
-    /// What the kind adds.
+    /// Facts that depend on the kind.
     pub detail: EventDetail,
-    /// What must go one after the other with it.
+    /// Key shared with the events that must go one after the other with it.
     pub order_key: Option<OrderKey>,
 }
 
-/// What each kind adds to the facts.
+/// Facts that depend on the kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventDetail {
     /// A call changed its state.
@@ -31,12 +31,11 @@ pub enum EventDetail {
         state: Option<PayloadState>,
         /// Its target, entry-point target and proxy target.
         targets: Targets,
-        /// Whether a group was called.
+        /// True for calls to a group.
         is_group_call: bool,
     },
     /// A message, or news of one.
     Sms {
-        /// Which way it goes.
         direction: Option<Direction>,
         /// Between two users of the company.
         is_internal: bool,
@@ -48,12 +47,12 @@ pub enum EventDetail {
     AgentStatus,
     /// A contact changed.
     Contact {
-        /// Whether it is a local contact; every other type counts as shared.
+        /// True for a local contact; every other type counts as shared.
         is_local: bool,
     },
     /// Somebody changed a setting.
     Changelog,
-    /// Nobody knows.
+    /// The kind is unknown.
     Unknown,
 }
 
@@ -70,7 +69,6 @@ pub enum PayloadState {
 pub type Targets = SmallVec<[TargetRef; 3]>;
 
 impl EventFacts {
-    /// The event's kind.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self.detail {
@@ -196,7 +194,7 @@ fn is_group(target: &Target<'_>) -> bool {
         .is_some_and(|word| !word.known().is_some_and(is_single))
 }
 
-/// Whether a status of an outbound message is news of its delivery rather than the message itself.
+/// True if a status of an outbound message reports its delivery, as opposed to the message itself.
 const fn is_news(status: MessageStatus) -> bool {
     match status {
         MessageStatus::Delivered

@@ -15,7 +15,7 @@ mod content;
 mod number;
 mod read;
 
-pub use self::content::{Content, Looks};
+pub use self::content::{Content, ParsedContent};
 use self::number::Decimal;
 pub use self::read::{FilterError, MOST_BYTES, MOST_CLAUSES, MOST_DEPTH, OPERATORS};
 
@@ -28,7 +28,7 @@ struct Compiled {
     condition: Condition,
 }
 
-/// What a value, or its absence, must fulfil: all of it.
+/// Conditions on a value, or on its absence, all of which must hold.
 #[derive(Debug, Default)]
 struct Condition {
     tests: Vec<Clause>,
@@ -42,7 +42,7 @@ struct Clause {
     test: Test,
 }
 
-/// What a value itself must fulfil.
+/// Condition on a value itself.
 #[derive(Debug)]
 enum Test {
     /// It is this, or a list with it in it.
@@ -50,7 +50,7 @@ enum Test {
     /// It is one of these, or a list with one of them in it.
     In(Vec<Literal>),
     /// It, or an element of it, comes before or after this.
-    Compare(Sides, Bound),
+    Compare(AllowedOrderings, Bound),
     /// It, or an element of it, begins with one of these.
     StartsWith(Vec<String>),
     /// It, or an element of it, ends with one of these.
@@ -69,13 +69,13 @@ enum Test {
 
 /// On which sides of a bound a value may be.
 #[derive(Debug, Clone, Copy)]
-struct Sides {
+struct AllowedOrderings {
     below: bool,
     at: bool,
     above: bool,
 }
 
-/// What values are compared with, each with its kind.
+/// Bound of a comparison, with its type.
 #[derive(Debug)]
 enum Bound {
     Number(Decimal),
@@ -90,13 +90,13 @@ enum Literal {
     Number(Decimal),
     Text(String),
     List(Vec<Self>),
-    /// By name.
+    /// Sorted by name.
     Object(Vec<(String, Self)>),
 }
 
-/// Why a filter does not let an event through: the first clause that does not hold.
+/// First clause that an event does not fulfil.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmet {
+pub struct Mismatch {
     /// The clause: where in the event, and what it asks for.
     pub clause: String,
     /// The names that lead to what it looked at; none for the event itself.
@@ -125,15 +125,15 @@ impl PayloadFilter {
         &self.0.json
     }
 
-    /// Whether it lets an event through.
+    /// True if an event fulfils it.
     #[must_use]
     pub fn lets_through(&self, event: &JsonNode<'_>) -> bool {
         self.0.condition.holds(Some(event))
     }
 
-    /// Why it does not let an event through; `None` if it does.
+    /// First clause that the event does not fulfil; `None` if it fulfils all.
     #[must_use]
-    pub fn why_not(&self, event: &JsonNode<'_>) -> Option<Unmet> {
+    pub fn why_not(&self, event: &JsonNode<'_>) -> Option<Mismatch> {
         self.0.condition.unmet(Some(event), &mut Vec::new())
     }
 }
@@ -163,9 +163,9 @@ impl Condition {
         }
     }
 
-    fn unmet(&self, value: Option<&JsonNode<'_>>, path: &mut Vec<String>) -> Option<Unmet> {
+    fn unmet(&self, value: Option<&JsonNode<'_>>, path: &mut Vec<String>) -> Option<Mismatch> {
         if let Some(clause) = self.tests.iter().find(|clause| !clause.test.holds(value)) {
-            return Some(Unmet::of(path, &clause.json));
+            return Some(Mismatch::of(path, &clause.json));
         }
         if self.members_hold(value) {
             return None;
@@ -173,7 +173,7 @@ impl Condition {
         if matches!(value.map(JsonNode::shape), Some(Shape::List(_))) {
             let names: Vec<_> = self.members.iter().map(|(name, _)| name.as_str()).collect();
             let words = format!("no element has what is asked of {}", names.join(", "));
-            return Some(Unmet::of(path, &words));
+            return Some(Mismatch::of(path, &words));
         }
         self.members.iter().find_map(|(name, condition)| {
             path.push(name.clone());
@@ -184,7 +184,7 @@ impl Condition {
     }
 }
 
-impl Unmet {
+impl Mismatch {
     fn of(path: &[String], asked: &str) -> Self {
         let place = match path {
             [] => "the event".to_owned(),
@@ -196,7 +196,7 @@ impl Unmet {
         }
     }
 
-    /// What stands in an event where the clause looked: JSON, or words for what is too much to show. `None` if nothing does.
+    /// Value in the event where the clause looked: JSON, or words for one too large to show. `None` if there is none.
     #[must_use]
     pub fn seen_in(&self, event: &JsonNode<'_>) -> Option<String> {
         let mut value = event;
@@ -243,7 +243,7 @@ impl Test {
     }
 }
 
-/// Whether a test holds for a value or, if that is a list, for one of its elements.
+/// True if the test holds for a value or, if that is a list, for one of its elements.
 fn it_or_an_element(value: &JsonNode<'_>, test: impl Fn(&JsonNode<'_>) -> bool) -> bool {
     if test(value) {
         return true;
@@ -259,7 +259,7 @@ fn is_text(value: &JsonNode<'_>, test: impl Fn(&str) -> bool) -> bool {
 }
 
 impl Bound {
-    fn has(&self, value: &JsonNode<'_>, sides: Sides) -> bool {
+    fn has(&self, value: &JsonNode<'_>, sides: AllowedOrderings) -> bool {
         let order = match (value.shape(), self) {
             (Shape::Number(number), Self::Number(bound)) => Decimal::of(number).cmp(bound),
             (Shape::Text(text), Self::Text(bound)) => (**text).cmp(bound.as_str()),
@@ -274,7 +274,7 @@ impl Bound {
 }
 
 impl Literal {
-    /// Whether a value is the same: numbers by what they amount to, objects whatever the order of their members.
+    /// True for an equal value: numbers by their value, objects whatever the order of their members.
     fn is(&self, value: &JsonNode<'_>) -> bool {
         match (self, value.shape()) {
             (Self::Null, Shape::Null) => true,

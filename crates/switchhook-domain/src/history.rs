@@ -1,6 +1,7 @@
-//! What came of the attempts, minute by minute: sums that can be added up, over any span and on any number of nodes.
+//! History of attempts by minute: sums that can be added up, over any span and over any number of nodes.
 //!
-//! Owns what is counted and how sums are added; `range` has spans and the points of a chart, `latencies` the percentiles.
+//! This file has the counts and their addition; `range` has spans and the points of a chart, `latencies` the
+//! percentiles.
 
 pub mod latencies;
 pub mod range;
@@ -13,12 +14,12 @@ pub use self::latencies::Latencies;
 pub use self::range::{MOST_POINTS, Point, Range, USUAL_POINTS, UnevenStep, failing_since, points};
 use crate::id::{CompanyId, WebhookId};
 
-/// How long minutes are kept; what is older is told by the hour.
+/// Age up to which minutes are kept; older sums are by the hour.
 pub const MINUTES_KEPT: Duration = Duration::from_secs(48 * 60 * 60);
 
-/// What is counted for.
+/// Subject of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Whose {
+pub enum HistorySubject {
     /// The server: that there is a sum says that it ran.
     Server,
     /// A company with all its webhooks.
@@ -26,7 +27,7 @@ pub enum Whose {
     Webhook(CompanyId, WebhookId),
 }
 
-impl Whose {
+impl HistorySubject {
     /// As two numbers, for where it is kept: the company's id and the webhook's, 0 for none.
     #[must_use]
     pub const fn ids(self) -> (i64, i64) {
@@ -48,18 +49,16 @@ impl Whose {
     }
 }
 
-/// How long the time is that a sum is of.
+/// Length of time of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Resolution {
+pub enum Granularity {
     Minute,
     Hour,
 }
 
-impl Resolution {
-    /// All there are.
+impl Granularity {
     pub const ALL: [Self; 2] = [Self::Minute, Self::Hour];
 
-    /// In minutes.
     #[must_use]
     pub const fn minutes(self) -> u32 {
         match self {
@@ -74,14 +73,14 @@ impl Resolution {
         Duration::from_secs(self.minutes() as u64 * 60)
     }
 
-    /// When the minute or hour began that `at` is in.
+    /// Start of the minute or hour that contains `at`.
     #[must_use]
     pub fn start_of(self, at: Timestamp) -> Timestamp {
         range::floor(at, self.length())
     }
 }
 
-/// What was counted.
+/// Counts of one span.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events accepted; only companies have any.
@@ -94,7 +93,7 @@ pub struct Counts {
     pub failed_unanswered: u64,
     /// Deliveries that were given up.
     pub exhausted: u64,
-    /// How long what was delivered took, from acceptance to delivery.
+    /// Time from acceptance to delivery, of what was delivered.
     pub latencies: Latencies,
 }
 
@@ -113,19 +112,17 @@ impl Counts {
         self.latencies.add(&other.latencies);
     }
 
-    /// Attempts that failed.
     #[must_use]
     pub const fn failed(&self) -> u64 {
         self.failed_answered.saturating_add(self.failed_unanswered)
     }
 
-    /// Attempts that ended.
     #[must_use]
     pub const fn attempts(&self) -> u64 {
         self.delivered.saturating_add(self.failed())
     }
 
-    /// Which share of the attempts succeeded; `None` if there were none.
+    /// Share of successful attempts; `None` without attempts.
     #[must_use]
     pub fn success(&self) -> Option<f64> {
         let attempts = self.attempts();
@@ -133,15 +130,12 @@ impl Counts {
     }
 }
 
-/// What one came to in a minute or an hour.
+/// Counts of one subject in a minute or an hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sum {
-    pub whose: Whose,
-    /// How long the time is.
-    pub resolution: Resolution,
-    /// When it began.
+    pub subject: HistorySubject,
+    pub resolution: Granularity,
     pub from: Timestamp,
-    /// What was counted in it.
     pub counts: Counts,
 }
 
@@ -167,13 +161,13 @@ mod tests {
 
     #[test]
     fn who_it_is_is_told_by_its_numbers() {
-        for whose in [
-            Whose::Server,
-            Whose::Company(CompanyId(7)),
-            Whose::Webhook(CompanyId(7), WebhookId(9)),
+        for subject in [
+            HistorySubject::Server,
+            HistorySubject::Company(CompanyId(7)),
+            HistorySubject::Webhook(CompanyId(7), WebhookId(9)),
         ] {
-            let (company_id, webhook_id) = whose.ids();
-            assert_eq!(Whose::with_ids(company_id, webhook_id), whose);
+            let (company_id, webhook_id) = subject.ids();
+            assert_eq!(HistorySubject::with_ids(company_id, webhook_id), subject);
         }
     }
 }

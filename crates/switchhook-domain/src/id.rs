@@ -13,7 +13,7 @@ use switchhook_protocol::{Timestamp, quoted};
 /// The largest id: 2^53 − 1, the largest integer that a double holds exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
-/// How many low bits of an id count within its millisecond.
+/// Low bits of an id that count within its millisecond.
 const COUNTER_BITS: u32 = 12;
 
 /// 2025-01-01T00:00:00Z: ids count milliseconds from here, which lasts 69 years.
@@ -38,11 +38,11 @@ pub fn id_of<T: FromStr>(text: &str) -> Result<T, InvalidId> {
     })
 }
 
-/// How ids are hashed. Nobody outside can choose them, so that they need no defence against keys that were chosen to be slow, which
-/// costs several times as much.
+/// Hasher for ids. Outsiders cannot choose them, so no defence against chosen keys is needed, which would cost
+/// several times as much.
 pub type IdHash = foldhash::fast::RandomState;
 
-/// What is kept by an id.
+/// Map with ids as keys.
 pub type IdMap<K, V> = HashMap<K, V, IdHash>;
 
 macro_rules! ids {
@@ -69,33 +69,33 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Whose things these are.
+    /// A tenant.
     CompanyId,
     /// An API key (never the key itself).
     KeyId,
-    /// Where we send.
+    /// A receiver's URL.
     WebhookId,
     /// "Send these events there".
     SubscriptionId,
-    /// Something that happened.
+    /// An accepted event.
     EventId,
     /// One event for one webhook.
     DeliveryId,
     /// A stored job that makes new deliveries of old events.
     ReplayId,
-    /// Where somebody may listen.
+    /// A websocket to listen at.
     WebsocketId,
-    /// Where events come in from outside.
+    /// A URL at which events come in from outside.
     SourceId,
     /// Something that a source did not take.
     RefusalId,
-    /// Where notifications go.
+    /// A destination of notifications.
     ChannelId,
     /// Something that people are told of.
     NotificationId,
 }
 
-/// How many sequences can make ids at once without knowing of each other: each takes every 64th.
+/// Number of sequences that can make ids at once without knowing of each other: each takes every 64th.
 pub const SLOTS: i64 = 64;
 
 /// Hands out ids that only grow, whatever the clock does.
@@ -106,7 +106,7 @@ pub const SLOTS: i64 = 64;
 #[derive(Debug)]
 pub struct IdSequence {
     last: AtomicI64,
-    /// Which of the [`SLOTS`] is its own; negative: all are.
+    /// Index among the [`SLOTS`]; negative if it uses all.
     slot: AtomicI64,
 }
 
@@ -183,7 +183,8 @@ pub fn first_id_at(at: Timestamp) -> i64 {
         << COUNTER_BITS
 }
 
-/// When an id was made, to the millisecond (later than the truth if the sequence had run ahead of the clock).
+/// Time at which an id was made, to the millisecond (later than the truth if the sequence had run ahead of the
+/// clock).
 #[must_use]
 pub fn made_at(id: i64) -> Timestamp {
     Timestamp::from_millis((id >> COUNTER_BITS) + EPOCH_MS)

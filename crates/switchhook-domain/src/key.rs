@@ -10,7 +10,7 @@ use crate::id::{CompanyId, KeyId};
 use crate::scope::Scopes;
 
 spelled_enum! {
-    /// What a key may do within its company.
+    /// Right of a key within its company.
     pub enum Right: "right" {
         /// As far as its clearance goes.
         Read = "read",
@@ -52,7 +52,7 @@ impl Rights {
         Right::ALL.into_iter().collect()
     }
 
-    /// Whether `right` is in the set.
+    /// True if `right` is in the set.
     #[must_use]
     pub const fn has(self, right: Right) -> bool {
         self.0 & (1 << right as u8) != 0
@@ -98,30 +98,26 @@ impl TryFrom<String> for Rights {
     }
 }
 
-/// What is kept of an API key.
+/// Stored data of an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// The key's id: what `keys list` shows and `keys revoke` takes.
     pub id: KeyId,
-    /// Whose key it is.
     pub company_id: CompanyId,
-    /// What its owner calls it.
+    /// Display name.
     pub name: String,
     /// SHA-256 of the key.
     pub hash: [u8; 32],
-    /// Whether it may use everything of its company.
+    /// True if it may use everything of its company.
     pub admin: bool,
-    /// What it may do if it is no admin key.
+    /// Rights of a key that is no admin's.
     pub rights: Rights,
-    /// What it and the subscriptions it makes may see.
+    /// Scopes of the key, and the most that its subscriptions may have.
     pub scopes: Scopes,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it stops working by itself.
     pub expires_at: Option<Timestamp>,
-    /// When somebody revoked it.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, to within some minutes.
+    /// Last use, to within some minutes.
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -141,7 +137,7 @@ impl ApiKey {
         self.state_at(now) == KeyState::Valid
     }
 
-    /// Whether the key may do what `right` names.
+    /// True if the key has this right.
     #[must_use]
     pub const fn may(&self, right: Right) -> bool {
         self.admin || self.rights.has(right)

@@ -2,26 +2,26 @@
 
 use switchhook_protocol::Kind;
 
-use crate::clearance::{Clearance, Missing};
+use crate::clearance::{Clearance, MissingClearance};
 use crate::redaction::Hidden;
 use crate::scope::{Scope, Scopes};
 
-/// What the rules say of a kind.
+/// Rules of a kind.
 #[derive(Debug)]
 pub struct Rules {
-    /// What it takes to see that there are events of the kind.
+    /// Clearance needed to see that there are events of the kind.
     pub clearance: Clearance,
-    /// What can be taken out of its events.
+    /// Parts of its events that can be hidden.
     pub hides: Hidden,
     /// The scope that shows what can be taken out, of the whole company.
     pub shown_by: Option<Scope>,
-    /// Whether a subscription to it can be narrowed to a target.
+    /// True if its subscriptions can be narrowed to a target.
     pub has_target: bool,
     /// After how many milliseconds the profile `dialpad` sends it again after the first, second, … 5xx.
     pub dialpad_retries_ms: &'static [u64],
 }
 
-/// What the rules say of a kind.
+/// Rules of a kind.
 #[must_use]
 pub const fn rules(kind: Kind) -> &'static Rules {
     match kind {
@@ -92,13 +92,13 @@ const UNKNOWN: Rules = Rules {
 };
 
 impl Clearance {
-    /// What it takes to see that there are events of this kind.
+    /// Clearance needed to see that there are events of this kind.
     #[must_use]
     pub const fn for_kind(kind: Kind) -> Self {
         rules(kind).clearance
     }
 
-    /// What it takes to see events of this kind from which only `hidden` is taken out.
+    /// Clearance needed to see events of this kind with only `hidden` removed.
     #[must_use]
     pub fn for_content(kind: Kind, hidden: Hidden) -> Self {
         let rules = rules(kind);
@@ -106,24 +106,24 @@ impl Clearance {
         Self::for_kind(kind).with(rules.shown_by.filter(|_| is_shown))
     }
 
-    /// Whether events of this kind can be seen at all.
+    /// Checks that events of this kind can be seen at all.
     ///
     /// # Errors
-    /// Says what is missing.
-    pub fn sees(self, kind: Kind) -> Result<(), Missing> {
+    /// If not, with what is missing.
+    pub fn sees(self, kind: Kind) -> Result<(), MissingClearance> {
         self.covers(Self::for_kind(kind))
     }
 
-    /// What is taken out of events of this kind for whoever looks at them.
+    /// Parts hidden from somebody who looks at events of this kind.
     ///
-    /// Messages are shown only with the scope for the whole company: which target an event is about is not asked.
+    /// Messages are shown only with the scope for the whole company, whichever target an event is about.
     #[must_use]
     pub fn hidden(self, kind: Kind) -> Hidden {
         Hidden::by_scopes(self.scopes).and(rules(kind).hides)
     }
 
-    /// What is taken out of events of this kind that come by a subscription: it may have a target, so for messages either
-    /// scope shows their text.
+    /// Parts hidden from a subscription to this kind: it may have a target, so for messages either scope shows their
+    /// text.
     #[must_use]
     pub fn hidden_by_subscription(self, kind: Kind) -> Hidden {
         let hidden = self.hidden(kind);

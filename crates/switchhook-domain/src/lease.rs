@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-/// How long a claim lasts.
+/// Duration of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease(pub Duration);
 
@@ -32,13 +32,13 @@ impl Lease {
         self.0.saturating_sub(2 * self.margin())
     }
 
-    /// Whether an attempt may start that takes `timeout` at the longest, with so much of its lease left.
+    /// True if an attempt of at most `timeout` may start with `left` of its lease.
     #[must_use]
     pub fn suffices(self, left: Duration, timeout: Duration) -> bool {
         left >= timeout + self.margin()
     }
 
-    /// How long after the claim an attempt may still start.
+    /// Time after the claim until which an attempt may start.
     #[must_use]
     pub fn time_to_start(self, timeout: Duration) -> Duration {
         self.0.saturating_sub(timeout + self.margin())

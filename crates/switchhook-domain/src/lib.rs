@@ -1,6 +1,6 @@
 //! The pure rules of Switchhook: what matches, what a delivery does next, what is hidden from whom.
 //!
-//! Nothing here reads a clock, rolls a die, waits or touches a file: time and chance are arguments.
+//! Nothing here reads a clock, makes random numbers, waits or touches a file: time and randomness are arguments.
 //! What crosses the wire is `switchhook-protocol`'s; what is kept is `switchhook-store`'s.
 //!
 //! # Who is who

@@ -1,32 +1,32 @@
 //! Matching: which subscriptions want an event, and why the others do not.
 //!
 //! Owns the rule ([`judge`]), its index ([`CompanyIndex`]), which says the same for all subscriptions of a company at
-//! the cost of the matching ones, and the answer to why something was not sent ([`Decided`]). What an event says of itself is `event.rs`; what a match may see is `redaction.rs`.
+//! the cost of the matching ones, and the answer to why something was not sent ([`PastDecision`]). What an event says of itself is `event.rs`; what a match may see is `redaction.rs`.
 
 use switchhook_protocol::{CallStateFilter, ContactType, Direction, SmsDirection, spelled_enum};
 
 use crate::event::{EventDetail, EventFacts, PayloadState};
-use crate::filter::Looks;
+use crate::filter::ParsedContent;
 use crate::redaction::Hidden;
 use crate::subscription::{CallFilter, Filter, SmsFilter, Subscription, TargetRef};
 
 mod explain;
 mod index;
 
-pub use explain::Decided;
+pub use explain::PastDecision;
 pub use index::{CompanyIndex, Match};
 
-/// What a subscription says to an event.
+/// Verdict of a subscription on an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Send it.
+    /// The event is sent.
     Matches,
     /// Do not, and why.
     PassedOver(Reason),
 }
 
 spelled_enum! {
-    /// Why a subscription passed an event over: the first reason found, in this order.
+    /// Reason for which a subscription passed over an event: the first that applies, in this order.
     pub enum Reason: "reason" {
         /// It was made after the event was accepted.
         CreatedAfterwards = "created_afterwards",
@@ -156,7 +156,7 @@ fn other_target(wanted: Option<TargetRef>, targets: &[TargetRef]) -> String {
 ///
 /// That the two belong to the same company, and which was there first, is for the caller to see to.
 #[must_use]
-pub fn judge(subscription: &Subscription, facts: &EventFacts, looks: &Looks<'_, '_>) -> Verdict {
+pub fn judge(subscription: &Subscription, facts: &EventFacts, looks: &ParsedContent<'_, '_>) -> Verdict {
     let refused = || (!filter_holds(subscription, looks)).then_some(Reason::Filter);
     match reason_against(subscription, facts).or_else(refused) {
         Some(reason) => Verdict::PassedOver(reason),
@@ -164,8 +164,8 @@ pub fn judge(subscription: &Subscription, facts: &EventFacts, looks: &Looks<'_, 
     }
 }
 
-/// Whether its filter on the payload lets an event through, as far as the subscription sees it.
-fn filter_holds(subscription: &Subscription, looks: &Looks<'_, '_>) -> bool {
+/// True if its payload filter lets the event through, as far as the subscription may see the event.
+fn filter_holds(subscription: &Subscription, looks: &ParsedContent<'_, '_>) -> bool {
     let Some(filter) = &subscription.payload_filter else {
         return true;
     };
@@ -191,10 +191,10 @@ fn reason_against(subscription: &Subscription, facts: &EventFacts) -> Option<Rea
         return Some(Reason::OtherTarget);
     }
     reason_of_facet(&subscription.filter, &facts.detail)
-        .or_else(|| Demands::of(&subscription.filter).unmet_by(&facts.detail))
+        .or_else(|| ExtraConditions::of(&subscription.filter).unmet_by(&facts.detail))
 }
 
-/// What the index looks up by, told here one by one.
+/// Conditions of the index, checked one by one.
 fn reason_of_facet(filter: &Filter, detail: &EventDetail) -> Option<Reason> {
     match (filter, detail) {
         (Filter::Call(filter), EventDetail::Call { state, .. }) => {
@@ -218,15 +218,15 @@ fn reason_of_facet(filter: &Filter, detail: &EventDetail) -> Option<Reason> {
     }
 }
 
-/// What a subscription demands beyond what the index looks up by: few pass the look-up and fail here.
+/// Conditions of a subscription beyond the index: few events pass the look-up and fail here.
 #[derive(Debug, Clone, Copy)]
-struct Demands {
+struct ExtraConditions {
     group_calls_only: bool,
     no_status_updates: bool,
     no_internal_messages: bool,
 }
 
-impl Demands {
+impl ExtraConditions {
     const NONE: Self = Self {
         group_calls_only: false,
         no_status_updates: false,

@@ -1,10 +1,10 @@
 //! Notifications: what people are told when something goes wrong, and when it is right again.
 //!
 //! Owns the kinds, when one is said and when it is held back, and what becomes of it. What each says is
-//! `notification/news.rs`; where they go is `notification/channel.rs`.
+//! `notification/payload.rs`; where they go is `notification/channel.rs`.
 
 mod channel;
-mod news;
+mod payload;
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use switchhook_protocol::{Timestamp, spelled_enum};
 use crate::id::{ChannelId, CompanyId, NotificationId};
 
 pub use channel::{Channel, ChannelChange, ChannelType, MOST_CHANNELS, MOST_RECIPIENTS};
-pub use news::{
-    ExpiringKey, FailingWebhook, GivenUp, LateServer, News, RefusingSource, SilentSource, SuspectStore,
-    WebhookOf,
+pub use payload::{
+    ExpiringKey, FailingWebhook, GivenUpDelivery, LateServer, NotificationPayload, RefusingSource,
+    SilentSource, SuspectStore, WebhookInfo,
 };
 
 spelled_enum! {
-    /// What a notification is about.
+    /// Kind of a notification.
     pub enum NotificationKind: "kind of notification" {
         /// A webhook's receiver fails again and again.
         WebhookFailing = "webhook.failing",
-        /// It works again.
+        /// The receiver works again.
         WebhookRecovered = "webhook.recovered",
         /// A webhook was disabled, because its receiver had failed for too long or asked for it.
         WebhookDisabled = "webhook.disabled",
@@ -44,11 +44,11 @@ spelled_enum! {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How long people may go by a notification whose opposite has happened since: that a webhook works again, while it fails.
+/// Time for which people may be left with an outdated notification: that a webhook works again, while it fails.
 const WRONG_FOR: Duration = MINUTE.saturating_mul(5);
 
 impl NotificationKind {
-    /// What a channel is told, for a list: the kinds, or that it is all of them.
+    /// Kinds of a channel for a list, or that it has all of them.
     #[must_use]
     pub fn list_of(kinds: &[Self]) -> String {
         if Self::ALL.iter().all(|kind| kinds.contains(kind)) {
@@ -84,7 +84,7 @@ impl NotificationKind {
         }
     }
 
-    /// Whether it is about the whole server, and so its operator's alone.
+    /// True if it concerns the whole server, and so only its operator.
     #[must_use]
     pub const fn is_the_operators(self) -> bool {
         matches!(self, Self::ServerLate | Self::StoreTrouble)
@@ -94,25 +94,24 @@ impl NotificationKind {
 /// Something that people should be told of, as whoever finds it says it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// Whose it is; `None`: the operator's of the server.
+    /// Company; `None` for the operator of the server.
     pub company_id: Option<CompanyId>,
-    /// When it happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// How many times.
+    /// Number of times it happened.
     pub count: u32,
-    /// What happened.
-    pub news: News,
+    pub payload: NotificationPayload,
 }
 
 impl Notice {
     /// Something that happened once.
     #[must_use]
-    pub const fn new(company_id: Option<CompanyId>, at: Timestamp, news: News) -> Self {
+    pub const fn new(company_id: Option<CompanyId>, at: Timestamp, payload: NotificationPayload) -> Self {
         Self {
             company_id,
             at,
             count: 1,
-            news,
+            payload,
         }
     }
 
@@ -125,14 +124,14 @@ impl Notice {
 
 /// The newest notification of the same kind and subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Newest {
+pub enum LatestNotification {
     /// It is not handed to the channels yet.
     Open(NotificationId),
-    /// It was, then.
+    /// It was handed out then.
     HandedOut(Timestamp),
 }
 
-/// What becomes of a notice.
+/// Treatment of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
     /// It counts with one that is still to be said.
@@ -149,17 +148,17 @@ pub enum Placement {
 #[must_use]
 pub fn placement(
     kind: NotificationKind,
-    newest: Option<Newest>,
-    opposite: Option<Newest>,
+    newest: Option<LatestNotification>,
+    opposite: Option<LatestNotification>,
     now: Timestamp,
 ) -> Placement {
     match (opposite, newest) {
-        (Some(Newest::Open(id)), _) => Placement::Cancels(id),
-        (_, Some(Newest::Open(id))) => Placement::Joins(id),
-        (_, Some(Newest::HandedOut(at))) => match kind.quiet_time() {
+        (Some(LatestNotification::Open(id)), _) => Placement::Cancels(id),
+        (_, Some(LatestNotification::Open(id))) => Placement::Joins(id),
+        (_, Some(LatestNotification::HandedOut(at))) => match kind.quiet_time() {
             Some(quiet) => {
                 let mut quiet_until = at.plus(quiet);
-                if let Some(Newest::HandedOut(taken_back_at)) = opposite
+                if let Some(LatestNotification::HandedOut(taken_back_at)) = opposite
                     && taken_back_at > at
                 {
                     quiet_until = quiet_until.min(taken_back_at.plus(WRONG_FOR));
@@ -178,29 +177,29 @@ pub fn placement(
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
     pub id: NotificationId,
-    /// Whose it is; `None`: the operator's of the server.
+    /// Company; `None` for the operator of the server.
     pub company_id: Option<CompanyId>,
-    /// When it happened for the first time.
+    /// Time of the first occurrence.
     pub at: Timestamp,
-    /// How many times it happened until it was said.
+    /// Number of occurrences until it is handed out.
     pub count: u32,
-    /// What happened, the last time.
-    pub news: News,
-    /// When it is handed to the channels, or was due to be.
+    /// Data of the last occurrence.
+    pub payload: NotificationPayload,
+    /// Time of handing it to the channels.
     pub due_at: Timestamp,
     /// Since when it is; it no longer grows.
     pub handed_out_at: Option<Timestamp>,
 }
 
 impl Notification {
-    /// What people read.
+    /// Text for people.
     #[must_use]
     pub fn text(&self) -> String {
-        self.news.text(self.at, self.count)
+        self.payload.text(self.at, self.count)
     }
 }
 
-/// Whom a notification goes to.
+/// Recipient of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Recipient {
     Channel(ChannelId),
@@ -218,7 +217,7 @@ impl Recipient {
         }
     }
 
-    /// What [`Recipient::as_number`] made.
+    /// Inverse of [`Recipient::as_number`].
     #[must_use]
     pub const fn from_number(number: i64) -> Self {
         match number {
@@ -228,25 +227,24 @@ impl Recipient {
     }
 }
 
-/// How far a notification is on its way to one recipient.
+/// Progress of a notification at one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// To whom.
     pub recipient: Recipient,
-    /// How many times it was tried.
+    /// Number of tries.
     pub attempts: u32,
-    /// When it is tried next; `None` if that is over.
+    /// Time of the next try; `None` if there is none.
     pub due_at: Option<Timestamp>,
-    /// When it arrived.
+    /// Time of arrival.
     pub sent_at: Option<Timestamp>,
-    /// Why it did not, the last time.
+    /// Error of the last try.
     pub error: Option<String>,
 }
 
-/// How often a notification is tried for one recipient, the first time included.
+/// Bound on the tries for one recipient, including the first.
 pub const MOST_ATTEMPTS: u32 = 12;
 
-/// How long to wait after so many attempts that failed; `None`: it is given up.
+/// Pause after this number of failed tries; `None` if it is given up.
 ///
 /// Ten seconds, doubled each time up to an hour: some three and a half hours altogether.
 #[must_use]

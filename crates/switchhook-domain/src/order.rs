@@ -11,14 +11,14 @@ use switchhook_protocol::Payload;
 
 use crate::id::ReplayId;
 
-/// How long, counted from its acceptance, an event may hold up its followers.
+/// Time from its acceptance for which an event may hold up its followers.
 pub const LONGEST_BLOCK: Duration = Duration::from_secs(15 * 60);
 
-/// How many attempts an event that is refused as wrong (a 4xx) holds up its followers.
+/// Attempts for which an event that is refused as wrong (a 4xx) holds up its followers.
 pub const ATTEMPTS_THAT_BLOCK: u32 = 3;
 
-/// How much of an id goes into a key. Real ones are shorter; a longer one shares its key with those that begin alike,
-/// which costs nothing but a little waiting.
+/// Length to which an id is cut in a key. Real ids are shorter; a longer one shares its key with those of the same
+/// beginning, which only makes them wait for each other.
 const LONGEST_ID: usize = 128;
 
 /// A call's, a message's, an agent's or a contact's: readable (`call:123`), cheap to copy.
@@ -33,7 +33,6 @@ impl OrderKey {
         Self(text.into())
     }
 
-    /// The key's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

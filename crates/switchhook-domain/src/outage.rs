@@ -10,27 +10,27 @@ use switchhook_protocol::Timestamp;
 use crate::attempt::{Attempt, CountsAs, Failure, OutcomeClass};
 use crate::id::DeliveryId;
 
-/// How many failures in a row are an outage at the least.
+/// Least number of consecutive failures that are an outage.
 pub const FAILURES: u32 = 2;
 
 /// Over how long they must be, so that two bad answers within a busy second are none. An open breaker needs no more time.
 pub const LASTING: Duration = Duration::from_secs(3);
 
-/// How long after failures that no attempt has followed they are an outage, however few: the next attempt may be far off, or there
-/// may be none.
+/// Time after which failures that no attempt has followed are an outage, however few: the next attempt may be far
+/// off, or there may be none.
 pub const SILENT: Duration = Duration::from_secs(10);
 
-/// How often an outage that lasts is written down again at the most.
+/// Shortest interval between two writes of a lasting outage.
 const WRITTEN_EVERY: Duration = Duration::from_secs(5);
 
 /// A time in which every attempt to send to a webhook failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// When the first of the attempts failed.
+    /// First failure.
     pub since: Timestamp,
-    /// When one succeeded again; `None` while it lasts.
+    /// Next success; `None` while it lasts.
     pub until: Option<Timestamp>,
-    /// How many attempts failed.
+    /// Number of failed attempts.
     pub attempts: u32,
     /// The last of them.
     pub last: LastFailure,
@@ -39,16 +39,15 @@ pub struct Outage {
 /// The last attempt of an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastFailure {
-    /// When it ended.
     pub at: Timestamp,
     pub delivery_id: DeliveryId,
     pub attempt_number: u32,
-    /// How it failed, if that is known.
+    /// Failure, if it is known.
     pub failure: Option<Failure>,
 }
 
 impl LastFailure {
-    /// How it failed, as the end of a sentence about the receiver: `answered 500`, `refused the connection`.
+    /// Failure as the end of a sentence about the receiver: `answered 500`, `refused the connection`.
     #[must_use]
     pub fn in_words(&self) -> String {
         self.failure
@@ -70,28 +69,28 @@ impl LastFailure {
 /// The attempts of a webhook that failed since the last that succeeded, as one node counts them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Streak {
-    /// When the first of them failed.
+    /// First failure.
     since: Option<Timestamp>,
-    /// How many, beyond what is written down.
-    unwritten: u32,
-    /// How many.
+    /// Failures beyond those that were written.
+    unsaved: u32,
+    /// Number of failures.
     failures: u32,
-    /// When the outage was written down last; `None` if these failures are none yet.
+    /// Time of the last write; `None` if these failures are no outage yet.
     written_at: Option<Timestamp>,
     /// The last of them.
     last: Option<LastFailure>,
 }
 
-/// What the end of an attempt does to a webhook's outage.
+/// Effect of an attempt's end on a webhook's outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreakChange {
     /// Nothing that is to be written down.
     None,
     /// An outage began or goes on, with so many failures that are not written down yet.
     Fails {
-        /// When its first attempt failed.
+        /// First failure.
         since: Timestamp,
-        /// How many more.
+        /// Number of further failures.
         more: u32,
         /// The last of them.
         last: LastFailure,
@@ -126,7 +125,7 @@ impl Streak {
     fn fail(&mut self, last: LastFailure, is_open: bool, now: Timestamp) -> StreakChange {
         self.last = Some(last);
         let since = *self.since.get_or_insert(now);
-        self.unwritten = self.unwritten.saturating_add(1);
+        self.unsaved = self.unsaved.saturating_add(1);
         self.failures = self.failures.saturating_add(1);
         let is_due = match self.written_at {
             Some(at) => now.since(at) >= WRITTEN_EVERY,
@@ -140,16 +139,16 @@ impl Streak {
 
     fn write_down(&mut self, since: Timestamp, last: LastFailure, now: Timestamp) -> StreakChange {
         self.written_at = Some(now);
-        let more = std::mem::take(&mut self.unwritten);
+        let more = std::mem::take(&mut self.unsaved);
         StreakChange::Fails { since, more, last }
     }
 
-    /// What is to be written down of failures that nothing has followed for a while; `is_alone`: no other node may have reached the
-    /// receiver meanwhile.
+    /// Change to the stored outage, if failures remain that no attempt has followed for a while; `is_alone`: no other
+    /// node may have reached the receiver meanwhile.
     pub fn look_back(&mut self, is_alone: bool, now: Timestamp) -> StreakChange {
         let is_known = is_alone || self.is_outage();
         match (self.since, self.last) {
-            (Some(since), Some(last)) if is_known && self.unwritten > 0 && now.since(last.at) >= SILENT => {
+            (Some(since), Some(last)) if is_known && self.unsaved > 0 && now.since(last.at) >= SILENT => {
                 self.write_down(since, last, now)
             }
             _ => StreakChange::None,
@@ -170,7 +169,7 @@ impl Streak {
         }
     }
 
-    /// Whether it is an outage.
+    /// True if the failures are an outage.
     #[must_use]
     pub const fn is_outage(&self) -> bool {
         self.written_at.is_some()

@@ -9,20 +9,20 @@ use std::str::FromStr;
 
 use phonelib::PhoneFormat;
 
-mod look;
+mod detection;
 mod run;
 
-pub use look::{Place, numbers_in};
+pub use detection::{FieldKind, numbers_in};
 use run::{LONGEST_NUMBER, Run, is_separator, value};
 
-/// Whether a letter is a digit as telephones show them.
+/// True for digits as telephones show them.
 #[must_use]
 pub fn is_digit(letter: char) -> bool {
     value(letter).is_some()
 }
 
-/// Whether digits stand in a text, one after the other, with a few separators between them or none: a part of a number that
-/// somebody remembers. JSON's escapes are not seen through.
+/// True if the digits occur in a text, one after the other, with at most a few separators between them: part of a
+/// number that somebody remembers. JSON escapes are not decoded.
 #[must_use]
 pub fn has_digits(text: &str, digits: &str) -> bool {
     let sought = digits_of(digits);
@@ -37,11 +37,11 @@ pub fn has_digits(text: &str, digits: &str) -> bool {
 /// The shortest number that is looked for: fewer digits are in every event.
 const SHORTEST: usize = 7;
 
-/// What is dialled before a country code, by country: most of the world, North America, Australia, Japan, Russia. Some
-/// are the beginning of numbers elsewhere, too: `011` is Leeds, Delhi and Turin as well, `010` Rotterdam and Beijing.
+/// Prefixes dialled before a country code: most of the world, North America, Australia, Japan, Russia. Some are also
+/// the beginning of numbers elsewhere: `011` is Leeds, Delhi and Turin as well, `010` Rotterdam and Beijing.
 const INTERNATIONAL_PREFIXES: [&[u8]; 5] = [&[0, 0], &[0, 1, 1], &[0, 0, 1, 1], &[0, 1, 0], &[8, 1, 0]];
 
-/// How many digits a spelling must have to be the number where nothing but its digits shows that it is one.
+/// Digits that a spelling needs to count as the number where nothing but its digits shows that it is one.
 const MANY: usize = 10;
 
 /// A telephone number with its country code. Its `Debug` and `Display` show the last two digits only.
@@ -63,9 +63,9 @@ pub struct InvalidNumber;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Spelling {
     digits: Vec<u8>,
-    /// Whether its country code is in it.
+    /// True if its country code is in it.
     is_international: bool,
-    /// Whether it is the number even where its digits stand alone, as those of ids do.
+    /// True if it is the number even where its digits stand alone, like those of ids.
     stands_alone: bool,
 }
 
@@ -157,7 +157,7 @@ impl PhoneNumber {
     }
 }
 
-/// How a number is written without its country code: `national` is how it is dialled in its country.
+/// Spellings of a number without its country code: `national` is how it is dialled in its country.
 fn at_home(digits: &[u8], code: usize, national: Vec<u8>) -> Vec<Spelling> {
     let (code, significant) = digits.split_at(code);
     let has_trunk = national.len() > significant.len() && national.ends_with(significant);
@@ -194,7 +194,7 @@ fn at_home(digits: &[u8], code: usize, national: Vec<u8>) -> Vec<Spelling> {
     spellings
 }
 
-/// Whether a spelling's digits begin with the group in that place and end with a group.
+/// True if the digits from this group on are the spelling, and end with a group.
 fn stands_at(run: &Run<'_>, start: usize, spelling: &Spelling) -> bool {
     let first = run.groups[start].first;
     if !run.digits[first..].starts_with(&spelling.digits) {
@@ -209,7 +209,7 @@ fn stands_at(run: &Run<'_>, start: usize, spelling: &Spelling) -> bool {
     is_own(run, start, end, spelling) && is_written_as_number(run, start, last, spelling)
 }
 
-/// Whether the digits before it belong to something else: `+49 619 555 0142` is no number of North America.
+/// True if the digits before it do not belong to it: `+49 619 555 0142` is no number of North America.
 fn is_own(run: &Run<'_>, start: usize, end: usize, spelling: &Spelling) -> bool {
     let prefix = match run.digits.as_slice() {
         _ if run.has_plus => 0,
@@ -222,7 +222,7 @@ fn is_own(run: &Run<'_>, start: usize, end: usize, spelling: &Spelling) -> bool 
     is_first || end > prefix + LONGEST_NUMBER
 }
 
-/// Whether it is more than digits that happen to be the same.
+/// True if it is more than digits that happen to be the same.
 fn is_written_as_number(run: &Run<'_>, start: usize, last: usize, spelling: &Spelling) -> bool {
     if run.has_plus && start == 0 {
         return true;

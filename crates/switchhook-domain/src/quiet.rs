@@ -7,7 +7,7 @@ use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
 use switchhook_protocol::Timestamp;
 
-/// How many days are looked at, to count the quiet hours of a longer time.
+/// Bound on the days that are added up for a longer time.
 const MOST_DAYS: usize = 100;
 
 /// Hours of each day, in a time zone.
@@ -44,7 +44,7 @@ impl QuietHours {
         Ok(Self { from, until, zone })
     }
 
-    /// When they end, if it is one of them at `now`.
+    /// End of the quiet hours, if `now` is in them.
     #[must_use]
     pub fn end_at(&self, now: Timestamp) -> Option<Timestamp> {
         let mut days = self.days(now);
@@ -53,7 +53,7 @@ impl QuietHours {
         (from <= now).then_some(until)
     }
 
-    /// How much of the time from `start` to `end` they were; of months, the first hundred days.
+    /// Quiet time between `start` and `end`; of months, in the first hundred days.
     #[must_use]
     pub fn within(&self, start: Timestamp, end: Timestamp) -> Duration {
         let days = self.days(start).take(MOST_DAYS);

@@ -17,19 +17,18 @@ mod recordings;
 
 use recordings::{Name, is_address, may_matter};
 
-/// What is taken out of an event before it is sent; the default is nothing.
+/// Parts removed from an event before it is sent; by default none.
 ///
 /// Its text form is a comma-separated list, empty for nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Hidden {
     /// Links to recordings and voicemails of calls.
     pub recordings: bool,
-    /// What a message says and its media.
+    /// Text of a message, and its media.
     pub message_text: bool,
 }
 
 impl Hidden {
-    /// Everything is shown.
     pub const NOTHING: Self = Self {
         recordings: false,
         message_text: false,
@@ -41,9 +40,9 @@ impl Hidden {
         message_text: true,
     };
 
-    /// What is hidden from somebody with these scopes, whichever event it is.
+    /// Parts hidden from somebody with these scopes, whichever event it is.
     ///
-    /// Messages are shown only with the scope for the whole company: which target an event is about is not asked.
+    /// Messages are shown only with the scope for the whole company, whichever target an event is about.
     #[must_use]
     pub const fn by_scopes(scopes: Scopes) -> Self {
         Self {
@@ -52,7 +51,7 @@ impl Hidden {
         }
     }
 
-    /// What is hidden both here and there: of two matching subscriptions, what either shows is shown.
+    /// Parts hidden by both: of two matching subscriptions, what either shows is shown.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -61,7 +60,7 @@ impl Hidden {
         }
     }
 
-    /// What is hidden here or there.
+    /// Parts hidden by either.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self {
@@ -70,7 +69,6 @@ impl Hidden {
         }
     }
 
-    /// Whether nothing is hidden.
     #[must_use]
     pub const fn is_nothing(self) -> bool {
         !self.recordings && !self.message_text
@@ -127,7 +125,8 @@ pub fn redact(body: &[u8], hidden: Hidden) -> Cow<'_, [u8]> {
     Redaction::new(body, hidden).run()
 }
 
-/// What of `hidden` an event can have at all, going by the names of its members: the rest need not be looked for again.
+/// Parts of `hidden` that an event can have at all, going by the names of its members. The others need not be
+/// searched for again.
 #[must_use]
 pub fn concealable(event: &Outline<'_>, hidden: Hidden) -> Hidden {
     let mut found = Hidden::NOTHING;
@@ -148,15 +147,15 @@ struct Redaction<'a> {
     depth: usize,
     /// The depth around the outermost container of recordings that we are in.
     details_depth: Option<usize>,
-    /// What stands before the current position, removed members and white space not counted.
-    before: Before,
+    /// Token before the current position, not counting removed members and white space.
+    before: Preceding,
     kept: Vec<u8>,
-    /// Where what is neither kept nor removed yet begins.
+    /// Start of the bytes that are neither kept nor removed yet.
     kept_until: usize,
 }
 
 #[derive(Clone, Copy)]
-enum Before {
+enum Preceding {
     /// The start of an object or a list: what is removed takes the comma behind it along.
     Start,
     /// A comma, and where: what is removed takes it along.
@@ -172,7 +171,7 @@ impl<'a> Redaction<'a> {
             at: 0,
             depth: 0,
             details_depth: None,
-            before: Before::Other,
+            before: Preceding::Other,
             kept: Vec::new(),
             kept_until: 0,
         }
@@ -197,10 +196,10 @@ impl<'a> Redaction<'a> {
             _ => {}
         }
         self.before = match byte {
-            b'{' | b'[' => Before::Start,
-            b',' => Before::Comma(self.at),
+            b'{' | b'[' => Preceding::Start,
+            b',' => Preceding::Comma(self.at),
             _ if is_white(byte) => self.before,
-            _ => Before::Other,
+            _ => Preceding::Other,
         };
         self.at += 1;
     }
@@ -219,12 +218,12 @@ impl<'a> Redaction<'a> {
         let end = string_end(self.body, start);
         let colon = white_end(self.body, end);
         if self.body.get(colon) != Some(&b':') {
-            let is_item = !matches!(self.before, Before::Other);
+            let is_item = !matches!(self.before, Preceding::Other);
             if is_item && self.details_depth.is_some() && is_address(self.body, start) {
                 return self.remove(start, end);
             }
             self.at = end;
-            self.before = Before::Other;
+            self.before = Preceding::Other;
             return;
         }
         let key = Key(&self.body[start + 1..end - 1]);
@@ -234,10 +233,11 @@ impl<'a> Redaction<'a> {
             return self.remove(start, value_end(self.body, value));
         }
         self.at = value;
-        self.before = Before::Other;
+        self.before = Preceding::Other;
     }
 
-    /// Whether the member whose value begins at `value` leads to a recording; if it only holds some, that is noted.
+    /// True if the member whose value begins at `value` leads to a recording. A container that may hold some is
+    /// noted.
     fn is_recording(&mut self, key: Key<'_>, value: usize) -> bool {
         Name::ask(key, |name| {
             if name.leads_to_recording(self.body, value) {
@@ -257,12 +257,12 @@ impl<'a> Redaction<'a> {
     /// first, the comma behind it.
     fn remove(&mut self, start: usize, end: usize) {
         let (start, end) = match self.before {
-            Before::Comma(comma) => (comma, end),
-            Before::Start => (start, comma_end(self.body, end)),
-            Before::Other => (start, end),
+            Preceding::Comma(comma) => (comma, end),
+            Preceding::Start => (start, comma_end(self.body, end)),
+            Preceding::Other => (start, end),
         };
-        if let Before::Comma(_) = self.before {
-            self.before = Before::Other;
+        if let Preceding::Comma(_) = self.before {
+            self.before = Preceding::Other;
         }
         self.kept.reserve(self.body.len() - self.kept_until);
         self.kept.extend_from_slice(&self.body[self.kept_until..start]);
@@ -280,7 +280,7 @@ impl Key<'_> {
         names.iter().any(|name| self.is(name))
     }
 
-    /// Whether the key means `name`, a name of plain ASCII letters and underscores.
+    /// True if the key means `name`, which has ASCII letters and underscores only.
     fn is(self, name: &str) -> bool {
         if self.0.len() == name.len() {
             return self.0 == name.as_bytes();
@@ -302,7 +302,7 @@ impl Key<'_> {
         written.is_empty()
     }
 
-    /// What is written, `\u0074` resolved; characters that take more than a byte that way are a question mark.
+    /// Characters, with escapes like `\u0074` decoded. Those of more than a byte become a question mark.
     fn characters(&self) -> impl Iterator<Item = u8> {
         // Most have no escapes, and are read as they stand.
         let plain = memchr(b'\\', self.0).unwrap_or(self.0.len());
@@ -339,12 +339,12 @@ const fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Where the white space that begins at `start` ends.
+/// End of the white space that begins at `start`.
 fn white_end(body: &[u8], start: usize) -> usize {
     end_of_run(body, start, is_white)
 }
 
-/// Where the white space and the one comma that may begin at `start` end, with the white space behind the comma.
+/// End of the white space and the one comma that may begin at `start`, with the white space behind the comma.
 fn comma_end(body: &[u8], start: usize) -> usize {
     let comma = white_end(body, start);
     if body.get(comma) == Some(&b',') {
@@ -359,7 +359,7 @@ fn end_of_run(body: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize 
     length.map_or(body.len(), |length| start + length)
 }
 
-/// Where the string whose opening quote is at `start` ends, behind its closing quote.
+/// End of the string whose opening quote is at `start`, behind its closing quote.
 fn string_end(body: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(length) = body.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
@@ -372,7 +372,7 @@ fn string_end(body: &[u8], start: usize) -> usize {
     body.len()
 }
 
-/// Where the value that begins at `start` ends.
+/// End of the value that begins at `start`.
 fn value_end(body: &[u8], start: usize) -> usize {
     match body.get(start) {
         Some(b'"') => string_end(body, start),

@@ -26,35 +26,29 @@ pub use request::{InvalidReplay, LOWEST_RATE, MOST_NAMED, check_rate};
 pub struct Replay {
     /// Its id. Events that were accepted later have larger ids and are none of its business.
     pub id: ReplayId,
-    /// Whose events these are.
     pub company_id: CompanyId,
-    /// Which events.
     pub filter: ReplayFilter,
-    /// Where they go.
     pub to: Destination,
     /// Events a second at the most.
     pub rate: Option<f64>,
-    /// What is taken out where no earlier delivery says it; see [`Replay::plan`].
+    /// Parts removed where no earlier delivery decides it; see [`Replay::plan`].
     pub hidden: Hidden,
-    /// What the key may see that it was made with: it sends nothing beyond that.
+    /// Clearance of the key that created it, beyond which it sends nothing.
     pub made_with: Clearance,
-    /// How many deliveries it will make, as was thought when it was made.
+    /// Number of deliveries, as estimated at its creation.
     pub estimate: Estimate,
     /// The last event, or dead letter, that it has looked at; 0 before the first.
     pub cursor: EventId,
-    /// Whether it has looked at all of them.
+    /// True if it has scanned all events.
     pub is_all_created: bool,
-    /// When its next delivery is due at the earliest.
+    /// Earliest due time of its next delivery.
     pub next_due_at: Timestamp,
-    /// How far it has come.
     pub progress: Progress,
-    /// Where it stands.
     pub state: ReplayState,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// Where a replay's deliveries go.
+/// Destination of a replay's deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// Each to the webhook to which the event went at first.
@@ -65,7 +59,6 @@ pub enum Destination {
     Url {
         /// The webhook that exists for this replay only.
         webhook_id: WebhookId,
-        /// The address.
         url: String,
     },
 }
@@ -81,14 +74,13 @@ impl Destination {
     }
 }
 
-/// Which events. What is not set narrows nothing; everything that is set must hold.
+/// Conditions on events, all of which must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReplayFilter {
     /// Only these, in ascending order and without repetitions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<EventId>>,
-    /// Only this kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// Only those of this call, message, agent or contact.
@@ -119,7 +111,7 @@ pub struct ReplayFilter {
 }
 
 impl ReplayFilter {
-    /// Whether it narrows nothing.
+    /// True without any condition.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -133,7 +125,7 @@ impl ReplayFilter {
         (EventId(first - 1), EventId(end))
     }
 
-    /// Whether it lets an event through, as far as the event itself decides.
+    /// True if an event passes, as far as the event itself decides.
     #[must_use]
     pub fn lets_through(&self, kind: Kind, order_key: Option<&OrderKey>) -> bool {
         self.kind.is_none_or(|wanted| wanted == kind)
@@ -144,7 +136,7 @@ impl ReplayFilter {
     }
 }
 
-/// How far a replay has come.
+/// Progress of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Events that it has looked at.
@@ -177,7 +169,7 @@ impl Progress {
     }
 }
 
-/// Where a replay stands.
+/// State of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayState {
     /// It makes deliveries, or some that it made are pending.
@@ -187,11 +179,7 @@ pub enum ReplayState {
     /// Somebody decided against the rest.
     Cancelled { at: Timestamp },
     /// It cannot go on.
-    Failed {
-        at: Timestamp,
-        /// Why, in words.
-        reason: String,
-    },
+    Failed { at: Timestamp, reason: String },
 }
 
 spelled_enum! {
@@ -209,7 +197,6 @@ spelled_enum! {
 }
 
 impl ReplayState {
-    /// The state's name.
     #[must_use]
     pub const fn name(&self) -> ReplayStateName {
         match self {
@@ -220,7 +207,7 @@ impl ReplayState {
         }
     }
 
-    /// When it ended, if it has.
+    /// Time of its end, if it has ended.
     #[must_use]
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self {

@@ -1,7 +1,7 @@
-//! When we try again: two profiles, each a table.
+//! Retries: two profiles, each a table.
 //!
-//! `durable` is ours and the default; `dialpad` does exactly what Dialpad documents. Chance comes in as a
-//! [`Jitter`], time as an age. Which outcomes are tried again at all is said by `attempt/outcome.rs`.
+//! `durable` is ours and the default; `dialpad` does exactly what Dialpad documents. Randomness is an argument
+//! ([`Jitter`]), and so is time (an age). Which outcomes are retried at all is in `attempt/outcome.rs`.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ spelled_enum! {
     pub enum Profile: "retry profile" {
         /// For days, in order.
         Durable = "durable",
-        /// As Dialpad does.
+        /// The rules that Dialpad documents.
         Dialpad = "dialpad",
     }
 }
 
 impl Profile {
-    /// How long an attempt may take.
+    /// Time limit of an attempt.
     #[must_use]
     pub const fn timeout(self) -> Duration {
         match self {
@@ -32,7 +32,7 @@ impl Profile {
         }
     }
 
-    /// Whether it tries again after an attempt that ended with `class`.
+    /// Retry after an attempt that ended with `class`.
     const fn retry_of(self, class: OutcomeClass) -> Retry {
         match self {
             Self::Durable => class.consequences().durable,
@@ -62,22 +62,21 @@ impl Failures {
         self
     }
 
-    /// All of them.
     #[must_use]
     pub const fn total(self) -> u32 {
         self.answered + self.unanswered
     }
 }
 
-/// What decides about a delivery's next attempt, beside how the last one ended.
+/// Inputs, besides the last outcome, to a delivery's next attempt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetryContext {
     /// The failures, the attempt in question included.
     pub failures: Failures,
-    /// How long the delivery has been tried; time spent paused is left out.
+    /// Time for which the delivery has been tried, without suspensions.
     pub age: Duration,
-    /// Whether the receiver said that it wants no more attempts of it.
-    pub is_unwanted: bool,
+    /// True if the receiver asked for no more attempts.
+    pub is_opted_out: bool,
 }
 
 /// The chance in a delay: 0 to 65,535, every value as likely.
@@ -99,9 +98,7 @@ impl Jitter {
 /// The rules for one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy<'a> {
-    /// Which table.
     pub profile: Profile,
-    /// Which of its columns.
     pub kind: Kind,
     /// Seconds after the first, second, … failure, in place of those of `durable`; empty for the profile's own. When they
     /// are used up the delivery is given up.
@@ -109,7 +106,7 @@ pub struct RetryPolicy<'a> {
 }
 
 impl RetryPolicy<'_> {
-    /// How long after an attempt that ended with `class` the next one follows; `None`: never.
+    /// Delay from an attempt that ended with `class` to the next; `None` if there is none.
     #[must_use]
     pub fn delay_after(self, class: OutcomeClass, context: RetryContext, jitter: Jitter) -> Option<Duration> {
         match (self.profile.retry_of(class), self.profile) {

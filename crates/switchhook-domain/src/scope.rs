@@ -41,10 +41,8 @@ impl Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// No scope.
     pub const NONE: Self = Self(0);
 
-    /// Every scope.
     pub const ALL: Self = Self((1 << Scope::ALL.len()) - 1);
 
     /// The set with `scope` in it.
@@ -53,7 +51,7 @@ impl Scopes {
         Self(self.0 | scope.bit())
     }
 
-    /// Whether `scope` is in the set.
+    /// True if `scope` is in the set.
     #[must_use]
     pub const fn has(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
@@ -64,7 +62,6 @@ impl Scopes {
         Scope::ALL.into_iter().filter(move |scope| self.has(*scope))
     }
 
-    /// What either set has.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

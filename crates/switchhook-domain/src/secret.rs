@@ -18,13 +18,12 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The secret itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What a person should know of it, if it is shorter than it should be.
+    /// Warning for people about a secret that is shorter than it should be.
     #[must_use]
     pub fn weakness(&self) -> Option<String> {
         let bytes = self.0.len();

@@ -11,15 +11,14 @@ use crate::id::{CompanyId, RefusalId, SourceId};
 use crate::secret::Secret;
 use crate::webhook::{OldSecret, replace_secret, valid_secrets};
 
-/// Where events come in from outside: an address that cannot be guessed.
+/// Unguessable URL at which events come in from outside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     pub id: SourceId,
-    /// Whose events come in.
     pub company_id: CompanyId,
-    /// What its owner calls it.
+    /// Display name.
     pub name: String,
-    /// What comes in, if it is all of one kind; else each event's shape tells.
+    /// Kind of its events, if all are of one kind; otherwise each is detected from its shape.
     pub kind: Option<Kind>,
     /// SHA-256 of the token in its address. The token is nowhere.
     pub token_hash: [u8; 32],
@@ -27,16 +26,14 @@ pub struct Source {
     pub secret: Option<Secret>,
     /// The secrets before it that still count, the newest last.
     pub old_secrets: Vec<OldSecret>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
 /// A change to a source: outer `None` leaves as it is, `Some(None)` clears.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SourceChange {
-    /// Another name.
+    /// New name.
     pub name: Option<String>,
     /// Another kind, or whatever the shape tells.
     pub kind: Option<Option<Kind>>,
@@ -46,23 +43,22 @@ pub struct SourceChange {
     pub old_secret_until: Option<Timestamp>,
 }
 
-/// What a source did not take, kept so that somebody can see what was wrong with it, and take it after all.
+/// Refused request of a source, kept so that people can see what was wrong, and accept it after all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Its id; refusals are listed by it, newest first.
     pub id: RefusalId,
-    /// Which source it came to.
     pub source_id: SourceId,
     pub refused_at: Timestamp,
     /// The HTTP status that was answered.
     pub status: u16,
-    /// Why, for people.
+    /// Reason, for people.
     pub reason: String,
-    /// What its sender called it.
+    /// Content type, as the sender says.
     pub content_type: Option<String>,
-    /// How it was signed beside its body, if it was.
+    /// Signature in its headers, if there was one.
     pub signature: Option<StandardHeaders>,
-    /// How many bytes it had.
+    /// Size of its body.
     pub body_bytes: u32,
     /// These bytes; in a list only the first [`REFUSAL_HEAD`] of them.
     pub body: Vec<u8>,
@@ -70,24 +66,24 @@ pub struct Refusal {
 
 /// A source that refused something lately.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusing {
+pub struct RecentRefusals {
     pub source_id: SourceId,
-    /// What its owner calls it.
+    /// Display name.
     pub name: String,
-    /// How many requests it refused, as far as they were counted.
+    /// Number of refused requests, up to a bound.
     pub count: u32,
-    /// When it refused the last of them.
+    /// Time of the last refusal.
     pub last_at: Timestamp,
     /// The HTTP status that was answered then.
     pub last_status: u16,
-    /// Why, for people.
+    /// Reason of the last refusal, for people.
     pub last_reason: String,
 }
 
-/// How many bytes of each refusal are listed.
+/// Bytes of each refusal shown in lists.
 pub const REFUSAL_HEAD: usize = 16 * 1024;
 
-/// What is kept of the refusals of each source.
+/// Bounds on the refusals kept per source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalBounds {
     /// The newest, until they come to so many bytes.
@@ -105,7 +101,7 @@ impl RefusalBounds {
 }
 
 impl Refusal {
-    /// What it counts for: its bytes, and what every row takes.
+    /// Cost against the bound: its bytes, and what every row takes.
     #[must_use]
     pub fn cost(&self) -> u64 {
         let signature = self

@@ -20,30 +20,26 @@ mod request;
 mod version;
 
 pub use request::{InvalidRequest, SubscriptionRequest};
-pub use version::{Revision, Standing, SubscriptionVersion, VersionChange};
+pub use version::{Revision, StateAtRevision, SubscriptionVersion, VersionChange};
 
 /// "Send these events there."
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subscription {
     pub id: SubscriptionId,
     pub company_id: CompanyId,
-    /// Where to; `None` once that was deleted (an orphan delivers nothing) or if none was given yet.
+    /// Webhook or websocket; `None` if that was deleted (an orphan delivers nothing) or never given.
     pub endpoint: Option<Endpoint>,
-    /// Whether it is in force.
     pub enabled: bool,
-    /// Which events.
     pub filter: Filter,
-    /// Which of those, by what stands in them.
+    /// Filter on the payload, in addition.
     pub payload_filter: Option<PayloadFilter>,
     /// The scopes of the key that made it: what its deliveries may show.
     pub scopes: Scopes,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// Where a subscription points.
+/// Destination of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// Events are posted there.
@@ -95,13 +91,11 @@ impl fmt::Display for TargetRef {
     }
 }
 
-/// Which events of one kind. Its JSON is what the database keeps; equal filters have equal JSON.
+/// Filter on events of one kind. Its JSON is what the database keeps; equal filters have equal JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Filter {
-    /// Call events.
     Call(CallFilter),
-    /// Text messages.
     Sms(SmsFilter),
     /// Agents' duty and availability.
     AgentStatus {
@@ -117,7 +111,7 @@ pub enum Filter {
     Changelog,
 }
 
-/// Which call events.
+/// Filter on call events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CallFilter {
     /// Only these states; empty means every state.
@@ -128,10 +122,9 @@ pub struct CallFilter {
     pub target: Option<TargetRef>,
 }
 
-/// Which messages.
+/// Filter on messages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SmsFilter {
-    /// Which way.
     pub direction: SmsDirection,
     /// Also messages between two users of the company.
     pub include_internal: bool,
@@ -156,13 +149,13 @@ impl CallStateSet {
         }
     }
 
-    /// Whether the set names `state` itself.
+    /// True if the set contains `state` itself.
     #[must_use]
     pub const fn has(self, state: CallStateFilter) -> bool {
         self.0 & Self::bit(state) != 0
     }
 
-    /// Whether the set lets every state through: it is empty or has `all`.
+    /// True if every state passes: the set is empty or contains `all`.
     #[must_use]
     pub const fn is_every_state(self) -> bool {
         self.0 == 0 || self.has(CallStateFilter::All)
@@ -196,7 +189,7 @@ impl From<CallStateSet> for Vec<CallStateFilter> {
 }
 
 impl Filter {
-    /// What it lets through, in words: `hangup, missed of office 7, calls to groups only`.
+    /// Filter in words: `hangup, missed of office 7, calls to groups only`.
     #[must_use]
     pub fn in_words(&self) -> String {
         let of = |target: Option<TargetRef>| {
@@ -261,7 +254,7 @@ impl Filter {
         }
     }
 
-    /// What the filter says, its target left out, by the names that the API and the database have for it.
+    /// Members of the filter without its target, by their names in the API and the database.
     ///
     /// # Panics
     /// Never: a filter is a JSON object.
@@ -274,7 +267,7 @@ impl Filter {
         members
     }
 
-    /// Whether filters of a kind say something by that name, in the API: `direction`, `target_id`.
+    /// True if filters of a kind have a member of this name in the API: `direction`, `target_id`.
     #[must_use]
     pub fn takes(kind: Kind, name: &str) -> bool {
         let is_of_target = matches!(name, "target_type" | "target_id");
@@ -313,7 +306,6 @@ pub struct SubscriptionChange {
     pub endpoint: Option<Option<Endpoint>>,
     /// In force or not.
     pub enabled: Option<bool>,
-    /// What changes in the filter.
     pub filter: FilterChange,
     /// Another filter on the payload, or none any more.
     pub payload_filter: Option<Option<PayloadFilter>>,
@@ -322,11 +314,11 @@ pub struct SubscriptionChange {
 /// A change to a filter: each part belongs to one or two kinds, the others do not look at it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct FilterChange {
-    /// Calls: other states.
+    /// New states of a call filter.
     pub call_states: Option<CallStateSet>,
     /// Calls: groups only, or all.
     pub group_calls_only: Option<bool>,
-    /// Messages: another direction.
+    /// New direction of a message filter.
     pub direction: Option<SmsDirection>,
     /// Messages: internal ones too.
     pub include_internal: Option<bool>,
@@ -340,7 +332,7 @@ pub struct FilterChange {
     pub target_id: Option<Option<i64>>,
 }
 
-/// Why a change cannot be made.
+/// Reason for which a change cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidChange {
     /// Half a target is none.

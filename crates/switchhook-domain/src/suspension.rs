@@ -5,7 +5,7 @@ use std::time::Duration;
 use switchhook_protocol::{Timestamp, spelled_enum};
 
 spelled_enum! {
-    /// Why a webhook is not sent to.
+    /// Reason for which a webhook is not sent to.
     pub enum SuspensionReason: "reason for a suspension" {
         /// Somebody paused it.
         Paused = "paused",
@@ -17,15 +17,13 @@ spelled_enum! {
 /// A time during which a webhook was not sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Suspension {
-    /// Why.
     pub reason: SuspensionReason,
-    /// Since when.
     pub from: Timestamp,
     /// Until when; `None` while it lasts.
     pub until: Option<Timestamp>,
 }
 
-/// How much of the time from `start` to `end` was suspended, times that overlap counted once.
+/// Suspended part of the time from `start` to `end`, with overlaps counted once.
 #[must_use]
 pub fn suspended_time(suspensions: &[Suspension], start: Timestamp, end: Timestamp) -> Duration {
     let mut spans: Vec<_> = suspensions

@@ -29,10 +29,10 @@ pub const LONGEST_TEMPLATE: usize = 16 * 1024;
 /// The most bytes that a template makes, of whichever event.
 pub const LARGEST_OUTPUT: usize = 256 * 1024;
 
-/// What filling one in may take: about as many steps, and 64 times as many bytes.
+/// Bounds on a rendering: this many steps of the template engine, and 64 times as many bytes.
 const FUEL: u64 = 100_000;
 
-/// How deep an event is taken apart. What lies deeper is a text: its JSON.
+/// Depth down to which an event is converted for templates. Deeper values are JSON texts.
 const DEEPEST: usize = 100;
 
 /// The name by which the engine knows the one template that it has.
@@ -45,41 +45,34 @@ pub struct Template {
     escaping: Escaping,
 }
 
-/// What values have to be written as, where they stand.
+/// Escaping of values, by content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escaping {
     /// Within the quotes of JSON.
     Json,
     /// In XML or HTML.
     Markup,
-    /// As they are.
     Nothing,
 }
 
-/// What there is to be said of an event beside its own members.
+/// Facts about a delivery that templates can use beside the event's members.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Circumstances {
+pub struct TemplateContext {
     pub kind: Kind,
     pub event_id: EventId,
-    /// The delivery's.
     pub delivery_id: DeliveryId,
-    /// The webhook's.
     pub webhook_id: WebhookId,
     /// The number of the attempt.
     pub attempt: u32,
-    /// When the delivery was made.
     pub created_at: Timestamp,
 }
 
-/// What is wrong with a template, or with what came of it.
+/// Error in a template, or in its output.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum TemplateError {
     /// It has too many bytes.
     #[error("it has {bytes} bytes, and at most {LONGEST_TEMPLATE} are taken")]
-    TooLong {
-        /// How many.
-        bytes: usize,
-    },
+    TooLong { bytes: usize },
     /// It is a name, and there is no ready template by it.
     #[error(
         "there is no ready template `{name}`: use one of {}, or write a template",
@@ -89,15 +82,14 @@ pub enum TemplateError {
     /// It cannot be read, or not be filled in.
     #[error("line {line}: {why}")]
     AtLine {
-        /// Which, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong there.
         why: String,
     },
     /// It makes too much.
     #[error("it makes more than {most} bytes of this event")]
     TooLarge {
-        /// How many it may make.
+        /// Limit in bytes.
         most: usize,
     },
     /// It takes too long.
@@ -111,12 +103,11 @@ pub enum TemplateError {
     /// There is nobody to fill it in.
     #[error("no process to fill it in can be started: {why}")]
     NoProcess { why: String },
-    /// What comes of it is no JSON, as its content type says.
+    /// The output is not JSON, contrary to its content type.
     #[error("line {line} of what it makes is not JSON: {why}")]
     NotJson {
-        /// Which, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong there.
         why: String,
     },
 }
@@ -157,11 +148,11 @@ impl Template {
     ///
     /// # Errors
     /// Says what is wrong, and where: the next time the same will be.
-    pub fn fill_in(&self, event: &[u8], circumstances: Circumstances) -> Result<String, TemplateError> {
+    pub fn fill_in(&self, event: &[u8], context: TemplateContext) -> Result<String, TemplateError> {
         let text = String::from_utf8_lossy(event);
-        let context = context(&JsonNode::of(&text), circumstances);
+        let values = values_of(&JsonNode::of(&text), context);
         let template = self.environment.get_template(NAME);
-        let filled = template.and_then(|template| template.render(context));
+        let filled = template.and_then(|template| template.render(values));
         let filled = filled.map_err(|error| TemplateError::of(&error))?;
         let most = Self::most_made_of(event.len());
         if filled.len() > most {
@@ -209,7 +200,7 @@ fn text_of(text: &str) -> Result<&str, TemplateError> {
     }
 }
 
-/// Whether it looks like the name of a ready template, rather than a text that always is the same.
+/// True if it looks like the name of a ready template, as opposed to a constant text.
 fn is_name(text: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     text.contains('-') && text.chars().all(is_plain)
@@ -247,7 +238,7 @@ impl Escaping {
         }
     }
 
-    /// What is missing is nothing. What is safe, such as what `tojson` makes, stays as it is.
+    /// Missing values render as nothing. Safe values, such as the output of `tojson`, are not escaped.
     fn write(self, output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
         if value.is_undefined() || value.is_none() {
             return Ok(());
@@ -277,16 +268,16 @@ impl Escaping {
     }
 }
 
-/// What a template can read.
-fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
-    let Circumstances {
+/// Values that a template can use.
+fn values_of(event: &JsonNode<'_>, context: TemplateContext) -> Value {
+    let TemplateContext {
         kind,
         event_id,
         delivery_id,
         webhook_id,
         attempt,
         created_at,
-    } = circumstances;
+    } = context;
     let members = [
         ("event", value_of(event, 0)),
         ("kind", Value::from(kind.route())),

@@ -7,7 +7,7 @@ use std::fmt;
 
 use switchhook_protocol::Kind;
 
-use crate::clearance::{Clearance, Missing};
+use crate::clearance::{Clearance, MissingClearance};
 use crate::delivery::Delivery;
 use crate::id::{DeliveryId, ReplayId, SubscriptionId};
 use crate::redaction::Hidden;
@@ -16,7 +16,7 @@ use crate::scope::Scope;
 use crate::subscription::{Filter, Subscription};
 
 impl Clearance {
-    /// What it takes to see what a subscription lets through.
+    /// Clearance needed to see what a subscription lets through.
     #[must_use]
     pub fn for_subscription(subscription: &Subscription) -> Self {
         let (kind, hidden) = (subscription.filter.kind(), Hidden::of(subscription));
@@ -28,11 +28,11 @@ impl Clearance {
         }
     }
 
-    /// Whether a subscription may become what `after` says. Disabling it needs no clearance. Taking it off where it leads does: what
-    /// stays there, its secret and its other credentials, would be for everybody to read and to move.
+    /// Checks that a subscription may become `after`. Disabling needs no clearance. Detaching it from its endpoint
+    /// does: what stays there, its secret and its other credentials, would be open to everybody.
     ///
     /// # Errors
-    /// Says what is missing.
+    /// If not, with what is missing.
     pub fn may_change(self, before: &Subscription, after: &Subscription) -> Result<(), Uncleared> {
         let passes = |one: &Subscription| (one.filter.clone(), one.payload_filter.clone());
         let sends_no_more = passes(after) == passes(before) && (!after.enabled || before.enabled);
@@ -43,10 +43,10 @@ impl Clearance {
         self.sees_what_passes(after)
     }
 
-    /// Whether a subscription may be deleted, as [`Self::may_change`] says of taking it off where it leads.
+    /// Checks that a subscription may be deleted, which detaches it from its endpoint; see [`Self::may_change`].
     ///
     /// # Errors
-    /// Says what is missing.
+    /// If not, with what is missing.
     pub fn may_delete(self, subscription: &Subscription) -> Result<(), Uncleared> {
         if subscription.endpoint.is_none() {
             return Ok(());
@@ -57,16 +57,16 @@ impl Clearance {
     fn sees_what_passes(self, subscription: &Subscription) -> Result<(), Uncleared> {
         let covered = self.covers(Self::for_subscription(subscription));
         covered.map_err(|missing| Uncleared {
-            what: What::Subscription(subscription.filter.kind(), subscription.id),
+            what: TrafficItem::Subscription(subscription.filter.kind(), subscription.id),
             missing,
         })
     }
 
-    /// Whether a delivery may be sent again, or elsewhere. `subscriptions` are those that asked for it, as far as they
-    /// are still there: what one of them sends to a target needs the scope for targets only.
+    /// Checks that a delivery may be sent again, or elsewhere. `subscriptions` are those that asked for it and still
+    /// exist: what one of them sends to a target needs the scope for targets only.
     ///
     /// # Errors
-    /// Says what is missing.
+    /// If not, with what is missing.
     pub fn may_send(self, delivery: &Delivery, subscriptions: &[Subscription]) -> Result<(), Uncleared> {
         let is_test =
             delivery.subscription_ids.is_empty() && delivery.origin.is_none() && delivery.replay_id.is_none();
@@ -81,7 +81,7 @@ impl Clearance {
         }
         let covered = self.covers(Self::for_content(delivery.kind, delivery.hidden));
         covered.map_err(|missing| Uncleared {
-            what: What::Delivery(delivery.kind, delivery.id),
+            what: TrafficItem::Delivery(delivery.kind, delivery.id),
             missing,
         })
     }
@@ -99,10 +99,11 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Whether `clearance` is enough to see all of it: to send it elsewhere, to sign it otherwise, to know its secret.
+    /// Checks that `clearance` suffices to see all of it: to redirect it, to change its signature, to know its
+    /// secret.
     ///
     /// # Errors
-    /// Says what is missing, and for what of it.
+    /// If not, with what is missing, and for which item.
     pub fn is_open_to(&self, clearance: Clearance) -> Result<(), Uncleared> {
         for subscription in &self.subscriptions {
             clearance.sees_what_passes(subscription)?;
@@ -112,7 +113,7 @@ impl Traffic {
         }
         for replay in &self.replays {
             clearance.covers(replay.made_with).map_err(|missing| Uncleared {
-                what: What::Replay(replay.id),
+                what: TrafficItem::Replay(replay.id),
                 missing,
             })?;
         }
@@ -120,27 +121,25 @@ impl Traffic {
     }
 }
 
-/// What a key is not cleared for.
+/// Item that a key is not cleared for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{what} needs {missing}")]
 pub struct Uncleared {
-    /// What goes there.
-    pub what: What,
-    /// What the key lacks.
-    pub missing: Missing,
+    pub what: TrafficItem,
+    pub missing: MissingClearance,
 }
 
 /// Something that goes to a webhook or a websocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
-    /// What a subscription lets through.
+pub enum TrafficItem {
+    /// Events that a subscription lets through.
     Subscription(Kind, SubscriptionId),
     Delivery(Kind, DeliveryId),
-    /// What a replay makes.
+    /// Deliveries that a replay makes.
     Replay(ReplayId),
 }
 
-impl fmt::Display for What {
+impl fmt::Display for TrafficItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Subscription(kind, id) => write!(f, "{kind} subscription {id}"),

@@ -20,31 +20,28 @@ use crate::secret::Secret;
 pub use self::authentication::{Auth, Authentication, LONGEST_PEM};
 pub use self::condition::{Condition, Severity};
 pub use self::settings::{
-    Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_MEDIA_TYPE,
-    LONGEST_RETRY_STEP, MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, SettingsPatch,
-    ShownSettings, WebhookRequest, WebhookSettings,
+    Bounds, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_MEDIA_TYPE, LONGEST_RETRY_STEP,
+    MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, SettingsPatch, SettingsView,
+    ValueFormat, WebhookRequest, WebhookSettings,
 };
 
-/// Where we send.
+/// Receiver of deliveries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Webhook {
     pub id: WebhookId,
     pub company_id: CompanyId,
-    /// Where its deliveries are posted to; unique within the company.
+    /// URL that deliveries are posted to; unique within the company.
     pub hook_url: String,
     /// With a secret deliveries are signed JWTs, without one plain JSON.
     pub secret: Option<Secret>,
     /// The secrets before it that still count, the newest last.
     pub old_secrets: Vec<OldSecret>,
-    /// How it wants to be sent to.
     pub settings: WebhookSettings,
     /// Since when its deliveries are held back.
     pub paused_at: Option<Timestamp>,
     /// Since when that is so because its receiver had failed for too long or asked for it, rather than because somebody here did.
     pub disabled_at: Option<Timestamp>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
@@ -53,22 +50,21 @@ pub struct Webhook {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldSecret {
     pub secret: Secret,
-    /// When it stops counting.
+    /// Time at which it stops being valid.
     pub valid_until: Timestamp,
 }
 
-/// How many replaced secrets are kept at the most: rotating again and again forgets the oldest.
+/// Bound on the replaced secrets: further rotations drop the oldest.
 pub const MOST_OLD_SECRETS: usize = 4;
 
-/// How long a connection may take to stand, unless a webhook says otherwise.
+/// Default time limit of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the server does for webhooks that do not say.
+/// Server's defaults for settings of webhooks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeliveryDefaults {
-    /// Which retry rules.
     pub profile: Profile,
-    /// How many POSTs to one webhook may be under way at once.
+    /// Bound on the attempts in flight to one webhook.
     pub max_in_flight: u32,
     /// After how many days without a success a webhook is disabled; 0 never.
     pub disable_after_days: u32,
@@ -94,40 +90,40 @@ impl WebhookSettings {
         self.profile.unwrap_or(defaults.profile)
     }
 
-    /// Whether order is kept within an order key. The `dialpad` profile keeps none.
+    /// True if order is kept within an order key. The `dialpad` profile keeps none.
     #[must_use]
     pub fn ordered(&self, defaults: &DeliveryDefaults) -> bool {
         self.ordered.unwrap_or(self.profile(defaults) == Profile::Durable)
     }
 
-    /// How many POSTs may be under way at once, at least one.
+    /// Bound on the attempts in flight, at least one.
     #[must_use]
     pub fn max_in_flight(&self, defaults: &DeliveryDefaults) -> u32 {
         self.max_in_flight.unwrap_or(defaults.max_in_flight).max(1)
     }
 
-    /// How long a connection may take to stand.
+    /// Time limit of connecting.
     #[must_use]
     pub fn connect_timeout(&self, defaults: &DeliveryDefaults) -> Duration {
         let own = self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         own.unwrap_or(CONNECT_TIMEOUT).min(self.timeout(defaults))
     }
 
-    /// How long the answer's head may take once the connection stands, if that is less than the whole.
+    /// Time limit of the answer's head after connecting, if it is shorter than the whole.
     #[must_use]
     pub fn head_timeout(&self, defaults: &DeliveryDefaults) -> Option<Duration> {
         let own = self.head_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         own.filter(|own| *own < self.timeout(defaults))
     }
 
-    /// How long the receiver may fail before the webhook is disabled, if it ever is.
+    /// Time of failure after which the webhook is disabled, if it ever is.
     #[must_use]
     pub fn disable_after(&self, defaults: &DeliveryDefaults) -> Option<Duration> {
         let days = self.disable_after_days.unwrap_or(defaults.disable_after_days);
         (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 3_600))
     }
 
-    /// How long the whole attempt may take, connection included.
+    /// Time limit of the whole attempt, connecting included.
     #[must_use]
     pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
         let own = self.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
@@ -139,7 +135,7 @@ impl WebhookSettings {
 /// A change to a webhook: outer `None` leaves as it is, `Some(None)` clears.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WebhookChange {
-    /// A new address.
+    /// New URL.
     pub hook_url: Option<String>,
     /// A new secret, or none any more.
     pub secret: Option<Option<Secret>>,
@@ -201,14 +197,14 @@ impl Webhook {
         self
     }
 
-    /// Whether the body of its deliveries is a signed JWT.
+    /// True if bodies are signed JWTs.
     #[must_use]
     pub fn sends_jwt(&self) -> bool {
         let unless_told = self.settings.template.is_none();
         self.secret.is_some() && self.settings.jwt.unwrap_or(unless_told)
     }
 
-    /// Whether what its receiver is sent, or how long that may take, differs from before: what failed may succeed now.
+    /// True if the receiver gets something else than before, or more time, so that a failed delivery may succeed now.
     #[must_use]
     pub fn is_sent_otherwise_than(&self, before: &Self) -> bool {
         // All but what says when and how much is sent, and what is shown.

@@ -8,18 +8,16 @@ use switchhook_protocol::Timestamp;
 use crate::id::{CompanyId, WebsocketId};
 use crate::secret::Secret;
 
-/// Where somebody may listen.
+/// Place where clients listen to events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Websocket {
     pub id: WebsocketId,
     pub company_id: CompanyId,
     /// With a secret its frames are signed JWTs, without one plain JSON.
     pub secret: Option<Secret>,
-    /// What the tokens of its URLs are signed with. Nobody outside gets to see it.
+    /// Key that signs the tokens in its URLs. It is never shown.
     pub token_key: Secret,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 

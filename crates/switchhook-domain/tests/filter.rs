@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use switchhook_domain::filter::PayloadFilter;
 use switchhook_protocol::JsonNode;
 
-/// How many pairs there are.
+/// Number of pairs of filter and event.
 const PAIRS: usize = 10_000;
 
-/// What chance there is: the same on every run, so that what failed once fails again.
+/// Random source: the same on every run, so that failures repeat.
 struct Chance(u64);
 
 impl Chance {

@@ -1,4 +1,4 @@
-//! Where a URL leads: everything that a connection and a request need to know of it, worked out once.
+//! Address of a URL: everything that a connection and a request need to know of it, parsed once.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ pub struct Address {
     pub origin: Arc<str>,
     /// Path and query, as they are.
     pub path: http::Uri,
-    /// The `Host` header.
+    /// Value of the `Host` header.
     pub host_header: HeaderValue,
     /// User name and password of the URL as `Authorization`.
     pub authorization: Option<HeaderValue>,
 }
 
 impl Address {
-    /// The whole URL.
+    /// Absolute form of the URL.
     #[must_use]
     pub fn absolute(&self) -> http::Uri {
         let mut parts = http::uri::Parts::default();

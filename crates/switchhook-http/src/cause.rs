@@ -1,4 +1,4 @@
-//! What is behind an error, in one line that tells a person something.
+//! Cause of an error, in one line for people.
 
 use std::error::Error;
 use std::io;
@@ -71,7 +71,7 @@ fn usual_of_http(error: &hyper::Error) -> Option<&'static str> {
 
 const CLOSED_EARLY: &str = "the other side closed the connection before the end of its answer";
 
-/// Whether the other side closed the connection as if there were no TLS in it: somebody between may have cut it.
+/// True if the peer closed the connection without ending TLS, so that somebody between may have cut it.
 #[must_use]
 pub fn closes_without_ending_tls(error: &io::Error) -> bool {
     // rustls has no type for it.
@@ -80,7 +80,7 @@ pub fn closes_without_ending_tls(error: &io::Error) -> bool {
     is_cut || held().is_some_and(closes_without_ending_tls)
 }
 
-/// What befalls connections every day.
+/// Description of everyday connection errors.
 fn usual(error: &io::Error) -> Option<&'static str> {
     if closes_without_ending_tls(error) {
         return Some("the other side closed the connection without ending TLS");

@@ -1,5 +1,4 @@
-//! How the outside is reached from where the server stands: certificates that are trusted beside the machine's, and a
-//! proxy.
+//! Settings of outbound connections: certificates to trust beside the machine's, and a proxy.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,18 +15,18 @@ use url::{Host, Url};
 
 use crate::address::{Address, basic_authorization};
 
-/// What an operator says of the way out.
+/// Operator's settings of outbound connections.
 #[derive(Debug, Clone)]
 pub struct Outbound {
     /// Certificates of authorities that are trusted beside the machine's.
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Through what connections go, if not directly.
     pub proxy: Option<Proxy>,
-    /// Whether the proxy gets names, which it looks up itself, rather than addresses that were judged.
+    /// True if the proxy gets names, which it resolves itself, instead of checked addresses.
     pub proxy_by_name: bool,
-    /// What is reached without the proxy, as `NO_PROXY` is written.
+    /// Hosts reached without the proxy, in the syntax of `NO_PROXY`.
     pub no_proxy: String,
-    /// How old a connection may become. A name may lead elsewhere by then.
+    /// Maximum age of a connection, because a name may lead elsewhere by then.
     pub connection_age: Duration,
 }
 
@@ -48,9 +47,9 @@ impl Default for Outbound {
 /// It gets addresses, not names, unless it is told otherwise: the address that was judged is the one that is connected to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// Where it listens, without credentials.
+    /// URL of the proxy, without credentials.
     pub uri: Uri,
-    /// What it wants to see.
+    /// Value of `Proxy-Authorization`.
     pub authorization: Option<HeaderValue>,
 }
 
@@ -84,7 +83,7 @@ impl FromStr for Proxy {
     }
 }
 
-/// What is reached without a proxy.
+/// Hosts reached without a proxy.
 #[derive(Debug)]
 pub struct NoProxy(Matcher);
 
@@ -101,7 +100,7 @@ impl NoProxy {
         )
     }
 
-    /// Whether an address is one of them.
+    /// True if an address is among them.
     #[must_use]
     pub fn has(&self, address: &Address) -> bool {
         self.0.intercept(&address.absolute()).is_none()

@@ -13,7 +13,7 @@ mod connection;
 mod connections;
 mod exchange;
 mod limits;
-mod part;
+mod progress;
 mod stream;
 mod tls;
 
@@ -39,41 +39,41 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tower::Service;
 
-pub use self::body::{BodyTrouble, is_packed, next_piece, read_body};
+pub use self::body::{BodyReadError, is_packed, next_piece, read_body};
 pub use self::client::Client;
 use self::client::Origin;
 pub use self::connection::Overdue;
-use self::connection::{Connection, Order};
+use self::connection::{Connection, Directive};
 pub use self::connections::ConnectionCounts;
-use self::connections::{Connections, Entry};
+use self::connections::{ConnectionGuard, Connections};
 use self::exchange::Exchange;
 pub use self::limits::{ConnectionLimits, MOST_BY_DEFAULT};
 use self::stream::Stream;
 pub use self::tls::{Certificate, Identity};
-use self::tls::{Securing, Speech};
+use self::tls::{Protocol, TlsHandshaker};
 
 /// The largest head, and how much of an answer is waiting to be written, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// How many requests a client may make at once on one connection, where it can.
+/// Concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 128;
 
-/// What the kernel keeps of an answer that is not read. Without it, one reader could hold megabytes.
+/// Kernel's send buffer per connection. By default, one client that does not read could hold megabytes.
 const SEND_BUFFER: u32 = 128 * 1024;
 
-/// How many connections may wait to be accepted.
+/// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
-/// How long nothing is accepted after no file was left for a connection.
+/// Pause in accepting when no file descriptor is left.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long nothing is accepted while those close that were told to.
+/// Pause in accepting while connections that were told to close do so.
 const BREATH: Duration = Duration::from_millis(2);
 
 /// An answer that is being worked out.
 pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// What answers requests.
+/// Handler of requests.
 pub type Handler = dyn Fn(Request) -> Answer + Send + Sync;
 
 /// Answers a request by its route.
@@ -85,17 +85,16 @@ pub fn answer_by(router: &Router, request: Request) -> Answer {
     })
 }
 
-/// Where clients come in.
-pub struct Entrance {
-    /// Where they connect to.
+/// Listener for clients, with its TLS and proxies.
+pub struct Inbound {
     pub listener: TcpListener,
-    /// Who they see, where connections are secure.
+    /// Certificate, if connections are secure.
     pub identity: Option<Arc<Identity>>,
-    /// Where those are who are believed when they say for whom they ask.
+    /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-impl From<TcpListener> for Entrance {
+impl From<TcpListener> for Inbound {
     /// One that is neither secure nor behind anybody.
     fn from(listener: TcpListener) -> Self {
         Self {
@@ -121,23 +120,27 @@ enum Stage {
 }
 
 impl HttpServer {
-    /// Answers what comes in at `entrance`, on at most `max` connections at once.
+    /// Answers what comes in at `inbound`, on at most `max` connections at once.
     pub fn start(
-        entrance: impl Into<Entrance>,
+        inbound: impl Into<Inbound>,
         handler: Arc<Handler>,
         limits: ConnectionLimits,
         max: usize,
         counts: ConnectionCounts,
     ) -> Self {
-        Self::start_at(entrance.into(), handler, Connections::new(limits, max, counts))
+        Self::start_at(inbound.into(), handler, Connections::new(limits, max, counts))
     }
 
     /// Without a parameter of a type, so that the code of connections is made in this crate, which is optimized, and not in those that
     /// start a server.
-    fn start_at(entrance: Entrance, handler: Arc<Handler>, connections: Arc<Connections>) -> Self {
+    fn start_at(inbound: Inbound, handler: Arc<Handler>, connections: Arc<Connections>) -> Self {
         let (stop, stopped) = watch::channel(Stage::Open);
-        let house = Arc::new(House::of(handler, entrance.identity, entrance.trusted_proxies));
-        let accepting = run(entrance.listener, house, Arc::clone(&connections), stopped);
+        let setup = Arc::new(ConnectionSetup::of(
+            handler,
+            inbound.identity,
+            inbound.trusted_proxies,
+        ));
+        let accepting = run(inbound.listener, setup, Arc::clone(&connections), stopped);
         let accepting = tokio::spawn(accepting);
         Self {
             connections,
@@ -223,16 +226,16 @@ pub fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// What all connections have in common.
-struct House {
+/// Settings and state shared by all connections.
+struct ConnectionSetup {
     handler: Arc<Handler>,
-    securing: Option<Securing>,
+    tls: Option<TlsHandshaker>,
     trusted: Arc<[IpNet]>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
 
-impl House {
+impl ConnectionSetup {
     fn of(handler: Arc<Handler>, identity: Option<Arc<Identity>>, trusted: Vec<IpNet>) -> Self {
         let mut http1 = http1::Builder::new();
         // What hyper could wait for is seen by the sweep.
@@ -244,7 +247,7 @@ impl House {
             .max_send_buf_size(BUFFER);
         Self {
             handler,
-            securing: identity.map(Securing::as_one),
+            tls: identity.map(TlsHandshaker::as_one),
             trusted: trusted.into(),
             http1,
             http2,
@@ -252,7 +255,7 @@ impl House {
     }
 
     fn exchange(&self, connection: &Arc<Connection>, peer: IpAddr) -> Exchange {
-        let is_secure = self.securing.is_some();
+        let is_secure = self.tls.is_some();
         let origin = (is_secure || !self.trusted.is_empty()).then(|| Origin {
             peer,
             is_secure,
@@ -269,7 +272,7 @@ impl House {
 /// Accepts until it is stopped, then until the last connection is closed.
 async fn run(
     listener: TcpListener,
-    house: Arc<House>,
+    setup: Arc<ConnectionSetup>,
     connections: Arc<Connections>,
     mut stop: watch::Receiver<Stage>,
 ) {
@@ -280,7 +283,7 @@ async fn run(
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     if let Some(entry) = connections.admit(peer.ip()).await {
-                        tokio::spawn(converse(Arc::clone(&house), stream, peer.ip(), entry));
+                        tokio::spawn(converse(Arc::clone(&setup), stream, peer.ip(), entry));
                     }
                     if connections.is_crowded() {
                         sleep(BREATH).await;
@@ -320,14 +323,14 @@ async fn cannot_accept(error: &io::Error, connections: &Connections) {
 }
 
 /// Serves a connection until it ends, is told to, or becomes a websocket.
-async fn converse(house: Arc<House>, stream: TcpStream, peer: IpAddr, entry: Entry) {
+async fn converse(setup: Arc<ConnectionSetup>, stream: TcpStream, peer: IpAddr, entry: ConnectionGuard) {
     // An error means that it is gone already.
     let _ = stream.set_nodelay(true);
     let connection = Arc::clone(&entry.connection);
-    let exchange = house.exchange(&connection, peer);
+    let exchange = setup.exchange(&connection, peer);
     let stream = Stream::new(stream, entry);
-    let Some(securing) = &house.securing else {
-        let serving = house.http1.serve_connection(TokioIo::new(stream), exchange);
+    let Some(tls) = &setup.tls else {
+        let serving = setup.http1.serve_connection(TokioIo::new(stream), exchange);
         return serve(
             serving.with_upgrades(),
             UpgradeableConnection::graceful_shutdown,
@@ -336,13 +339,13 @@ async fn converse(house: Arc<House>, stream: TcpStream, peer: IpAddr, entry: Ent
         .await;
     };
     // What goes wrong here is told to the client by TLS itself, and is its business.
-    let Some(Ok((stream, speech))) = unless_told(&connection, securing.secure(stream)).await else {
+    let Some(Ok((stream, speech))) = unless_told(&connection, tls.secure(stream)).await else {
         return;
     };
     let stream = TokioIo::new(stream);
     match speech {
-        Speech::Http1 => {
-            let serving = house.http1.serve_connection(stream, exchange);
+        Protocol::Http1 => {
+            let serving = setup.http1.serve_connection(stream, exchange);
             serve(
                 serving.with_upgrades(),
                 UpgradeableConnection::graceful_shutdown,
@@ -350,12 +353,12 @@ async fn converse(house: Arc<House>, stream: TcpStream, peer: IpAddr, entry: Ent
             )
             .await;
         }
-        Speech::Http2 => {
+        Protocol::Http2 => {
             connection.carries_many();
-            let serving = house.http2.serve_connection(stream, exchange);
+            let serving = setup.http2.serve_connection(stream, exchange);
             serve(serving, http2::Connection::graceful_shutdown, &connection).await;
         }
-        Speech::Nothing => {}
+        Protocol::Nothing => {}
     }
 }
 
@@ -365,8 +368,8 @@ async fn unless_told<T>(connection: &Connection, work: impl Future<Output = T>) 
     poll_fn(|cx| {
         connection.task.register(cx.waker());
         match connection.order() {
-            Order::GoOn => work.as_mut().poll(cx).map(Some),
-            Order::Finish | Order::Close | Order::Cut => Poll::Ready(None),
+            Directive::GoOn => work.as_mut().poll(cx).map(Some),
+            Directive::Finish | Directive::Close | Directive::Cut => Poll::Ready(None),
         }
     })
     .await
@@ -379,14 +382,14 @@ async fn serve<S: Future>(serving: S, finish: impl Fn(Pin<&mut S>), connection: 
     poll_fn(|cx| {
         connection.task.register(cx.waker());
         match connection.order() {
-            Order::GoOn => {}
-            Order::Finish if is_finishing => {}
-            Order::Finish => {
+            Directive::GoOn => {}
+            Directive::Finish if is_finishing => {}
+            Directive::Finish => {
                 finish(serving.as_mut());
                 is_finishing = true;
             }
-            Order::Close => {}
-            Order::Cut => return Poll::Ready(()),
+            Directive::Close => {}
+            Directive::Cut => return Poll::Ready(()),
         }
         // How a connection breaks off is its client's business.
         let has_ended = serving.as_mut().poll(cx).is_ready();
@@ -395,7 +398,7 @@ async fn serve<S: Future>(serving: S, finish: impl Fn(Pin<&mut S>), connection: 
         if has_ended || is_done {
             return Poll::Ready(());
         }
-        if connection.order() == Order::Close {
+        if connection.order() == Directive::Close {
             // A request that had arrived and was not read yet would be lost with its connection.
             if !connection.is_working() {
                 return Poll::Ready(());

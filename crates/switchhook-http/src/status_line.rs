@@ -10,21 +10,21 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much of a line is looked at: a status stands at its beginning.
+/// Bytes of a line that are examined, since a status is at its beginning.
 const LOOKED_AT: usize = 32;
 
-/// What has come of the head of an answer, up to its status.
+/// Head of an answer, read up to its status.
 #[derive(Debug, Default)]
 pub struct StatusLine {
     line: [u8; LOOKED_AT],
-    /// How long the line is by now.
+    /// Length of the line so far.
     length: usize,
-    part: Part,
+    part: ReadState,
 }
 
-/// Where in an answer we are.
+/// State of reading an answer.
 #[derive(Debug, Default, Clone, Copy)]
-enum Part {
+enum ReadState {
     /// At a line that should hold the status.
     #[default]
     Status,
@@ -42,18 +42,18 @@ impl StatusLine {
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match self.part {
-            Part::Rest(status) => status,
-            Part::Status | Part::Provisional => None,
+            ReadState::Rest(status) => status,
+            ReadState::Status | ReadState::Provisional => None,
         }
     }
 
-    /// Whether anything has come.
+    /// True if anything was read.
     #[must_use]
     pub const fn has_begun(&self) -> bool {
-        self.length > 0 || !matches!(self.part, Part::Status)
+        self.length > 0 || !matches!(self.part, ReadState::Status)
     }
 
-    /// Whether what came was no HTTP but an alert of TLS.
+    /// True if a TLS alert was read instead of HTTP.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         const ALERT: [u8; 2] = [21, 3];
@@ -62,7 +62,7 @@ impl StatusLine {
 
     fn read(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if matches!(self.part, Part::Rest(_)) {
+            if matches!(self.part, ReadState::Rest(_)) {
                 return;
             }
             if byte == b'\n' {
@@ -79,7 +79,7 @@ impl StatusLine {
     }
 }
 
-impl Part {
+impl ReadState {
     fn after(self, line: &[u8]) -> Self {
         match (self, line) {
             // Some write an empty line too many after the answer before.
@@ -108,18 +108,19 @@ fn status_of(line: &[u8]) -> Option<u16> {
 
 /// A wire of which the status is read on the way: of the answer to the request that was written last.
 #[derive(Debug)]
-pub struct Watched<W> {
+pub struct StatusWatcher<W> {
     wire: W,
     status: SharedStatus,
 }
 
-impl<W> Watched<W> {
+impl<W> StatusWatcher<W> {
     /// Watches `wire`, and fills `status`.
     pub const fn new(wire: W, status: SharedStatus) -> Self {
         Self { wire, status }
     }
 
-    /// What was read belonged to the answer before, if a request begins here. It always begins a write of its own.
+    /// Starts over if a request begins, which is always at the beginning of a write: earlier data belonged to the
+    /// previous answer.
     fn writes(&self, bytes: &[u8]) {
         if [&b"POST "[..], b"GET "]
             .iter()
@@ -131,13 +132,13 @@ impl<W> Watched<W> {
 }
 
 /// Says of a connection of hyper's pool how to look at its status.
-impl<W: Connection> Connection for Watched<W> {
+impl<W: Connection> Connection for StatusWatcher<W> {
     fn connected(&self) -> Connected {
         self.wire.connected().extra(Arc::clone(&self.status))
     }
 }
 
-impl<W: AsyncRead + Unpin> AsyncRead for Watched<W> {
+impl<W: AsyncRead + Unpin> AsyncRead for StatusWatcher<W> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -150,7 +151,7 @@ impl<W: AsyncRead + Unpin> AsyncRead for Watched<W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> AsyncWrite for Watched<W> {
+impl<W: AsyncWrite + Unpin> AsyncWrite for StatusWatcher<W> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.writes(bytes);
         Pin::new(&mut self.wire).poll_write(cx, bytes)

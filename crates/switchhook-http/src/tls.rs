@@ -51,7 +51,7 @@ pub fn closes_in_handshake(error: &(dyn StdError + 'static)) -> bool {
 
 /// What keeps a secure connection from being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsTrouble {
+pub enum TlsFailure {
     /// What answers speaks no TLS.
     NoTls,
     /// It speaks only versions that are not safe any more.
@@ -99,12 +99,12 @@ impl Peer {
 
 /// Says why TLS does not stand with the other side, of which `peer` is the name.
 #[must_use]
-pub fn explain(error: &Error, peer: Peer) -> (TlsTrouble, String) {
+pub fn explain(error: &Error, peer: Peer) -> (TlsFailure, String) {
     let Peer { is, whose } = peer;
     match error {
         Error::InvalidCertificate(wrong) => certificate(wrong, whose),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => (
-            TlsTrouble::NoTls,
+            TlsFailure::NoTls,
             format!("{is} speaks no TLS at this port: write http:// if it may speak plain http"),
         ),
         Error::AlertReceived(AlertDescription::ProtocolVersion)
@@ -113,39 +113,39 @@ pub fn explain(error: &Error, peer: Peer) -> (TlsTrouble, String) {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => (
-            TlsTrouble::OldTls,
+            TlsFailure::OldTls,
             format!("{is} speaks neither TLS 1.2 nor TLS 1.3"),
         ),
         Error::AlertReceived(AlertDescription::CertificateRequired) => (
-            TlsTrouble::ClientCertificate,
+            TlsFailure::ClientCertificate,
             format!("{is} wants a client certificate, and was shown none that it takes"),
         ),
         Error::AlertReceived(AlertDescription::UnrecognisedName) => (
-            TlsTrouble::WrongName,
+            TlsFailure::WrongName,
             format!("{is} has no certificate for this name"),
         ),
         // Before TLS 1.3 who misses a client certificate says no more than this.
         Error::AlertReceived(AlertDescription::HandshakeFailure) => (
-            TlsTrouble::NothingInCommon,
+            TlsFailure::NothingInCommon,
             format!(
                 "{is} wants a client certificate, and was shown none that it takes, or it has no way of TLS in common with \
                  this program (it ends the handshake with the alert \"handshake failure\")"
             ),
         ),
         Error::PeerIncompatible(_) => (
-            TlsTrouble::NothingInCommon,
+            TlsFailure::NothingInCommon,
             format!("{is} has no way of TLS in common with this program"),
         ),
         Error::AlertReceived(alert) => (
-            TlsTrouble::BrokenOff,
+            TlsFailure::BrokenOff,
             format!("{is} broke TLS off with the alert {}", alert_name(*alert)),
         ),
         Error::InvalidMessage(_) => (
-            TlsTrouble::NoTls,
+            TlsFailure::NoTls,
             format!("{is} answers with what is no TLS: it may speak something else at this port"),
         ),
         _ => (
-            TlsTrouble::BrokenOff,
+            TlsFailure::BrokenOff,
             format!("{is} does not keep to the rules of TLS"),
         ),
     }
@@ -166,24 +166,24 @@ fn alert_name(alert: AlertDescription) -> String {
     format!("\"{words}\"")
 }
 
-fn certificate(wrong: &CertificateError, whose: &str) -> (TlsTrouble, String) {
+fn certificate(wrong: &CertificateError, whose: &str) -> (TlsFailure, String) {
     let (trouble, detail) = match wrong {
-        CertificateError::Expired => (TlsTrouble::Expired, "has expired".to_owned()),
+        CertificateError::Expired => (TlsFailure::Expired, "has expired".to_owned()),
         CertificateError::ExpiredContext { not_after, .. } => {
-            (TlsTrouble::Expired, format!("expired on {}", day(*not_after)))
+            (TlsFailure::Expired, format!("expired on {}", day(*not_after)))
         }
-        CertificateError::NotValidYet => (TlsTrouble::NotYetValid, "is not valid yet".to_owned()),
+        CertificateError::NotValidYet => (TlsFailure::NotYetValid, "is not valid yet".to_owned()),
         CertificateError::NotValidYetContext { not_before, .. } => (
-            TlsTrouble::NotYetValid,
+            TlsFailure::NotYetValid,
             format!("is not valid before {}", day(*not_before)),
         ),
-        CertificateError::NotValidForName => (TlsTrouble::WrongName, "is for another name".to_owned()),
+        CertificateError::NotValidForName => (TlsFailure::WrongName, "is for another name".to_owned()),
         CertificateError::NotValidForNameContext { expected, presented } => (
-            TlsTrouble::WrongName,
+            TlsFailure::WrongName,
             format!("is not for {} but for {}", expected.to_str(), names(presented)),
         ),
         CertificateError::UnknownIssuer => (
-            TlsTrouble::UnknownIssuer,
+            TlsFailure::UnknownIssuer,
             "was issued by an authority that is not trusted for it, or comes without the intermediate \
              certificates that lead to one"
                 .to_owned(),
@@ -192,7 +192,7 @@ fn certificate(wrong: &CertificateError, whose: &str) -> (TlsTrouble, String) {
             let (trouble, words) = unfit(&other.0.to_string());
             (trouble, words.to_owned())
         }
-        other => (TlsTrouble::Unfit, in_words(other).to_owned()),
+        other => (TlsFailure::Unfit, in_words(other).to_owned()),
     };
     (trouble, format!("{whose} certificate {detail}"))
 }
@@ -239,24 +239,24 @@ const SHA1: [&[u8]; 2] = [
 ];
 
 /// The same, where the libraries tell only by a text what they found.
-fn unfit(text: &str) -> (TlsTrouble, &'static str) {
+fn unfit(text: &str) -> (TlsFailure, &'static str) {
     match text {
         "CaUsedAsEndEntity" => (
-            TlsTrouble::Authority,
+            TlsFailure::Authority,
             "is that of an authority, which no server may show as its own; self-signed ones are made so where nothing else \
              is said",
         ),
-        "certificate had invalid extensions" => (TlsTrouble::Unfit, NOT_FOR_SERVERS),
+        "certificate had invalid extensions" => (TlsFailure::Unfit, NOT_FOR_SERVERS),
         "UnsupportedCertVersion" => (
-            TlsTrouble::Unfit,
+            TlsFailure::Unfit,
             "is of an old form (not X.509 version 3), which cannot name the servers it is for",
         ),
         "NameConstraintViolation" => (
-            TlsTrouble::Unfit,
+            TlsFailure::Unfit,
             "is for a name that its authority may not issue certificates for",
         ),
         _ => (
-            TlsTrouble::Unfit,
+            TlsFailure::Unfit,
             "cannot be trusted: it, or one that it comes with, is not made as certificates of servers are",
         ),
     }
@@ -340,7 +340,7 @@ mod tests {
             (CertificateError::UnknownRevocationStatus, "cannot be trusted"),
         ] {
             let (trouble, told) = certificate(&wrong, "its");
-            assert_eq!(trouble, TlsTrouble::Unfit);
+            assert_eq!(trouble, TlsFailure::Unfit);
             assert!(told.contains(words) && told.len() < 220, "{told}");
         }
         for (text, words) in [

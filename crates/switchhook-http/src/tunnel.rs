@@ -6,12 +6,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// The most that the head of an answer may take.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// Why there is no tunnel.
+/// Reason for which there is no tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoTunnel {
+pub struct TunnelError {
     /// In words for a person, of which the proxy is the subject.
     pub why: String,
-    /// Whether the proxy would make none to anywhere: what its address leads to is none, or it wants other credentials.
+    /// True if the proxy would fail for every destination: there is no proxy at its address, or it wants other
+    /// credentials.
     pub to_anywhere: bool,
 }
 
@@ -23,7 +24,7 @@ pub async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     to: &str,
     authorization: Option<&HeaderValue>,
-) -> Result<(), NoTunnel> {
+) -> Result<(), TunnelError> {
     let mut request = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n").into_bytes();
     if let Some(authorization) = authorization {
         request.extend_from_slice(b"Proxy-Authorization: ");
@@ -31,7 +32,7 @@ pub async fn ask(
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"\r\n");
-    let none = |why: &str, to_anywhere| NoTunnel {
+    let none = |why: &str, to_anywhere| TunnelError {
         why: why.to_owned(),
         to_anywhere,
     };

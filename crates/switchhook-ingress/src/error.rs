@@ -1,4 +1,4 @@
-//! What goes wrong in a request, as its client sees it: the one file that knows statuses of errors and the envelope.
+//! Errors of the API: the one file that knows their statuses and the envelope.
 //!
 //! Everything that can fail becomes an [`ApiError`] with `?`. Its message is for a person: what, where, what to try.
 
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
-use switchhook_http::server::BodyTrouble;
+use switchhook_http::server::BodyReadError;
 use switchhook_node::caller::Forbidden;
-use switchhook_node::callers::NoCaller;
+use switchhook_node::callers::AuthenticationError;
 use switchhook_node::ingest::Rejected;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::share::Busy;
 
-/// What every error answer is.
+/// Envelope of every error.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ErrorEnvelope {
     /// The error.
@@ -33,7 +33,7 @@ pub struct ErrorBody {
     /// The HTTP status.
     #[schema(example = 400)]
     pub code: u16,
-    /// What is wrong and what to try.
+    /// Message: what is wrong, and what to try.
     #[schema(example = "hook_url is required: the URL that events are posted to")]
     pub message: String,
     /// The same one by one, if several things are wrong.
@@ -46,7 +46,7 @@ pub struct ErrorDetail {
     /// Always `global`.
     #[schema(example = "global")]
     pub domain: Cow<'static, str>,
-    /// What is wrong.
+    /// Description of the mistake.
     pub message: String,
     /// A word for programs.
     #[schema(example = "required")]
@@ -66,7 +66,7 @@ pub struct ApiError {
     accepted_codings: Option<&'static str>,
 }
 
-/// How long to wait for a store that is not available.
+/// Time to wait for an unavailable store.
 const STORE_RETRY_SECONDS: u64 = 1;
 
 impl ApiError {
@@ -186,7 +186,6 @@ impl ApiError {
         self.status
     }
 
-    /// What is wrong.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -271,10 +270,10 @@ impl From<Refusal> for ApiError {
     }
 }
 
-impl From<NoCaller> for ApiError {
-    fn from(nobody: NoCaller) -> Self {
+impl From<AuthenticationError> for ApiError {
+    fn from(nobody: AuthenticationError) -> Self {
         match nobody {
-            NoCaller::Store(error) => error.into(),
+            AuthenticationError::Store(error) => error.into(),
             nobody => Self::unauthorized("invalid", nobody.to_string()),
         }
     }
@@ -311,21 +310,21 @@ impl From<StoreError> for ApiError {
 
 impl ApiError {
     /// Why a body could not be read, of which at most `limit` bytes are taken.
-    pub fn unread(trouble: BodyTrouble, limit: usize) -> Self {
+    pub fn unread(trouble: BodyReadError, limit: usize) -> Self {
         match trouble {
-            BodyTrouble::TooLarge => Self::too_large(format!(
+            BodyReadError::TooLarge => Self::too_large(format!(
                 "the body is too large: at most {limit} bytes are taken here"
             )),
-            BodyTrouble::TooSlow => {
+            BodyReadError::TooSlow => {
                 Self::too_slow("the body came too slowly: send at least a kilobyte a second")
             }
-            BodyTrouble::NoRoom => Self {
+            BodyReadError::NoRoom => Self {
                 closes_connection: true,
                 ..Self::unavailable("too many requests are being read: try again in a moment")
             },
-            BodyTrouble::Broken => Self::invalid("the body ended before it was complete"),
-            BodyTrouble::UnknownCoding => Self::unknown_coding("gzip, deflate"),
-            BodyTrouble::BrokenCoding => {
+            BodyReadError::Broken => Self::invalid("the body ended before it was complete"),
+            BodyReadError::UnknownCoding => Self::unknown_coding("gzip, deflate"),
+            BodyReadError::BrokenCoding => {
                 Self::invalid("the body is not packed as its Content-Encoding says, or not to its end")
             }
         }

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
 use switchhook_domain::Kind;
 use switchhook_domain::key::Right;
-use switchhook_http::server::{Answer, BodyTrouble, is_packed, next_piece, read_body};
+use switchhook_http::server::{Answer, BodyReadError, is_packed, next_piece, read_body};
 use switchhook_node::Node;
 use switchhook_node::caller::Caller;
 use switchhook_node::ingest::batch::{Batch, Report, WarnedLine};
@@ -33,7 +33,7 @@ use crate::auth::{authenticate, key_has_ended, still_allowed};
 use crate::error::ApiError;
 use crate::forbid_caching;
 use crate::id::IdText;
-use crate::observing::{Asker, Observed};
+use crate::request_log::{LoggedCompany, LoggedRequest};
 
 /// The route of those that bring events.
 const EVENTS: &str = "/v1/events/{event}";
@@ -58,10 +58,10 @@ pub fn answer_to(node: Arc<Node>, request: Request) -> Answer {
 
 async fn take(node: Arc<Node>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let observed = Observed::begin(&parts.method, &mut parts.extensions);
+    let observed = LoggedRequest::begin(&parts.method, &mut parts.extensions);
     let answered = match authenticate(&node, &parts.headers, &parts.uri).await {
         Ok(caller) => {
-            Asker::note(&parts.extensions, caller.company_id);
+            LoggedCompany::note(&parts.extensions, caller.company_id);
             match caller.require(Right::Ingest) {
                 Ok(caller) => send(&node, caller, Request::from_parts(parts, body)).await,
                 Err(forbidden) => Err(forbidden.into()),
@@ -189,9 +189,9 @@ fn batch_answer(report: Report) -> Response {
     })
 }
 
-fn refused(node: &Node, trouble: BodyTrouble) -> ApiError {
+fn refused(node: &Node, trouble: BodyReadError) -> ApiError {
     match trouble {
-        BodyTrouble::TooLarge => {
+        BodyReadError::TooLarge => {
             let rejected = Rejected::TooLarge { limit: LARGEST_EVENT };
             node.telemetry.rejected(rejected.reason());
             rejected.into()

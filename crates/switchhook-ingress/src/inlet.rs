@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use switchhook_http::server::read_body;
 use switchhook_node::Node;
 use switchhook_node::ingest::Accepted;
-use switchhook_node::source::{Incoming, Inlet, Inlets, LARGEST_REQUEST, NotTaken};
+use switchhook_node::source::{LARGEST_REQUEST, LoadedSource, SourceCache, SourceError, SourceInput};
 use switchhook_protocol::StandardHeaders;
 
 use crate::error::ApiError;
@@ -19,14 +19,14 @@ use crate::error::ApiError;
 /// If it is refused, or not kept.
 pub async fn take(
     node: &Arc<Node>,
-    inlets: &Inlets,
+    inlets: &SourceCache,
     token: &str,
     request: Request,
 ) -> Result<Accepted, ApiError> {
     let inlet = find(node, inlets, token).await?;
     let (parts, body) = request.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let incoming = |content| Incoming {
+    let incoming = |content| SourceInput {
         content_type: header(CONTENT_TYPE.as_str()).map(str::to_owned),
         signature: StandardHeaders::read(header),
         content,
@@ -45,17 +45,17 @@ pub async fn take(
     let inlet = find(node, inlets, token).await?;
     match inlet.take(node, incoming(content)).await {
         Ok(accepted) => Ok(accepted),
-        Err(NotTaken::Refused { status, reason }) => Err(match status {
+        Err(SourceError::Refused { status, reason }) => Err(match status {
             401 => ApiError::unauthorized("invalid", reason),
             409 => ApiError::conflict(reason),
             413 => ApiError::too_large(reason),
             _ => ApiError::invalid(reason),
         }),
-        Err(NotTaken::NotKept(error)) => Err(error.into()),
+        Err(SourceError::NotKept(error)) => Err(error.into()),
     }
 }
 
-async fn find(node: &Node, inlets: &Inlets, token: &str) -> Result<Arc<Inlet>, ApiError> {
+async fn find(node: &Node, inlets: &SourceCache, token: &str) -> Result<Arc<LoadedSource>, ApiError> {
     let inlet = inlets.find(node, token).await?;
     inlet.ok_or_else(|| {
         ApiError::not_found("there is no source with this token: `switchhook sources create` makes one")

@@ -7,8 +7,8 @@ pub mod error;
 pub mod events;
 pub mod id;
 pub mod inlet;
-pub mod observing;
 pub mod query;
+pub mod request_log;
 pub mod words;
 
 use http::header::CACHE_CONTROL;

@@ -1,4 +1,4 @@
-//! What looking at an event and holding it against its schema costs: `cargo bench -p switchhook`.
+//! Cost of parsing an event and validating it against its schema: `cargo bench -p switchhook`.
 
 use std::hint::black_box;
 

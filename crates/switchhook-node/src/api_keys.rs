@@ -1,7 +1,6 @@
-//! What can be done with API keys: for the dashboard and whoever else. What a key looks like is `keys`, who checks it
-//! `callers`.
+//! Verbs for API keys, used by the dashboard. The text form of a key is `keys`; looking one up is `callers`.
 //!
-//! All of it is for admins, and nobody makes a key that sees more than their own.
+//! They are for admins only, and nobody creates a key that sees more than their own.
 
 use std::time::Duration;
 
@@ -18,22 +17,21 @@ use crate::refusal::{Refusal, require_room};
 use crate::share::Limit;
 use crate::{Node, keys};
 
-/// How many valid keys a company may have before no more are made here; at the server any number can be.
+/// Limit on the valid keys of a company that may be created here. Commands that work on the store directly have no
+/// limit.
 const MOST_KEYS: Limit = Limit::of(1_000);
 
-/// How long a key's name may be, in characters.
+/// Longest name of a key, in characters.
 pub const LONGEST_NAME: usize = 200;
 
-/// What a new key is to be.
+/// API key to create.
 #[derive(Debug, Clone)]
 pub struct KeyRequest {
-    /// What it is called.
     pub name: String,
-    /// Whether it may use everything of its company.
+    /// True if it may use everything of its company.
     pub admin: bool,
-    /// What it may do if it may not.
+    /// Rights of a key that is no admin's.
     pub rights: Rights,
-    /// What it may see.
     pub scopes: Scopes,
     /// After which time it stops working.
     pub expires_in: Option<Duration>,
@@ -42,9 +40,8 @@ pub struct KeyRequest {
 /// A key that was just made, with its text, which is kept nowhere.
 #[derive(Debug)]
 pub struct NewKey {
-    /// What is kept of it.
     pub key: ApiKey,
-    /// The key itself.
+    /// The key's text, which is shown once and stored nowhere.
     pub text: Secret,
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// From how many bytes on work is done elsewhere: about as much as takes a tenth of a millisecond.
 const MANY_BYTES: usize = 32 * 1024;
 
-/// How many such works go on at once. More would take the processors from those who accept.
+/// Limits the blocking tasks that run at once. More would take the processors from the threads that accept events.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// Does some work on so many bytes, without holding up the caller's thread for long.

@@ -1,11 +1,11 @@
-//! Who asks, and what they may do: every verb of a node takes a caller and refuses one who may not.
+//! The caller of a verb and its rights: every verb takes one, and refuses one that lacks a right.
 //!
-//! How a caller is found (keys, sessions) is up to who talks to them.
+//! Finding the caller (by key or session) is up to the API and the dashboard.
 
 use std::fmt;
 
 use switchhook_domain::Kind;
-use switchhook_domain::clearance::{Clearance, Missing};
+use switchhook_domain::clearance::{Clearance, MissingClearance};
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Right, Rights};
 use switchhook_domain::scope::Scopes;
@@ -15,21 +15,21 @@ use switchhook_domain::scope::Scopes;
 #[error("{0}")]
 pub struct Forbidden(pub String);
 
-/// Who asks.
+/// Authenticated caller, as its key says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
     pub key_id: KeyId,
     pub company_id: CompanyId,
-    /// Whether everything of the company is open to it.
+    /// True if it may use everything of its company.
     pub admin: bool,
-    /// What else it may do.
+    /// Rights beyond that.
     pub rights: Rights,
-    /// What it and its subscriptions may see.
+    /// Scopes of its own, and the most that its subscriptions may have.
     pub scopes: Scopes,
 }
 
 impl Caller {
-    /// Who has a key.
+    /// Caller with this key.
     pub fn of(key: &ApiKey) -> Self {
         let &ApiKey {
             id,
@@ -66,7 +66,7 @@ impl Caller {
         )))
     }
 
-    /// What of its company's events it may see.
+    /// Kinds and parts of the company's events that it may see.
     pub const fn clearance(self) -> Clearance {
         Clearance {
             admin: self.admin,
@@ -75,7 +75,7 @@ impl Caller {
     }
 
     /// Refuses a caller who may not see events of this kind.
-    pub fn require_sight(self, kind: Kind) -> Result<(), Forbidden> {
+    pub fn require_visible(self, kind: Kind) -> Result<(), Forbidden> {
         let seen = self.clearance().sees(kind);
         seen.map_err(|missing| uncleared(format_args!("{kind} events"), missing))
     }
@@ -92,7 +92,7 @@ impl Caller {
 }
 
 /// The refusal of what a key is not cleared for. `what` is plural.
-pub fn uncleared(what: impl fmt::Display, missing: Missing) -> Forbidden {
+pub fn uncleared(what: impl fmt::Display, missing: MissingClearance) -> Forbidden {
     Forbidden(format!(
         "{what} need {missing}: make a key with `switchhook keys create {}`",
         missing.options()

@@ -20,10 +20,10 @@ use switchhook_store::{Store, StoreError};
 pub use self::uses::{KeyUses, run};
 use crate::caller::Caller;
 
-/// How long a key that was found is taken to be as it was.
+/// Time for which a key found in the store is reused, so that a revoked key is refused within a second.
 pub const REMEMBERED: Duration = Duration::from_secs(1);
 
-/// How many keys are remembered at the most.
+/// Bound on the keys kept in memory.
 const MOST_REMEMBERED: usize = 1_024;
 
 type Hash = [u8; 32];
@@ -32,24 +32,23 @@ type Hash = [u8; 32];
 pub struct Callers {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    found: RwLock<IdMap<Hash, Found>>,
+    found: RwLock<IdMap<Hash, CachedCaller>>,
     uses: KeyUses,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct CachedCaller {
     caller: Caller,
     expires_at: Option<Timestamp>,
     read_at: Timestamp,
 }
 
-/// Why there is no caller.
+/// Reason for which a key is not accepted.
 #[derive(Debug, thiserror::Error)]
-pub enum NoCaller {
+pub enum AuthenticationError {
     /// Nobody ever had this key.
     #[error("this API key is not known: `switchhook keys list` shows the ones that are")]
     Unknown,
-    /// Somebody revoked it.
     #[error("this API key was revoked at {0}: make a new one with `switchhook keys create`")]
     Revoked(Timestamp),
     /// Its time is over.
@@ -60,7 +59,7 @@ pub enum NoCaller {
     Store(#[from] StoreError),
 }
 
-impl Found {
+impl CachedCaller {
     /// A clock that was put back makes everything old.
     fn is_fresh(&self, now: Timestamp) -> bool {
         self.read_at <= now && now.since(self.read_at) < REMEMBERED
@@ -82,16 +81,15 @@ impl Callers {
         }
     }
 
-    /// When which key was used.
     pub const fn uses(&self) -> &KeyUses {
         &self.uses
     }
 
-    /// Who has the key with this hash.
+    /// Looks up a key by its hash.
     ///
     /// # Errors
-    /// If nobody has it now.
-    pub async fn find(&self, hash: Hash) -> Result<Caller, NoCaller> {
+    /// If no valid key has this hash.
+    pub async fn find(&self, hash: Hash) -> Result<Caller, AuthenticationError> {
         let now = self.clock.now();
         let remembered = self.found.read().get(&hash).copied();
         if let Some(found) = remembered.filter(|found| found.is_fresh(now) && !found.is_expired(now)) {
@@ -99,10 +97,10 @@ impl Callers {
         }
         let key = self.store.find_key(hash).await?;
         let key = key.filter(|key| verify_slices_are_equal(&key.hash, &hash).is_ok());
-        let key = key.ok_or(NoCaller::Unknown)?;
+        let key = key.ok_or(AuthenticationError::Unknown)?;
         check_validity(&key, now)?;
         self.uses.note(key.id, now);
-        let found = Found {
+        let found = CachedCaller {
             caller: Caller::of(&key),
             expires_at: key.expires_at,
             read_at: now,
@@ -111,7 +109,7 @@ impl Callers {
         Ok(found.caller)
     }
 
-    fn remember(&self, hash: Hash, found: Found, now: Timestamp) {
+    fn remember(&self, hash: Hash, found: CachedCaller, now: Timestamp) {
         let mut all = self.found.write();
         if all.len() >= MOST_REMEMBERED {
             all.retain(|_, found| found.is_fresh(now));
@@ -123,13 +121,13 @@ impl Callers {
     }
 }
 
-fn check_validity(key: &ApiKey, now: Timestamp) -> Result<(), NoCaller> {
+fn check_validity(key: &ApiKey, now: Timestamp) -> Result<(), AuthenticationError> {
     if key.is_valid_at(now) {
         return Ok(());
     }
     match (key.revoked_at, key.expires_at) {
-        (Some(at), _) => Err(NoCaller::Revoked(at)),
-        (None, Some(at)) => Err(NoCaller::Expired(at)),
+        (Some(at), _) => Err(AuthenticationError::Revoked(at)),
+        (None, Some(at)) => Err(AuthenticationError::Expired(at)),
         (None, None) => Ok(()),
     }
 }

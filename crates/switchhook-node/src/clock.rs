@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
-use switchhook_domain::clock::{Agreement, Clock};
+use switchhook_domain::clock::{Clock, ClockAgreement};
 use switchhook_domain::lease::Lease;
 use switchhook_store::{Store, StoreError};
 use tokio::time::{Instant, sleep};
@@ -31,7 +31,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// How often the database is asked what time it is.
+/// Interval of measuring the offset to the database's clock.
 const MEASURE_EVERY: Duration = Duration::from_secs(2);
 
 /// An answer that took longer says too little.
@@ -53,17 +53,17 @@ pub struct NodeClock {
 
 /// All in milliseconds, unless it says otherwise.
 struct State {
-    /// What was told last, in microseconds, and when that was.
+    /// Last time handed out, in microseconds, and the monotonic time of that.
     told_us: i64,
     told_at: Instant,
-    /// What the machine's clock is ahead of the time since this one began.
+    /// Machine's clock minus monotonic time.
     machine_base: i64,
-    /// What the database's was.
+    /// Database's clock minus monotonic time.
     shared_base: Option<i64>,
-    /// What is added to the machine's clock.
+    /// Offset added to the machine's clock.
     correction: i64,
     measured_at: Option<Instant>,
-    /// Whether the machine's clock was set since it was measured.
+    /// True if the machine's clock was set since the last measurement.
     was_set: bool,
     /// Until when leases are not judged, because the database's clock was set.
     unsure_until: Option<Instant>,
@@ -169,16 +169,16 @@ impl Clock for NodeClock {
         Timestamp::from_millis(us / 1_000)
     }
 
-    fn agreement(&self) -> Agreement {
+    fn agreement(&self) -> ClockAgreement {
         let state = self.state.lock();
         let Some(measured_at) = state.measured_at else {
-            return Agreement::Alone;
+            return ClockAgreement::Alone;
         };
         let is_unsure = state.unsure_until.is_some_and(|until| Instant::now() < until);
         if state.was_set || is_unsure || measured_at.elapsed() > COUNTS_FOR {
-            return Agreement::Unknown;
+            return ClockAgreement::Unknown;
         }
-        Agreement::Off {
+        ClockAgreement::Off {
             ahead_ms: -state.correction,
         }
     }
@@ -191,19 +191,19 @@ pub async fn keep_measuring(clock: Arc<NodeClock>, store: Arc<dyn Store>, teleme
         // That the store does not answer is told by who needs it.
         let _ = clock.measure(&*store).await;
         let agreement = clock.agreement();
-        if let Agreement::Off { ahead_ms } = agreement {
+        if let ClockAgreement::Off { ahead_ms } = agreement {
             telemetry.clock_offset(ahead_ms);
         }
         match agreement.trouble(clock.lease) {
             Some(trouble) if !was_off => error!(
                 "{trouble}: the node makes up for it, but is not ready and leaves expired leases to others; set the clock by NTP"
             ),
-            None if was_off && agreement != Agreement::Unknown => {
+            None if was_off && agreement != ClockAgreement::Unknown => {
                 info!("this machine's clock agrees with the database's again");
             }
             _ => {}
         }
-        if agreement != Agreement::Unknown {
+        if agreement != ClockAgreement::Unknown {
             was_off = agreement.trouble(clock.lease).is_some();
         }
         sleep(MEASURE_EVERY).await;
@@ -273,7 +273,7 @@ mod tests {
         machine.ahead.store(-3_600_000, Ordering::Relaxed);
         pass(60).await;
         assert_eq!(told(&clock), 101_000);
-        assert_eq!(clock.agreement(), Agreement::Alone);
+        assert_eq!(clock.agreement(), ClockAgreement::Alone);
     }
 
     #[tokio::test(start_paused = true)]
@@ -304,17 +304,17 @@ mod tests {
         measure(&machine, &clock, 1_000);
         assert_eq!(told(&clock), 1_000);
         let agreement = clock.agreement();
-        assert_eq!(agreement, Agreement::Off { ahead_ms: 70_000 });
+        assert_eq!(agreement, ClockAgreement::Off { ahead_ms: 70_000 });
         assert!(agreement.trouble(LEASE).is_some() && !agreement.may_judge_leases(LEASE));
         pass(1).await;
         machine.ahead.store(5_000, Ordering::Relaxed);
         assert_eq!(told(&clock), 1_900, "set back");
-        assert_eq!(clock.agreement(), Agreement::Unknown, "until it is measured");
+        assert_eq!(clock.agreement(), ClockAgreement::Unknown, "until it is measured");
         measure(&machine, &clock, 2_000);
         assert_eq!(told(&clock), 2_000);
         assert!(clock.agreement().may_judge_leases(LEASE));
         pass(60).await;
-        assert_eq!(clock.agreement(), Agreement::Unknown, "that was long ago");
+        assert_eq!(clock.agreement(), ClockAgreement::Unknown, "that was long ago");
     }
 
     #[tokio::test(start_paused = true)]
@@ -337,12 +337,12 @@ mod tests {
         measure(&machine, &clock, 72_000);
         assert_eq!(told(&clock), 72_000);
         for _ in 0..29 {
-            assert_eq!(clock.agreement(), Agreement::Unknown);
+            assert_eq!(clock.agreement(), ClockAgreement::Unknown);
             pass(2).await;
             measure(&machine, &clock, told(&clock));
         }
         pass(2).await;
         measure(&machine, &clock, told(&clock));
-        assert_eq!(clock.agreement(), Agreement::Off { ahead_ms: -70_000 });
+        assert_eq!(clock.agreement(), ClockAgreement::Off { ahead_ms: -70_000 });
     }
 }

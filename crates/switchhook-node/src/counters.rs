@@ -12,50 +12,52 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::OutcomeClass;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::DeliveryState;
-use switchhook_domain::history::{Counts, Resolution, Sum, Whose};
+use switchhook_domain::history::{Counts, Granularity, HistorySubject, Sum};
 use switchhook_domain::id::{CompanyId, IdMap};
 use switchhook_store::{FinishedAttempt, Store, StoreError};
 use tracing::warn;
 
-use crate::live::AttemptOf;
+use crate::live::AttemptInfo;
 
-/// How often what was counted is added to the store.
+/// Interval at which counts are written to the store.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
 /// Of how many, and minutes, something is in memory at the most, a few megabytes, while the store takes nothing.
 const MOST_COUNTED: usize = 10_000;
 
-/// How many of them one commit adds.
+/// Rows written in one commit.
 const SLICE: usize = 250;
 
-/// What was counted and is not in the store yet. Cheap to clone.
+/// Counts that are not in the store yet. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Counters(Arc<Mutex<Counted>>);
+pub struct Counters(Arc<Mutex<UnsavedCounts>>);
 
 #[derive(Debug, Default)]
-struct Counted {
-    minutes: IdMap<(Whose, Timestamp), Counts>,
+struct UnsavedCounts {
+    minutes: IdMap<(HistorySubject, Timestamp), Counts>,
     /// The last minute that the store knows this server of.
     seen: Option<Timestamp>,
-    /// How much had no room.
+    /// Number of counts dropped for lack of room.
     passed_over: u64,
 }
 
 impl Counters {
     /// An event was accepted.
     pub fn accepted(&self, company_id: CompanyId, now: Timestamp) {
-        self.add(&[Whose::Company(company_id)], now, |counts| counts.accepted += 1);
+        self.add(&[HistorySubject::Company(company_id)], now, |counts| {
+            counts.accepted += 1;
+        });
     }
 
-    /// An attempt ended.
-    pub fn attempted(&self, of: AttemptOf, finished: &FinishedAttempt) {
+    /// Counts the end of an attempt.
+    pub fn attempted(&self, of: AttemptInfo, finished: &FinishedAttempt) {
         let (class, now) = (finished.attempt.outcome.class(), finished.attempt.finished_at);
         let is_exhausted = matches!(finished.state, DeliveryState::Exhausted { .. });
-        let whose = [
-            Whose::Company(of.company_id),
-            Whose::Webhook(of.company_id, finished.webhook_id),
+        let subject = [
+            HistorySubject::Company(of.company_id),
+            HistorySubject::Webhook(of.company_id, finished.webhook_id),
         ];
-        self.add(&whose, now, |counts| {
+        self.add(&subject, now, |counts| {
             match class {
                 class if class.is_success() => {
                     counts.delivered += 1;
@@ -68,10 +70,10 @@ impl Counters {
         });
     }
 
-    fn add(&self, whose: &[Whose], now: Timestamp, count: impl Fn(&mut Counts)) {
-        let minute = Resolution::Minute.start_of(now);
+    fn add(&self, subject: &[HistorySubject], now: Timestamp, count: impl Fn(&mut Counts)) {
+        let minute = Granularity::Minute.start_of(now);
         let mut counted = self.0.lock();
-        for one in whose {
+        for one in subject {
             let key = (*one, minute);
             if counted.minutes.len() >= MOST_COUNTED && !counted.minutes.contains_key(&key) {
                 counted.passed_over += 1;
@@ -87,7 +89,7 @@ impl Counters {
     /// # Errors
     /// If the store does not do it now.
     pub async fn flush(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
-        let minute = Resolution::Minute.start_of(now);
+        let minute = Granularity::Minute.start_of(now);
         let mut minutes: Vec<_> = {
             let mut counted = self.0.lock();
             let passed_over = std::mem::take(&mut counted.passed_over);
@@ -101,7 +103,7 @@ impl Counters {
         };
         let is_new = self.0.lock().seen != Some(minute);
         if is_new {
-            minutes.push(((Whose::Server, minute), Counts::default()));
+            minutes.push(((HistorySubject::Server, minute), Counts::default()));
         }
         let mut slices = minutes.chunks(SLICE);
         while let Some(slice) = slices.next() {
@@ -114,7 +116,7 @@ impl Counters {
         Ok(())
     }
 
-    fn put_back<'a>(&self, minutes: impl Iterator<Item = &'a ((Whose, Timestamp), Counts)>) {
+    fn put_back<'a>(&self, minutes: impl Iterator<Item = &'a ((HistorySubject, Timestamp), Counts)>) {
         let mut counted = self.0.lock();
         for (key, counts) in minutes {
             counted.minutes.entry(*key).or_default().add(counts);
@@ -123,16 +125,16 @@ impl Counters {
 }
 
 /// Minutes, and the hours that they are in.
-fn sums(minutes: &[((Whose, Timestamp), Counts)]) -> Vec<Sum> {
+fn sums(minutes: &[((HistorySubject, Timestamp), Counts)]) -> Vec<Sum> {
     let mut sums: HashMap<_, Counts> = HashMap::new();
-    for ((whose, minute), counts) in minutes {
-        for resolution in Resolution::ALL {
-            let key = (*whose, resolution, resolution.start_of(*minute));
+    for ((subject, minute), counts) in minutes {
+        for resolution in Granularity::ALL {
+            let key = (*subject, resolution, resolution.start_of(*minute));
             sums.entry(key).or_default().add(counts);
         }
     }
-    let sum = |((whose, resolution, from), counts)| Sum {
-        whose,
+    let sum = |((subject, resolution, from), counts)| Sum {
+        subject,
         resolution,
         from,
         counts,
@@ -166,9 +168,9 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     const COMPANY: CompanyId = CompanyId(1);
 
-    async fn accepted(store: &dyn Store, resolution: Resolution) -> Vec<u64> {
-        let whose = vec![Whose::Company(COMPANY)];
-        let sums = store.history(whose, resolution, NOON, NOON.plus(DAY)).await;
+    async fn accepted(store: &dyn Store, resolution: Granularity) -> Vec<u64> {
+        let subject = vec![HistorySubject::Company(COMPANY)];
+        let sums = store.history(subject, resolution, NOON, NOON.plus(DAY)).await;
         let sums = sums.expect("the store can be read");
         sums.iter().map(|sum| sum.counts.accepted).collect()
     }
@@ -187,9 +189,14 @@ mod tests {
                 .await
                 .expect("the store can be written");
         }
-        assert_eq!(accepted(&*store, Resolution::Minute).await, [4, 2]);
-        assert_eq!(accepted(&*store, Resolution::Hour).await, [6]);
-        let server = store.history(vec![Whose::Server], Resolution::Minute, NOON, NOON.plus(DAY));
+        assert_eq!(accepted(&*store, Granularity::Minute).await, [4, 2]);
+        assert_eq!(accepted(&*store, Granularity::Hour).await, [6]);
+        let server = store.history(
+            vec![HistorySubject::Server],
+            Granularity::Minute,
+            NOON,
+            NOON.plus(DAY),
+        );
         assert_eq!(server.await.expect("the store can be read").len(), 1);
     }
 
@@ -203,7 +210,7 @@ mod tests {
         counters.accepted(COMPANY, NOON);
         let store = SqliteStore::in_memory(StoreOptions::owner(NOON)).expect("a store in memory opens");
         counters.flush(&*store, NOON).await.expect("this one is open");
-        assert_eq!(accepted(&*store, Resolution::Minute).await, [2]);
+        assert_eq!(accepted(&*store, Granularity::Minute).await, [2]);
     }
 
     #[test]

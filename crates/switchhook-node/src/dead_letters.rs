@@ -1,5 +1,5 @@
-//! What can be done with dead letters: deliveries that were given up and that nobody has dealt with since. They can be looked at by
-//! what they have in common, sent again, dismissed and taken out.
+//! Verbs for dead letters, which are given-up deliveries that nobody has dealt with: group, resend, dismiss and
+//! export them.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -17,57 +17,56 @@ use crate::Node;
 use crate::caller::Caller;
 use crate::health::first_line;
 use crate::refusal::Refusal;
-use crate::replays::{self, ReplayRequest, To};
-use crate::sight::Sight;
+use crate::replays::{self, ReplayRequest, ReplayTarget};
+use crate::visibility::Visibility;
 use crate::webhooks::hook_url;
 
 /// Up to how many dead letters of a sort are counted.
 pub const MOST_COUNTED: u32 = 10_000;
 
-/// How many sorts of dead letters are told apart, and up to how many of each are counted.
+/// Bounds on the groups, and on the members counted in each.
 #[derive(Debug, Clone, Copy)]
-struct Extent {
+struct GroupLimits {
     sorts: u32,
     of_each: u32,
 }
 
 /// For who looks at dead letters.
-const IN_FULL: Extent = Extent {
+const IN_FULL: GroupLimits = GroupLimits {
     sorts: 500,
     of_each: MOST_COUNTED,
 };
 
 /// For who only needs to know that there are some.
-const AT_A_GLANCE: Extent = Extent {
+const AT_A_GLANCE: GroupLimits = GroupLimits {
     sorts: 100,
     of_each: 1_000,
 };
 
-/// How many ways in which they failed are said.
+/// Bound on the failures named in a sentence.
 const MOST_WAYS: usize = 5;
 
-/// How many are dismissed in one commit.
+/// Dead letters dismissed in one commit.
 const AT_ONCE: u32 = 500;
 
-/// How many are dismissed at one request.
+/// Dead letters dismissed by one request.
 const MOST_DISMISSED: u64 = 100_000;
 
 /// Dead letters of one webhook that failed alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Where they were to go.
     pub webhook_id: WebhookId,
     /// Its address; `None` if the webhook is gone: these cannot be sent again.
     pub hook_url: Option<String>,
-    /// How their last attempts failed.
+    /// Failure of their last attempts.
     pub failure: Failure,
-    /// How many, as far as they were counted.
+    /// Count, up to [`GroupLimits`].
     pub count: u32,
-    /// Whether there are more.
+    /// True if the count was cut off.
     pub is_more: bool,
-    /// When the first of them was made.
+    /// Creation of the oldest.
     pub oldest_at: Timestamp,
-    /// When the last of them was made.
+    /// Creation of the newest.
     pub newest_at: Timestamp,
     /// The last of them.
     pub newest: DeliveryId,
@@ -76,7 +75,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// How many, in words: `1 delivery`, `10000 deliveries or more`.
+    /// Count in words: `1 delivery`, `10000 deliveries or more`.
     #[must_use]
     pub fn in_words(&self) -> String {
         in_words(self.count, self.is_more)
@@ -93,21 +92,21 @@ fn in_words(count: u32, is_more: bool) -> String {
 
 /// All dead letters of one webhook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GivenUp {
-    /// How many, as far as they were counted.
+pub struct WebhookDeadLetters {
+    /// Count, up to [`GroupLimits`].
     pub count: u32,
     is_more: bool,
     failures: BTreeSet<Failure>,
 }
 
-impl GivenUp {
-    /// How many, in words.
+impl WebhookDeadLetters {
+    /// Count in words.
     #[must_use]
     pub fn in_words(&self) -> String {
         in_words(self.count, self.is_more)
     }
 
-    /// How they failed, as the end of a sentence about the receiver.
+    /// List of the failures, as the end of a sentence about the receiver.
     #[must_use]
     pub fn ways(&self) -> String {
         let mut ways: Vec<_> = self.failures.iter().map(|failure| failure.in_words()).collect();
@@ -121,16 +120,15 @@ impl GivenUp {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Groups {
     pub groups: Vec<Group>,
-    /// Whether there are more groups than these.
+    /// True if some groups were left out.
     pub are_more: bool,
 }
 
-/// What came of dismissing.
+/// Result of a dismissal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dismissed {
-    /// How many were.
     pub count: u64,
-    /// Whether there are more, so that it is to be done again.
+    /// True if some are left, so that the request should be repeated.
     pub is_more: bool,
 }
 
@@ -141,22 +139,26 @@ pub struct Dismissed {
 pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Result<Groups, Refusal> {
     caller.require(Right::Read)?;
     check(caller, filter)?;
-    let sight = Sight::of(caller, node);
+    let visibility = Visibility::of(caller, node);
     let found = groups(node, caller.company_id, filter, IN_FULL).await?;
-    let mut alike: HashMap<(WebhookId, Failure), DeadLetterGroup> = HashMap::new();
-    for one in found.groups.into_iter().filter(|one| sight.sees(one.alike.kind)) {
-        let key = (one.alike.webhook_id, one.alike.failure);
-        alike
+    let mut by_failure: HashMap<(WebhookId, Failure), DeadLetterGroup> = HashMap::new();
+    for one in found
+        .groups
+        .into_iter()
+        .filter(|one| visibility.sees(one.key.kind))
+    {
+        let key = (one.key.webhook_id, one.key.failure);
+        by_failure
             .entry(key)
             .and_modify(|known| *known = together(*known, one))
             .or_insert(one);
     }
-    let mut sorted: Vec<_> = alike.into_values().collect();
+    let mut sorted: Vec<_> = by_failure.into_values().collect();
     sorted.sort_by_key(|one| (Reverse(one.count), Reverse(one.newest)));
     let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
     let mut shown = Vec::with_capacity(sorted.len());
     for one in sorted {
-        let id = one.alike.webhook_id;
+        let id = one.key.webhook_id;
         let hook_url = match urls.entry(id) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(unknown) => unknown
@@ -166,13 +168,13 @@ pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Resu
         shown.push(Group {
             webhook_id: id,
             hook_url,
-            failure: one.alike.failure,
+            failure: one.key.failure,
             count: one.count,
             is_more: one.is_more,
             oldest_at: made_at(one.oldest.0),
             newest_at: made_at(one.newest.0),
             newest: one.newest,
-            last_line: last_line(node, sight, one.alike.kind, one.newest).await?,
+            last_line: last_line(node, visibility, one.key.kind, one.newest).await?,
         });
     }
     Ok(Groups {
@@ -189,18 +191,18 @@ pub async fn by_webhook(
     node: &Node,
     company_id: CompanyId,
     only: Option<WebhookId>,
-) -> Result<BTreeMap<WebhookId, GivenUp>, StoreError> {
+) -> Result<BTreeMap<WebhookId, WebhookDeadLetters>, StoreError> {
     let filter = DeadLetterFilter {
         webhook_id: only,
         ..DeadLetterFilter::default()
     };
     let found = groups(node, company_id, filter, AT_A_GLANCE).await?;
-    let mut all: BTreeMap<_, GivenUp> = BTreeMap::new();
+    let mut all: BTreeMap<_, WebhookDeadLetters> = BTreeMap::new();
     for group in found.groups {
-        let of_webhook = all.entry(group.alike.webhook_id).or_default();
+        let of_webhook = all.entry(group.key.webhook_id).or_default();
         of_webhook.count += group.count;
         of_webhook.is_more |= group.is_more;
-        of_webhook.failures.insert(group.alike.failure);
+        of_webhook.failures.insert(group.key.failure);
     }
     if let Some(mut last) = all.last_entry().filter(|_| found.are_more) {
         last.get_mut().is_more = true;
@@ -212,9 +214,9 @@ async fn groups(
     node: &Node,
     company_id: CompanyId,
     filter: DeadLetterFilter,
-    extent: Extent,
+    extent: GroupLimits,
 ) -> Result<DeadLetterGroups, StoreError> {
-    let Extent { sorts, of_each } = extent;
+    let GroupLimits { sorts, of_each } = extent;
     let store = &node.store;
     store.dead_letter_groups(company_id, filter, sorts, of_each).await
 }
@@ -223,7 +225,7 @@ async fn groups(
 fn together(one: DeadLetterGroup, other: DeadLetterGroup) -> DeadLetterGroup {
     let newest = if one.newest > other.newest { one } else { other };
     DeadLetterGroup {
-        alike: newest.alike,
+        key: newest.key,
         count: one.count + other.count,
         is_more: one.is_more || other.is_more,
         oldest: one.oldest.min(other.oldest),
@@ -233,7 +235,7 @@ fn together(one: DeadLetterGroup, other: DeadLetterGroup) -> DeadLetterGroup {
 
 async fn last_line(
     node: &Node,
-    sight: Sight,
+    visibility: Visibility,
     kind: Kind,
     id: DeliveryId,
 ) -> Result<Option<String>, StoreError> {
@@ -242,7 +244,7 @@ async fn last_line(
         .iter()
         .rev()
         .find(|attempt| Failure::of(&attempt.outcome).is_some());
-    Ok(last.and_then(|attempt| first_line(attempt, sight, kind)))
+    Ok(last.and_then(|attempt| first_line(attempt, visibility, kind)))
 }
 
 /// A page of dead letters, oldest first; kinds that the caller may not see are left out.
@@ -258,8 +260,8 @@ pub async fn page(
     caller.require(Right::Read)?;
     check(caller, filter)?;
     let mut page = node.store.dead_letters(caller.company_id, filter, page).await?;
-    let sight = Sight::of(caller, node);
-    page.items.retain(|delivery| sight.sees(delivery.kind));
+    let visibility = Visibility::of(caller, node);
+    page.items.retain(|delivery| visibility.sees(delivery.kind));
     Ok(page)
 }
 
@@ -295,7 +297,7 @@ fn replay_of(filter: DeadLetterFilter, rate: Option<f64>) -> ReplayRequest {
             until: filter.until,
             ..ReplayFilter::default()
         },
-        to: To::Origins,
+        to: ReplayTarget::Origins,
         rate,
     }
 }
@@ -310,12 +312,15 @@ pub async fn dismiss(node: &Node, caller: Caller, filter: DeadLetterFilter) -> R
     check(caller, filter)?;
     // It looks at many deliveries before it answers.
     let _place = node.shares.place_to_read(caller.company_id).await?;
-    let sight = Sight::of(caller, node);
+    let visibility = Visibility::of(caller, node);
     let mut page = PageRequest::first(AT_ONCE);
     let mut count = 0;
     loop {
         let found = node.store.dead_letters(caller.company_id, filter, page).await?;
-        let seen = found.items.iter().filter(|delivery| sight.sees(delivery.kind));
+        let seen = found
+            .items
+            .iter()
+            .filter(|delivery| visibility.sees(delivery.kind));
         let ids: Vec<_> = seen.map(|delivery| delivery.id).collect();
         if !ids.is_empty() {
             let now = node.clock.now();
@@ -336,7 +341,7 @@ pub async fn dismiss(node: &Node, caller: Caller, filter: DeadLetterFilter) -> R
 
 fn check(caller: Caller, filter: DeadLetterFilter) -> Result<(), Refusal> {
     if let Some(kind) = filter.kind {
-        caller.require_sight(kind)?;
+        caller.require_visible(kind)?;
     }
     Ok(())
 }

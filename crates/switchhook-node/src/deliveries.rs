@@ -1,7 +1,7 @@
-//! What can be done with deliveries. One is sent again by making another: history is never rewritten.
+//! Verbs for deliveries. Redelivering makes a new delivery: history is never rewritten.
 
 mod search;
-mod standing;
+mod status;
 
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::Delivery;
@@ -14,9 +14,9 @@ use crate::caller::Caller;
 use crate::refusal::Refusal;
 use crate::traffic::leading_to;
 
-pub use self::search::{Found, LONGEST_TEXT, Sought, search};
-pub(crate) use self::standing::attempts;
-pub use self::standing::{Standing, standing, standings};
+pub use self::search::{DeliverySearch, LONGEST_TEXT, SearchResult, search};
+pub(crate) use self::status::attempts;
+pub use self::status::{DeliveryStatus, status, statuses};
 
 /// Shows a delivery.
 ///
@@ -50,7 +50,7 @@ pub async fn get_with_attempts(
 
 async fn seen(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
     let delivery = node.store.delivery(caller.company_id, id).await?;
-    caller.require_sight(delivery.kind)?;
+    caller.require_visible(delivery.kind)?;
     Ok(delivery)
 }
 

@@ -16,4 +16,6 @@ mod samples;
 pub mod transport;
 
 pub use engine::{Engine, EngineParts, EngineState, Offer};
-pub use http_client::{Addresses, HttpTransport, Late, NameSettings, Names, SystemNames};
+pub use http_client::{
+    HttpTransport, LateAddresses, ResolvedAddresses, Resolver, ResolverSettings, SystemResolver,
+};

@@ -1,4 +1,4 @@
-//! How to send to one webhook: everything that can be worked out before there is an event.
+//! Destination of a webhook: everything about sending to it that can be prepared before there is an event.
 
 mod headers;
 mod identity;
@@ -20,33 +20,33 @@ use switchhook_protocol::Signer;
 use switchhook_http::address::Address;
 
 pub(crate) use self::headers::add_own_headers;
-pub use self::headers::{OfEvent, complete_record, pieces_of};
+pub use self::headers::{EventTemplates, complete_record, pieces_of};
 use self::headers::{record, standing_headers};
 pub use self::identity::TlsIdentity;
-pub use self::load::{Health, Load, Noted};
-pub use self::standard::{StandardSigner, Unwanted};
+pub use self::load::{Health, HealthChange, Load};
+pub use self::standard::{OptOut, StandardSigner};
 
 /// A webhook, ready to be sent to.
 #[derive(Debug)]
 pub struct Destination {
     pub webhook: Webhook,
-    /// Where its URL leads, or why it leads nowhere.
+    /// Address of its URL, or the reason for which that is unusable.
     pub address: Result<Address, String>,
     /// Signs its deliveries, if they are JWTs.
     pub signer: Option<Signer>,
     /// Signs its deliveries beside the body, if it wants that.
     pub standard: Option<StandardSigner>,
-    /// What is made of each event for it.
-    pub made: OfEvent,
-    /// When it is sent nothing, if there is such a time.
+    /// Templates of body and headers.
+    pub templates: EventTemplates,
+    /// Hours in which nothing is sent to it.
     pub quiet_hours: Option<QuietHours>,
-    /// What it has of its own of TLS, or why that cannot be used.
+    /// Its client certificate and authority, or the reason for which they are unusable.
     pub identity: Result<Option<TlsIdentity>, String>,
-    /// What its connections are kept under: they are shared by all webhooks of an origin, unless it has something of its own.
+    /// Key of its pooled connections: shared by all webhooks of an origin, unless it has a TLS identity.
     pub connections: Arc<str>,
     /// The headers that every attempt has.
     pub headers: HeaderMap,
-    /// What is kept of its requests.
+    /// Request as attempts store it.
     pub record: AttemptRequest,
     /// The credentials that every attempt sends, in all their spellings, once they are looked for.
     pub(crate) sent: OnceLock<Vec<String>>,
@@ -68,7 +68,7 @@ impl Destination {
             });
         let standard = StandardSigner::of(&webhook);
         let settings = &webhook.settings;
-        let made = OfEvent::of(settings);
+        let templates = EventTemplates::of(settings);
         let quiet_hours = settings.quiet_hours.as_deref();
         let quiet_hours = quiet_hours.and_then(|text| QuietHours::parse(text).ok());
         let identity = TlsIdentity::of(settings);
@@ -80,7 +80,7 @@ impl Destination {
             address,
             signer,
             standard,
-            made,
+            templates,
             quiet_hours,
             connections,
             identity,
@@ -91,43 +91,43 @@ impl Destination {
         }
     }
 
-    /// What this node has of it in memory.
+    /// Its share of this node's memory, and its health.
     #[must_use]
     pub fn load(&self) -> Arc<Load> {
         Arc::clone(&self.load)
     }
 
-    /// Whether one more delivery may be handed over to the engine.
+    /// True if one more delivery may be handed to the engine.
     #[must_use]
     pub fn has_room(&self, now: Timestamp) -> bool {
         self.load.has_room() && !self.is_suspended(now)
     }
 
-    /// Whether its owner lets it be sent to: it is not paused, and it is none of its quiet hours.
+    /// True unless it is paused, disabled, or in its quiet hours.
     #[must_use]
     pub fn may_be_sent_to(&self, now: Timestamp) -> bool {
         self.webhook.paused_at.is_none() && self.quiet_until(now).is_none()
     }
 
-    /// Whether nothing is sent to it for now: it may not be, or its breaker is open.
+    /// True if nothing is sent to it now: it may not be, or its breaker is open.
     #[must_use]
     pub fn is_suspended(&self, now: Timestamp) -> bool {
         !self.may_be_sent_to(now) || self.breaker().is_open()
     }
 
-    /// When its quiet hours end, if it is one of them.
+    /// End of the quiet hours, if it is in them.
     #[must_use]
     pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.quiet_hours.as_ref()?.end_at(now)
     }
 
-    /// How its breaker is, as this node knows it.
+    /// State of its breaker, as this node knows it.
     #[must_use]
     pub fn breaker(&self) -> Breaker {
         self.load.health.read().breaker
     }
 
-    /// How long of the time from `start` to `end` it was suspended.
+    /// Part of the time from `start` to `end` in which it was suspended.
     #[must_use]
     pub fn suspended_time(&self, start: Timestamp, end: Timestamp) -> Duration {
         if start >= end {
@@ -140,19 +140,19 @@ impl Destination {
         (suspended + quiet).min(end.since(start))
     }
 
-    /// How long of the time from `since` to `now` something could have been sent to it.
+    /// Part of the time from `since` to `now` in which it could have been sent to.
     #[must_use]
     pub fn waited(&self, since: Timestamp, now: Timestamp) -> Duration {
         now.since(since).saturating_sub(self.suspended_time(since, now))
     }
 
-    /// Whether deliveries with the same order key go one after the other.
+    /// True if deliveries with the same order key go one after the other.
     #[must_use]
     pub fn is_ordered(&self, defaults: &DeliveryDefaults) -> bool {
         self.webhook.settings.ordered(defaults)
     }
 
-    /// How long an attempt may take, connection included.
+    /// Limit on an attempt, including the connection.
     #[must_use]
     pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
         self.webhook.settings.timeout(defaults)

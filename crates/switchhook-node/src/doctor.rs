@@ -30,75 +30,70 @@ use crate::caller::Caller;
 use crate::delivery::EngineState;
 use crate::health::{self, Health};
 use crate::refusal::Refusal;
-use crate::sight::Sight;
+use crate::visibility::Visibility;
 
-/// How many webhooks are looked at at once.
+/// Webhooks examined at once.
 const AT_ONCE: usize = 32;
 
-/// How long connecting may go on in all. Webhooks that are not reached by then are counted.
+/// Limit on connecting to all webhooks. Those left over are counted.
 const LONGEST: Duration = Duration::from_secs(40);
 
-/// What to look at.
+/// Options of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Examination {
+pub struct ExamineOptions {
     /// Only this webhook, and nothing else.
     pub only: Option<WebhookId>,
-    /// Whether to try connections.
-    pub connecting: Connecting,
+    pub connections: ConnectionCheck,
 }
 
-/// Whether to try connections.
+/// Switch for trying connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connecting {
-    /// To every webhook.
+pub enum ConnectionCheck {
+    /// Tries a connection to every webhook.
     Try,
-    /// To none.
+    /// Looks only at what is stored.
     Skip,
 }
 
-/// What was found.
+/// Result of an examination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What is wrong, the gravest first.
+    /// Most severe first.
     pub findings: Vec<Finding>,
-    /// How many webhooks were looked at.
+    /// Number of webhooks examined.
     pub webhooks: usize,
-    /// How many subscriptions were looked at.
+    /// Number of subscriptions examined.
     pub subscriptions: usize,
-    /// How many of the webhooks there was no time to connect to.
+    /// Number of webhooks that there was no time to connect to.
     pub unreached: usize,
 }
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Which kind of thing.
     pub trouble: Trouble,
-    /// Where.
-    pub place: Place,
-    /// What is wrong, as a sentence about the place.
+    pub location: Location,
+    /// Sentence about the location.
     pub what: String,
-    /// What a receiver that fails answered last: the first line, or why there was no answer.
+    /// First line of the receiver's last answer, or the error if there was none.
     pub last_line: Option<String>,
     /// The status of that answer, if there was one.
     pub last_status: Option<u16>,
-    /// What to do about it.
+    /// Action to take.
     pub remedy: String,
 }
 
-/// Where something is wrong.
+/// Subject of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// In the server itself, or everywhere.
     Server,
     Webhook {
         id: WebhookId,
-        /// Where it posts to.
         hook_url: String,
     },
     Source {
         id: SourceId,
-        /// What its owner calls it.
         name: String,
     },
     Subscription {
@@ -107,7 +102,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server => f.write_str("the server"),
@@ -119,11 +114,11 @@ impl fmt::Display for Place {
 }
 
 spelled_enum! {
-    /// Which kind of thing is wrong.
+    /// Kind of a finding.
     pub enum Trouble: "kind of trouble" {
         /// Nothing can be kept.
         StoreUnavailable = "store_unavailable",
-        /// Nothing is sent.
+        /// The engine does not run, so nothing is sent.
         NotSending = "not_sending",
         /// The company has no webhook.
         NoWebhook = "no_webhook",
@@ -166,9 +161,9 @@ spelled_enum! {
     }
 }
 
-/// How grave a trouble is.
+/// Severity of a finding, by which findings are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Gravity {
+enum Impact {
     /// Something that was sent does not arrive.
     Lost,
     /// Something is held back, late, or sent to nobody, and somebody may have meant it so.
@@ -178,7 +173,7 @@ enum Gravity {
 }
 
 impl Trouble {
-    const fn gravity(self) -> Gravity {
+    const fn impact(self) -> Impact {
         match self {
             Self::StoreUnavailable
             | Self::NotSending
@@ -191,15 +186,15 @@ impl Trouble {
             | Self::ContentType
             | Self::Failing
             | Self::GivenUp
-            | Self::SourceRefuses => Gravity::Lost,
+            | Self::SourceRefuses => Impact::Lost,
             Self::NoWebhook
             | Self::NoSubscription
             | Self::SendsNowhere
             | Self::Disabled
             | Self::Paused
             | Self::Behind
-            | Self::ClockSkew => Gravity::Held,
-            Self::NoSecret | Self::ShortSecret => Gravity::Hint,
+            | Self::ClockSkew => Impact::Held,
+            Self::NoSecret | Self::ShortSecret => Impact::Hint,
         }
     }
 }
@@ -209,27 +204,27 @@ impl Trouble {
 /// # Errors
 /// If the caller may not, others are being examined, the caller's key ended meanwhile, the store cannot be read, or there
 /// is no such webhook.
-pub async fn examine(node: &Node, caller: Caller, examination: Examination) -> Result<Report, Refusal> {
+pub async fn examine(node: &Node, caller: Caller, examination: ExamineOptions) -> Result<Report, Refusal> {
     caller.require(Right::Read)?;
     let share = node.shares.of(caller.company_id);
-    let _places = match examination.connecting {
-        Connecting::Try => Some(node.shares.place_to_examine(&share)?),
-        Connecting::Skip => None,
+    let _places = match examination.connections {
+        ConnectionCheck::Try => Some(node.shares.place_to_examine(&share)?),
+        ConnectionCheck::Skip => None,
     };
     let lease = node.leases.hold(caller);
     let mut report = tokio::select! {
         report = look(node, caller, examination) => report?,
         () = lease.ended() => return Err(Refusal::KeyEnded),
     };
-    report.findings.retain(|finding| match finding.place {
-        Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
-        Place::Server | Place::Webhook { .. } | Place::Source { .. } => true,
+    report.findings.retain(|finding| match finding.location {
+        Location::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
+        Location::Server | Location::Webhook { .. } | Location::Source { .. } => true,
     });
-    report.findings.sort_by_key(|finding| finding.trouble.gravity());
+    report.findings.sort_by_key(|finding| finding.trouble.impact());
     Ok(report)
 }
 
-async fn look(node: &Node, caller: Caller, examination: Examination) -> Result<Report, StoreError> {
+async fn look(node: &Node, caller: Caller, examination: ExamineOptions) -> Result<Report, StoreError> {
     let company_id = caller.company_id;
     let only = examination.only;
     let store = &node.store;
@@ -249,7 +244,7 @@ async fn look(node: &Node, caller: Caller, examination: Examination) -> Result<R
     for (seen, was_reached) in each_webhook(node, caller, examination, &webhooks, healths).await {
         for finding in seen? {
             // What is wrong with the server on the way to one webhook is so on the way to others.
-            if finding.place != Place::Server || !findings.contains(&finding) {
+            if finding.location != Location::Server || !findings.contains(&finding) {
                 findings.push(finding);
             }
         }
@@ -272,14 +267,14 @@ async fn the_server(node: &Node) -> Vec<Finding> {
     let mut find = |trouble, what: String, remedy: &str| {
         findings.push(Finding {
             trouble,
-            place: Place::Server,
+            location: Location::Server,
             what,
             last_line: None,
             last_status: None,
             remedy: remedy.to_owned(),
         });
     };
-    let store = match node.intake.trouble() {
+    let store = match node.ingest_progress.problem() {
         Some(trouble) => Err(trouble),
         None => node.store.check().await.map_err(|error| error.to_string()),
     };
@@ -317,7 +312,7 @@ type Examined = (Result<Vec<Finding>, StoreError>, bool);
 async fn each_webhook(
     node: &Node,
     caller: Caller,
-    examination: Examination,
+    examination: ExamineOptions,
     webhooks: &[Webhook],
     healths: Vec<Health>,
 ) -> Vec<Examined> {
@@ -328,8 +323,8 @@ async fn each_webhook(
         .map(|(webhook, health)| {
             one_webhook(
                 node,
-                Sight::of(caller, node),
-                examination.connecting,
+                Visibility::of(caller, node),
+                examination.connections,
                 webhook,
                 health,
                 until,
@@ -341,20 +336,20 @@ async fn each_webhook(
 
 async fn one_webhook(
     node: &Node,
-    sight: Sight,
-    connecting: Connecting,
+    visibility: Visibility,
+    connections: ConnectionCheck,
     webhook: &Webhook,
     health: Health,
     until: Instant,
 ) -> Examined {
     let mut findings = registered::webhook(webhook, &health);
-    let reached = match connecting {
-        Connecting::Try => tokio::time::timeout_at(until, reach::webhook(node, webhook)).await,
-        Connecting::Skip => Ok(None),
+    let reached = match connections {
+        ConnectionCheck::Try => tokio::time::timeout_at(until, reach::webhook(node, webhook)).await,
+        ConnectionCheck::Skip => Ok(None),
     };
     let was_reached = reached.is_ok();
     let unreachable = reached.ok().flatten();
-    let sending = sending::webhook(node, sight, webhook, health, unreachable.as_ref()).await;
+    let sending = sending::webhook(node, visibility, webhook, health, unreachable.as_ref()).await;
     findings.extend(unreachable);
     let findings = sending.map(|more| {
         findings.extend(more);
@@ -367,7 +362,7 @@ async fn one_webhook(
 fn at_webhook(webhook: &Webhook, trouble: Trouble, what: impl Into<String>, remedy: String) -> Finding {
     Finding {
         trouble,
-        place: Place::Webhook {
+        location: Location::Webhook {
             id: webhook.id,
             hook_url: shown_url(&webhook.hook_url).into_owned(),
         },

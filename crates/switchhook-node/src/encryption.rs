@@ -17,7 +17,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_store::{Sealer, SecretOwner};
 use zeroize::Zeroizing;
 
-/// How many bytes a key has.
+/// Size of a key, in bytes.
 const KEY_BYTES: usize = 32;
 
 /// The form of what is sealed. Another form gets another word here.
@@ -95,7 +95,7 @@ impl fmt::Debug for EncryptionKey {
     }
 }
 
-/// What ties a secret to its owner: copied to another row it does not open.
+/// Associated data that ties a secret to its owner: copied to another row it does not open.
 fn associated(owner: SecretOwner) -> String {
     format!("switchhook {owner}")
 }
@@ -127,7 +127,6 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A keyring.
     #[must_use]
     pub const fn new(current: EncryptionKey, old: Vec<EncryptionKey>) -> Self {
         Self { current, old }

@@ -1,4 +1,4 @@
-//! What can be done with events that are kept. How they come in is `ingest`; how they are shown is up to who shows them.
+//! Verbs for stored events. Accepting them is `ingest`.
 
 mod erasure;
 mod explanation;
@@ -12,7 +12,7 @@ use switchhook_protocol::check_object;
 
 pub use self::erasure::{Erasure, erase};
 pub use self::explanation::{Explained, Explanation, explain};
-pub use self::filtering::{MOST_TRIED, RefusedBy, Tried, try_filter};
+pub use self::filtering::{FilterTrial, MOST_TRIED, UnmetClause, try_filter};
 pub use self::summaries::{summaries, summary};
 
 use crate::Node;
@@ -29,7 +29,7 @@ use crate::refusal::{Refusal, of_events};
 pub async fn route(node: &Node, caller: Caller, id: EventId, kind: Kind) -> Result<Accepted, Refusal> {
     caller.require(Right::Ingest)?;
     let kind = of_events(kind)?;
-    caller.require_sight(Kind::Unknown)?;
+    caller.require_visible(Kind::Unknown)?;
     let event = node.store.event(caller.company_id, id).await?;
     if event.kind != Kind::Unknown {
         return Err(Refusal::Conflict(format!(

@@ -23,9 +23,9 @@ use crate::caller::Caller;
 use crate::json_text::raw;
 use crate::mask::Mask;
 use crate::refusal::Refusal;
-use crate::secrets_shown::SecretsShown;
-use crate::sight::receives_unmasked;
-use crate::traffic::secrets_shown;
+use crate::secret_display::SecretDisplay;
+use crate::traffic::secret_display;
+use crate::visibility::receives_unmasked;
 
 /// The most items of a page.
 pub const MOST_ITEMS: u32 = 200;
@@ -36,47 +36,46 @@ pub const USUAL_ITEMS: u32 = 100;
 /// The longest that somebody may wait for an item.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How many of the events that were accepted before a company's feed was first asked for are in it.
+/// Earlier events included when a company's feed is first read.
 pub const EARLIER_EVENTS: u32 = 1_000;
 
-/// How many bytes of events a page has, if not a single one has more.
+/// Bound on the events of a page, in bytes. A single larger event is a page of its own.
 const MOST_BYTES: usize = 4 << 20;
 
-/// How much of the log is read at once.
+/// Size of one read of the log.
 const AT_ONCE: LogBounds = LogBounds {
     events: 64,
     bytes: 1 << 20,
 };
 
-/// How many events a page looks at: of what is looked for few may be there.
+/// Bound on the events read for a page, since few may match.
 const MOST_LOOKED_AT: usize = 10_000;
 
-/// How often the log is looked at although nobody rang: another node may have written to it.
+/// Interval of polling the log, because another node may have written to it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Where to begin.
+/// Position to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// With the oldest event that is there.
     Oldest,
     /// With what comes from now on.
     Now,
-    /// After this place.
+    /// After this position.
     After(LogPosition),
 }
 
-/// Which page.
+/// Page of a feed to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedRequest {
-    /// Where to begin.
     pub start: Start,
-    /// How many items at the most.
+    /// Bound on the items.
     pub limit: u32,
-    /// How long to wait if there is none.
+    /// Longest wait for a first item.
     pub wait: Duration,
     /// Only what these want.
     pub only: Only,
-    /// Whether items are JWTs, signed as the webhook's deliveries are.
+    /// True if items are JWTs, signed like the webhook's deliveries.
     pub is_signed: bool,
 }
 
@@ -85,9 +84,9 @@ pub struct FeedRequest {
 pub struct Only {
     /// Events of this kind.
     pub kind: Option<Kind>,
-    /// What the subscriptions to this webhook let through.
+    /// Only events that the subscriptions of this webhook let through.
     pub webhook_id: Option<WebhookId>,
-    /// What this subscription lets through.
+    /// Only events that this subscription lets through.
     pub subscription_id: Option<SubscriptionId>,
 }
 
@@ -96,19 +95,18 @@ pub struct Only {
 pub struct FeedPage {
     /// The events, in the order of the log.
     pub items: Vec<FeedItem>,
-    /// Where to go on.
+    /// Position to continue from.
     pub position: LogPosition,
-    /// Whether there is nothing more now.
+    /// True if nothing more is there now.
     pub is_done: bool,
 }
 
 /// An event of a feed.
 #[derive(Debug)]
 pub struct FeedItem {
-    /// Its place.
     pub position: LogPosition,
     pub event: EventRecord,
-    /// What the reader gets of it: its JSON, byte for byte but for what is hidden or masked, or that signed.
+    /// Body for the reader: the JSON byte for byte, except for hidden or masked parts, or that as a JWT.
     pub body: String,
 }
 
@@ -120,7 +118,7 @@ pub struct FeedItem {
 pub async fn read(node: &Node, caller: Caller, request: FeedRequest) -> Result<FeedPage, Refusal> {
     caller.require(Right::Read)?;
     if let Some(kind) = request.only.kind {
-        caller.require_sight(kind)?;
+        caller.require_visible(kind)?;
     }
     let company_id = caller.company_id;
     if let Some(id) = request.only.subscription_id
@@ -131,13 +129,13 @@ pub async fn read(node: &Node, caller: Caller, request: FeedRequest) -> Result<F
     let secret = secret(node, caller, &request).await?;
     open(node, company_id).await?;
     let mut position = place_of(node, company_id, request.start).await?;
-    let mut bell = node.listeners.bell(company_id);
+    let mut waker = node.listeners.waker(company_id);
     let mut stopping = node.listeners.stopping.subscribe();
     let lease = node.leases.hold(caller);
     let until = Instant::now() + request.wait.min(LONGEST_WAIT);
     loop {
         // Whoever rings from here on is heard, so that nothing is missed between looking and waiting.
-        bell.borrow_and_update();
+        waker.borrow_and_update();
         let page = look(node, caller, position, &request, secret.as_ref()).await?;
         let is_over = Instant::now() >= until || *stopping.borrow();
         if !page.items.is_empty() || !page.is_done || is_over {
@@ -149,7 +147,7 @@ pub async fn read(node: &Node, caller: Caller, request: FeedRequest) -> Result<F
             biased;
             () = lease.ended() => return Err(Refusal::KeyEnded),
             _ = stopping.changed() => {}
-            _ = bell.changed() => {}
+            _ = waker.changed() => {}
             () = sleep_until(look_at) => {}
         }
     }
@@ -183,7 +181,7 @@ async fn secret(node: &Node, caller: Caller, request: &FeedRequest) -> Result<Op
     if !request.is_signed {
         return Ok(None);
     }
-    if secrets_shown(node, caller, Endpoint::Webhook(id)).await? == SecretsShown::Masked {
+    if secret_display(node, caller, Endpoint::Webhook(id)).await? == SecretDisplay::Masked {
         return Err(Refusal::Forbidden(crate::caller::Forbidden(format!(
             "format=jwt: this key may not know the secret of webhook {id}; read the events without it"
         ))));
@@ -200,7 +198,7 @@ async fn place_of(node: &Node, company_id: CompanyId, start: Start) -> Result<Lo
     }
 }
 
-/// What there is after a place now.
+/// Items after a position.
 async fn look(
     node: &Node,
     caller: Caller,
@@ -246,7 +244,7 @@ async fn look(
     }
 }
 
-/// What is hidden of an event from this reader; `None` if all of it is, or it is not asked for.
+/// Parts to hide from this reader; `None` if the event is hidden whole or does not match.
 fn hidden_from(node: &Node, caller: Caller, entry: &LogEntry, only: Only) -> Option<Hidden> {
     let event = &entry.event;
     let (kind, clearance) = (event.kind, caller.clearance());

@@ -17,10 +17,10 @@ use tracing::{info, warn};
 use crate::Node;
 use crate::destination::Destination;
 
-/// How many changes are taken at once. More than one of a company are followed as one.
+/// Changes taken at once. Several of one company are handled as one.
 const AT_ONCE: usize = 256;
 
-/// How soon a company is read again that could not be read.
+/// Pause before a company that could not be read is read again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Follows for as long as the task lives; `None` if there is nothing to follow.
@@ -28,7 +28,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 pub fn start(node: &Arc<Node>) -> Option<JoinHandle<()>> {
     let changes = node.store.take_changes()?;
     let follower = Follower::new(Arc::clone(node));
-    Some(node.vitals.spawn(
+    Some(node.liveness.spawn(
         "follower of the other nodes",
         &Handle::current(),
         follower.run(changes),
@@ -39,7 +39,7 @@ struct Follower {
     node: Arc<Node>,
     /// The webhooks as the engine was last told of them.
     told: HashMap<CompanyId, HashMap<WebhookId, Arc<Destination>>>,
-    /// What is still to be read.
+    /// Companies still to be read.
     companies: BTreeSet<CompanyId>,
     everything: bool,
 }

@@ -1,7 +1,7 @@
-//! What is measured now and then by asking the store: how much is pending and for how long, how the webhooks do, how much
-//! room there is. What is counted as it happens is `telemetry`.
+//! Gauges measured by asking the store: pending deliveries and their age, conditions of webhooks, disk space.
+//! Counters are in `telemetry`.
 //!
-//! Measuring costs the same however much is pending: counts end at a bound, and ages are found by an index.
+//! The cost does not depend on the backlog: counts end at a bound, and ages come from an index.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use tracing::warn;
 use crate::Node;
 use crate::telemetry::PendingReason;
 
-/// How often the store is asked.
+/// Interval of measuring.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
-/// How often it is asked how much room it takes, for which PostgreSQL looks into its tables.
+/// Interval of measuring the store's size, for which PostgreSQL scans its tables.
 const SIZE_EVERY: Duration = Duration::from_secs(60);
 
-/// How many webhooks are counted for at once.
+/// Webhooks counted in one query.
 const SLICE: u32 = 100;
 
-/// How many pending deliveries of a webhook are counted, of those due and of those not.
+/// Bound on the pending deliveries counted per webhook, separately for due and later ones.
 const MOST_OF_WEBHOOK: u32 = 10_000;
 
-/// How many in all. The rest of the webhooks is not counted.
+/// Bound on all deliveries counted. Further webhooks are left out.
 const MOST: u64 = 100_000;
 
 /// Measures for as long as it is polled.
@@ -48,7 +48,7 @@ pub async fn run(node: Arc<Node>) {
     }
 }
 
-/// What one measurement passes on to the next.
+/// State kept from one measurement to the next.
 #[derive(Debug, Default)]
 pub struct Gauges {
     sized_at: Option<Instant>,
@@ -75,7 +75,7 @@ impl Gauges {
     }
 }
 
-/// What is pending for each webhook, up to the bounds.
+/// Pending deliveries per webhook, up to the bounds.
 async fn count_pending(node: &Node) -> Result<Vec<PendingCount>, StoreError> {
     let mut counts = Vec::new();
     let (mut after, mut sum) = (None, 0);
@@ -125,7 +125,7 @@ fn tell_pending(node: &Node, pending: &[PendingCount]) {
     node.telemetry.pending(sums);
 }
 
-/// How many webhooks are in each condition, those of running replays included.
+/// Sets the number of webhooks in each condition, including those of running replays.
 async fn tell_webhooks(node: &Node) -> Result<(), StoreError> {
     let lasting = node.store.lasting_outages(None).await?;
     let outages: HashMap<WebhookId, Outage> = lasting.into_iter().collect();

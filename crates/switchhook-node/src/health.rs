@@ -1,5 +1,5 @@
-//! How webhooks do: the condition of each, why, and what waits for it. Worked out here, and shown alike by the API, the commands,
-//! the dashboard and the doctor.
+//! Health of webhooks: condition, reason, and waiting deliveries. Computed here only, so that API, commands,
+//! dashboard and doctor agree.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use switchhook_store::{PendingCount, StoreError};
 use crate::Node;
 use crate::deliveries::attempts;
 use crate::destination::Destination;
-use crate::sight::Sight;
+use crate::visibility::Visibility;
 
 /// Up to how many waiting deliveries are counted for one webhook.
 pub const MOST_COUNTED: u32 = 10_000;
@@ -26,10 +26,9 @@ pub const MOST_COUNTED_OF_EACH: u32 = 1_000;
 /// The longest line of an answer that is shown, in characters.
 const LONGEST_LINE: usize = 200;
 
-/// How a webhook does.
+/// Health of a webhook, for people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Health {
-    /// In one word.
     pub condition: Condition,
     /// Since when, if that is known.
     pub since: Option<Timestamp>,
@@ -37,7 +36,7 @@ pub struct Health {
     pub text: String,
     /// The outage that lasts.
     pub outage: Option<Outage>,
-    /// When the next attempt is made, while its breaker is open.
+    /// Time of the next attempt while its breaker is open.
     pub next_try_at: Option<Timestamp>,
     pub waiting: Waiting,
 }
@@ -45,9 +44,9 @@ pub struct Health {
 /// The deliveries of a webhook that wait, those under way included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many were counted.
+    /// Count, up to a bound.
     pub count: u32,
-    /// Whether counting ended there, and there may be more.
+    /// True if the count was cut off.
     pub is_more: bool,
     /// Since when the oldest of them has existed.
     pub oldest_at: Option<Timestamp>,
@@ -63,7 +62,7 @@ impl Waiting {
         }
     }
 
-    /// How many, in words: `1 delivery waits`, `10000 deliveries or more wait`.
+    /// Count in words: `1 delivery waits`, `10000 deliveries or more wait`.
     #[must_use]
     pub fn in_words(&self) -> String {
         match self.count {
@@ -75,7 +74,7 @@ impl Waiting {
     }
 }
 
-/// How a webhook does.
+/// Health of one webhook.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -84,7 +83,7 @@ pub async fn of(node: &Node, webhook: &Webhook) -> Result<Health, StoreError> {
     Ok(all.pop().expect("one answer for one webhook"))
 }
 
-/// How webhooks of one company do, in their order.
+/// Health of each webhook, in the same order. All must be of one company.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -122,7 +121,7 @@ async fn counted(node: &Node, webhooks: &[Webhook], most: u32) -> Result<Vec<Hea
     Ok(found)
 }
 
-/// When something is sent to a webhook next, if that is not whenever a delivery is due.
+/// Time of the next attempt, where it is not simply the due time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextTry {
     /// Whenever one is due.
@@ -225,7 +224,7 @@ fn sentence(condition: Condition, since: Option<Timestamp>, outage: Option<&Outa
 /// If the store cannot be read.
 pub async fn last_line(
     node: &Node,
-    sight: Sight,
+    visibility: Visibility,
     webhook: &Webhook,
     outage: &Outage,
 ) -> Result<Option<String>, StoreError> {
@@ -236,25 +235,29 @@ pub async fn last_line(
         Err(StoreError::NotFound(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    if !sight.sees(delivery.kind) {
+    if !visibility.sees(delivery.kind) {
         return Ok(None);
     }
     let attempts = node.store.attempts_of(last.delivery_id).await?;
     let attempt = attempts
         .into_iter()
         .find(|attempt| attempt.number == last.attempt_number);
-    Ok(attempt.and_then(|attempt| first_line(&attempt, sight, delivery.kind)))
+    Ok(attempt.and_then(|attempt| first_line(&attempt, visibility, delivery.kind)))
 }
 
 /// The first line of what was answered to an attempt, or why there was no answer, as far as this reader may see it.
-pub(crate) fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domain::Kind) -> Option<String> {
+pub(crate) fn first_line(
+    attempt: &Attempt,
+    visibility: Visibility,
+    kind: switchhook_domain::Kind,
+) -> Option<String> {
     let body = attempt
         .answer
         .as_ref()
-        .map(|answer| sight.answer(kind, &answer.body_head));
+        .map(|answer| visibility.answer(kind, &answer.body_head));
     let said = body.unwrap_or_else(|| {
         let detail = attempt.detail().unwrap_or_default();
-        sight
+        visibility
             .mask
             .loose(&switchhook_domain::credential::shown_text(detail))
             .into_owned()

@@ -1,12 +1,12 @@
-//! What came of the attempts over the last weeks, as the store has it: on every node the same, also after a restart.
+//! Attempts over the last weeks, from the store: the same on every node, and after a restart.
 //!
-//! What is counted until it is there is `counters`, and how sums become the points of a chart is `switchhook_domain::history`;
-//! the last quarter of an hour by seconds, on this node only, is `live`.
+//! Counts not yet stored are `counters`; sums become the points of a chart in `switchhook_domain::history`; the last
+//! quarter of an hour by seconds, on this node only, is `live`.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use switchhook_domain::history::{Counts, Point, Range, Resolution, Whose, points};
+use switchhook_domain::history::{Counts, Granularity, HistorySubject, Point, Range, points};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_store::StoreError;
@@ -19,10 +19,10 @@ use crate::refusal::Refusal;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a webhook came to, or the whole company, step by step.
+/// History of a webhook, or of the whole company, in steps.
 ///
 /// # Errors
-/// If the caller may not; if there is no such webhook.
+/// If the caller may not, or there is no such webhook.
 pub async fn of(
     node: &Node,
     caller: Caller,
@@ -31,20 +31,22 @@ pub async fn of(
 ) -> Result<Vec<Point>, Refusal> {
     caller.require(Right::Read)?;
     let company_id = caller.company_id;
-    let whose = match webhook_id {
-        Some(id) => Whose::Webhook(company_id, node.store.webhook(company_id, id).await?.id),
-        None => Whose::Company(company_id),
+    let subject = match webhook_id {
+        Some(id) => HistorySubject::Webhook(company_id, node.store.webhook(company_id, id).await?.id),
+        None => HistorySubject::Company(company_id),
     };
-    let whose = vec![Whose::Server, whose];
+    let subject = vec![HistorySubject::Server, subject];
     let sums = node
         .store
-        .history(whose, range.resolution(), range.from(), range.to())
+        .history(subject, range.resolution(), range.from(), range.to())
         .await?;
-    let (server, sums): (Vec<_>, Vec<_>) = sums.into_iter().partition(|sum| sum.whose == Whose::Server);
+    let (server, sums): (Vec<_>, Vec<_>) = sums
+        .into_iter()
+        .partition(|sum| sum.subject == HistorySubject::Server);
     Ok(points(range, &sums, &server, node.clock.now()))
 }
 
-/// What a webhook came to lately. Success and percentiles are [`Counts::success`] and [`Counts::latencies`].
+/// Recent attempts of a webhook. Success and percentiles are [`Counts::success`] and [`Counts::latencies`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rates {
     /// In the last 60 minutes.
@@ -53,8 +55,8 @@ pub struct Rates {
     pub day: Counts,
 }
 
-/// How attempts went, in words, of the share that succeeded and of [`Counts::latencies`] in milliseconds; `None` if there were
-/// none.
+/// Success rate and latency in words, from the share that succeeded and the 95th percentile in milliseconds; `None`
+/// without attempts.
 #[must_use]
 pub fn in_words(success: Option<f64>, p95_ms: Option<f64>) -> Option<String> {
     let latency = p95_ms.map_or_else(String::new, |p95| {
@@ -70,7 +72,7 @@ pub fn percent(share: f64) -> String {
     format!("{} %", (share * 1_000.0).floor() / 10.0)
 }
 
-/// What webhooks of the company came to lately; those that nothing was sent to have zeros.
+/// Recent attempts of webhooks; zeros for those without.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -80,7 +82,7 @@ pub async fn rates(
     webhook_ids: &[WebhookId],
 ) -> Result<HashMap<WebhookId, Rates>, StoreError> {
     let mut hours = of_last_hour(node, company_id, webhook_ids).await?;
-    let mut days = lately(node, company_id, webhook_ids, Resolution::Hour, DAY).await?;
+    let mut days = lately(node, company_id, webhook_ids, Granularity::Hour, DAY).await?;
     let rates = webhook_ids.iter().map(|id| {
         let hour = hours.remove(id).unwrap_or_default();
         let day = days.remove(id).unwrap_or_default();
@@ -89,7 +91,7 @@ pub async fn rates(
     Ok(rates.collect())
 }
 
-/// What webhooks of the company came to in the last 60 minutes; those that nothing was sent to are left out.
+/// Attempts of webhooks in the last 60 minutes, without those that had none.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -98,23 +100,28 @@ pub async fn of_last_hour(
     company_id: CompanyId,
     webhook_ids: &[WebhookId],
 ) -> Result<HashMap<WebhookId, Counts>, StoreError> {
-    lately(node, company_id, webhook_ids, Resolution::Minute, HOUR).await
+    lately(node, company_id, webhook_ids, Granularity::Minute, HOUR).await
 }
 
 async fn lately(
     node: &Node,
     company_id: CompanyId,
     webhook_ids: &[WebhookId],
-    resolution: Resolution,
+    resolution: Granularity,
     length: Duration,
 ) -> Result<HashMap<WebhookId, Counts>, StoreError> {
     let now = node.clock.now();
-    let whose = webhook_ids.iter().map(|id| Whose::Webhook(company_id, *id));
+    let subject = webhook_ids
+        .iter()
+        .map(|id| HistorySubject::Webhook(company_id, *id));
     let from = resolution.start_of(now.minus(length));
-    let sums = node.store.history(whose.collect(), resolution, from, now).await?;
+    let sums = node
+        .store
+        .history(subject.collect(), resolution, from, now)
+        .await?;
     let mut counts: HashMap<_, Counts> = HashMap::new();
     for sum in sums {
-        if let Whose::Webhook(_, webhook_id) = sum.whose {
+        if let HistorySubject::Webhook(_, webhook_id) = sum.subject {
             counts.entry(webhook_id).or_default().add(&sum.counts);
         }
     }

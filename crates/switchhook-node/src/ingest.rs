@@ -25,7 +25,7 @@ pub use self::submission::{
     Accepted, AcceptedDelivery, IdempotencyKey, KEY_LASTS, Rejected, SentAs, Submission,
 };
 use crate::Node;
-use crate::live::EventOf;
+use crate::live::EventInfo;
 use crate::registry::Matched;
 use crate::summary::Summary;
 use crate::validation::ValidationMode;
@@ -53,7 +53,7 @@ async fn accept_judged(
     mode: ValidationMode,
 ) -> Result<Accepted, Rejected> {
     node.engine.give_way().await;
-    let notice = Notice::of(node, &submission);
+    let notice = AcceptanceNotice::of(node, &submission);
     let outcome = match prepare(node, submission, mode, node.clock.now()) {
         Ok((event, accepted)) => keep_one(node, event, accepted).await,
         Err(rejected) => Err(rejected),
@@ -94,7 +94,7 @@ async fn accept_many_judged(
     let mut events = Vec::with_capacity(submissions.len());
     let mut outcomes = Vec::with_capacity(submissions.len());
     for submission in submissions {
-        let notice = Notice::of(node, &submission);
+        let notice = AcceptanceNotice::of(node, &submission);
         let prepared = prepare(node, submission, mode, now);
         let prepared = prepared.map(|(event, accepted)| {
             events.push(event);
@@ -115,7 +115,10 @@ async fn accept_many_judged(
                 Some(share) => share.take_in(&events).await,
                 None => None,
             };
-            let recorded = node.intake.keep(node.store.record_events(events)).await?;
+            let recorded = node
+                .ingest_progress
+                .keep(node.store.record_events(events))
+                .await?;
             drop(place);
             told.iter().for_each(|id| node.listeners.wake(*id));
             recorded
@@ -156,7 +159,7 @@ pub async fn accept_sample(
         body,
         idempotency_key: None,
     };
-    let notice = Notice::of(node, &submission);
+    let notice = AcceptanceNotice::of(node, &submission);
     let facts = facts(kind, &Outline::read(&submission.body)?);
     if node.registry.destination(webhook_id).is_none() {
         // Another node may have made it a moment ago.
@@ -185,7 +188,10 @@ async fn keep_one(node: &Node, event: NewEvent, accepted: Accepted) -> Result<Ac
     let told = event.is_logged.then_some(event.company_id);
     let share = node.shares.of(event.company_id);
     let place = share.take_in(std::slice::from_ref(&event)).await;
-    let recorded = node.intake.keep(node.store.record_events(vec![event])).await?;
+    let recorded = node
+        .ingest_progress
+        .keep(node.store.record_events(vec![event]))
+        .await?;
     drop(place);
     told.inspect(|company_id| node.listeners.wake(*company_id));
     let recorded = recorded
@@ -195,15 +201,15 @@ async fn keep_one(node: &Node, event: NewEvent, accepted: Accepted) -> Result<Ac
     settle(accepted, recorded)
 }
 
-/// What those who watch are told of an event once it is kept.
-struct Notice {
+/// Data about an accepted event for live subscribers and counters.
+struct AcceptanceNotice {
     company_id: CompanyId,
     kind: Kind,
     /// Only if somebody watches.
     body: Option<Bytes>,
 }
 
-impl Notice {
+impl AcceptanceNotice {
     fn of(node: &Node, submission: &Submission) -> Self {
         let is_heard = node.live.is_heard(submission.company_id);
         Self {
@@ -215,10 +221,10 @@ impl Notice {
 }
 
 /// Tells those who watch, and those who count, what came of an event.
-fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: Notice) {
+fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: AcceptanceNotice) {
     match outcome {
         Ok(accepted) => {
-            let Notice {
+            let AcceptanceNotice {
                 company_id,
                 kind,
                 body,
@@ -226,7 +232,7 @@ fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: Notice) {
             node.telemetry.accepted(accepted.kind, accepted.is_duplicate);
             let mask = node.settings.mask;
             let summary = || body.map(|body| Summary::of(kind, &body, mask));
-            let event = EventOf {
+            let event = EventInfo {
                 id: accepted.id,
                 kind: accepted.kind,
                 is_duplicate: accepted.is_duplicate,

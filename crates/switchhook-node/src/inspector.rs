@@ -22,19 +22,19 @@ use tokio::sync::broadcast;
 
 pub(crate) use self::transport::InspectedTransport;
 
-/// How URLs of the inspector begin.
+/// Scheme of inspector URLs.
 pub const SCHEME: &str = "inspector://";
 
-/// How many inspectors there may be on a node.
-const MOST_ROOMS: usize = 64;
+/// Bound on the inspectors of a node.
+const MOST_INSPECTORS: usize = 64;
 
 /// How much each keeps.
-pub const MOST_ARRIVALS: usize = 200;
+pub const MOST_REQUESTS: usize = 200;
 
-/// How many bytes of bodies each keeps.
+/// Bound on the bodies kept by each, in bytes.
 const MOST_BYTES: usize = 8 << 20;
 
-/// How far whoever prints arrivals may fall behind.
+/// Bound on the requests by which a printing listener may fall behind.
 const MOST_BEHIND: usize = 256;
 
 const LONGEST_NAME: usize = 64;
@@ -42,40 +42,40 @@ const LONGEST_NAME: usize = 64;
 /// Every inspector of a node.
 pub struct Inspector {
     clock: Arc<dyn Clock>,
-    rooms: Mutex<HashMap<(CompanyId, String), Room>>,
-    arrivals: broadcast::Sender<Arc<Arrival>>,
+    inspectors: Mutex<HashMap<(CompanyId, String), InspectorState>>,
+    arrivals: broadcast::Sender<Arc<ReceivedRequest>>,
 }
 
-/// One inspector.
+/// State of one inspector.
 #[derive(Default)]
-struct Room {
+struct InspectorState {
     behaviour: Behaviour,
-    kept: VecDeque<Arc<Arrival>>,
+    kept: VecDeque<Arc<ReceivedRequest>>,
     kept_bytes: usize,
     arrived: u64,
 }
 
 spelled_enum! {
-    /// How an inspector answers.
+    /// Answers of an inspector.
     #[derive(Default)]
     pub enum Behaviour: "way for the inspector to answer" {
-        /// 200.
+        /// Answers 200.
         #[default]
         Accept = "accept",
-        /// 500.
+        /// Answers 500.
         Fail = "fail",
         /// 200, but only after a while.
         Slow = "slow",
-        /// Not at all.
+        /// Never answers.
         Silent = "silent",
     }
 }
 
-/// How long a slow one takes.
+/// Delay of a slow inspector.
 const SLOW: Duration = Duration::from_secs(3);
 
 impl Behaviour {
-    /// What it does, for people.
+    /// Description, for people.
     #[must_use]
     pub const fn in_words(self) -> &'static str {
         match self {
@@ -87,12 +87,12 @@ impl Behaviour {
     }
 }
 
-/// Something that arrived.
+/// Request that an inspector received.
 #[derive(Debug, Clone)]
-pub struct Arrival {
-    /// Counts from 1.
+pub struct ReceivedRequest {
+    /// Number of the request, from 1.
     pub number: u64,
-    /// Which inspector.
+    /// Name of the inspector.
     pub name: String,
     pub at: Timestamp,
     pub headers: HeaderMap,
@@ -100,16 +100,16 @@ pub struct Arrival {
     pub body: Bytes,
     /// The event's bytes, if they could be had.
     pub event: Option<Bytes>,
-    /// Whether it is what it says it is.
+    /// Result of checking the signature.
     pub verdict: Verdict,
-    /// What it was answered; `None` if it was not.
+    /// Status of the answer; `None` if there was none.
     pub answered: Option<u16>,
 }
 
-/// Whether something is what it says it is.
+/// Result of checking a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Its signature holds.
+    /// The signature is valid.
     Verified,
     /// It has none, and none was to be expected.
     Unsigned,
@@ -127,7 +127,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl Arrival {
+impl ReceivedRequest {
     /// A header's text; empty if it is not there.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
@@ -135,7 +135,7 @@ impl Arrival {
         value.and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// What kind of event it says it is.
+    /// Kind that its headers name.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
         Kind::of_kept(self.header(headers::EVENT_KIND)).ok()
@@ -144,38 +144,36 @@ impl Arrival {
 
 /// An inspector at a glance.
 #[derive(Debug, Clone)]
-pub struct Overview {
+pub struct InspectorSummary {
     pub name: String,
-    /// How it answers.
     pub behaviour: Behaviour,
-    /// How much arrived since the server was started.
+    /// Number of requests since the server's start.
     pub arrived: u64,
-    /// What is kept, newest first.
-    pub kept: Vec<Arc<Arrival>>,
+    /// Kept requests, newest first.
+    pub kept: Vec<Arc<ReceivedRequest>>,
 }
 
 impl Inspector {
-    /// Nothing has arrived.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            rooms: Mutex::default(),
+            inspectors: Mutex::default(),
             arrivals: broadcast::channel(MOST_BEHIND).0,
         }
     }
 
-    /// What arrives from now on.
+    /// Requests from now on.
     #[must_use]
-    pub fn listen(&self) -> broadcast::Receiver<Arc<Arrival>> {
+    pub fn listen(&self) -> broadcast::Receiver<Arc<ReceivedRequest>> {
         self.arrivals.subscribe()
     }
 
     /// The inspectors of a company that got something or were told something, by name.
     #[must_use]
-    pub fn overviews(&self, company_id: CompanyId) -> Vec<Overview> {
-        let rooms = self.rooms.lock();
-        let own = rooms.iter().filter(|((owner, _), _)| *owner == company_id);
+    pub fn overviews(&self, company_id: CompanyId) -> Vec<InspectorSummary> {
+        let inspectors = self.inspectors.lock();
+        let own = inspectors.iter().filter(|((owner, _), _)| *owner == company_id);
         let mut overviews: Vec<_> = own.map(|((_, name), room)| room.overview(name)).collect();
         overviews.sort_by(|one, other| one.name.cmp(&other.name));
         overviews
@@ -183,10 +181,13 @@ impl Inspector {
 
     /// One of them; one that got nothing yet is as good as any.
     #[must_use]
-    pub fn overview(&self, company_id: CompanyId, name: &str) -> Overview {
-        let rooms = self.rooms.lock();
-        let room = rooms.get(&(company_id, name.to_owned()));
-        room.map_or_else(|| Room::default().overview(name), |room| room.overview(name))
+    pub fn overview(&self, company_id: CompanyId, name: &str) -> InspectorSummary {
+        let inspectors = self.inspectors.lock();
+        let room = inspectors.get(&(company_id, name.to_owned()));
+        room.map_or_else(
+            || InspectorState::default().overview(name),
+            |room| room.overview(name),
+        )
     }
 
     /// Tells one how to answer from now on.
@@ -194,7 +195,7 @@ impl Inspector {
         self.in_room(company_id, name, |room| room.behaviour = behaviour);
     }
 
-    /// Forgets what arrived.
+    /// Forgets the received requests.
     pub fn clear(&self, company_id: CompanyId, name: &str) {
         self.in_room(company_id, name, |room| {
             room.kept.clear();
@@ -215,7 +216,7 @@ impl Inspector {
         let at = self.clock.now();
         let taken = self.in_room(company_id, name, |room| {
             room.arrived += 1;
-            let arrival = Arc::new(Arrival {
+            let arrival = Arc::new(ReceivedRequest {
                 number: room.arrived,
                 name: name.to_owned(),
                 at,
@@ -236,29 +237,34 @@ impl Inspector {
         behaviour
     }
 
-    fn in_room<T>(&self, company_id: CompanyId, name: &str, act: impl FnOnce(&mut Room) -> T) -> Option<T> {
-        let mut rooms = self.rooms.lock();
+    fn in_room<T>(
+        &self,
+        company_id: CompanyId,
+        name: &str,
+        act: impl FnOnce(&mut InspectorState) -> T,
+    ) -> Option<T> {
+        let mut inspectors = self.inspectors.lock();
         let key = (company_id, name.to_owned());
-        if rooms.len() >= MOST_ROOMS && !rooms.contains_key(&key) {
+        if inspectors.len() >= MOST_INSPECTORS && !inspectors.contains_key(&key) {
             return None;
         }
-        Some(act(rooms.entry(key).or_default()))
+        Some(act(inspectors.entry(key).or_default()))
     }
 }
 
-impl Room {
-    fn keep(&mut self, arrival: Arc<Arrival>) {
+impl InspectorState {
+    fn keep(&mut self, arrival: Arc<ReceivedRequest>) {
         self.kept_bytes += weight(&arrival);
         self.kept.push_front(arrival);
-        while self.kept.len() > MOST_ARRIVALS || (self.kept_bytes > MOST_BYTES && self.kept.len() > 1) {
+        while self.kept.len() > MOST_REQUESTS || (self.kept_bytes > MOST_BYTES && self.kept.len() > 1) {
             if let Some(oldest) = self.kept.pop_back() {
                 self.kept_bytes -= weight(&oldest);
             }
         }
     }
 
-    fn overview(&self, name: &str) -> Overview {
-        Overview {
+    fn overview(&self, name: &str) -> InspectorSummary {
+        InspectorSummary {
             name: name.to_owned(),
             behaviour: self.behaviour,
             arrived: self.arrived,
@@ -267,7 +273,7 @@ impl Room {
     }
 }
 
-fn weight(arrival: &Arrival) -> usize {
+fn weight(arrival: &ReceivedRequest) -> usize {
     arrival.body.len() + arrival.event.as_ref().map_or(0, Bytes::len)
 }
 
@@ -344,11 +350,11 @@ mod tests {
     #[test]
     fn it_keeps_neither_too_many_nor_too_large_things_and_counts_them_all() {
         let inspector = inspector();
-        for _ in 0..MOST_ARRIVALS + 50 {
+        for _ in 0..MOST_REQUESTS + 50 {
             take(&inspector, "{}", None);
         }
         let overview = inspector.overview(COMPANY, "dev");
-        assert_eq!(overview.kept.len(), MOST_ARRIVALS);
+        assert_eq!(overview.kept.len(), MOST_REQUESTS);
         assert_eq!(overview.kept[0].number, overview.arrived);
         for _ in 0..20 {
             take(&inspector, vec![b' '; 1 << 20], None);
@@ -361,10 +367,10 @@ mod tests {
         let inspector = inspector();
         take(&inspector, "{}", None);
         assert_eq!(inspector.overview(CompanyId(2), "dev").arrived, 0);
-        for number in 0..2 * MOST_ROOMS {
+        for number in 0..2 * MOST_INSPECTORS {
             inspector.behave(COMPANY, &format!("n{number}"), Behaviour::Fail);
         }
-        assert_eq!(inspector.overviews(COMPANY).len(), MOST_ROOMS);
+        assert_eq!(inspector.overviews(COMPANY).len(), MOST_INSPECTORS);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use serde::de::IgnoredAny;
 
 use crate::mask::{Content, Mask};
 
-/// How much of a text is shown.
+/// Longest text shown, in bytes.
 pub const MOST_BYTES: usize = 256 * 1024;
 
-/// What stands where the rest is left out.
+/// Note in place of the rest.
 pub const CUT: &str = "\n… (cut here)";
 
 /// The head of a text as it came, with what is masked replaced; not escaped.
@@ -50,7 +50,7 @@ pub fn raw(text: &str, mask: Mask) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Whether a text is JSON, as far as it goes: of what is kept the end may be cut off.
+/// True if the text is valid JSON as far as it goes: stored bodies may be cut off.
 fn reads_as_json(text: &str) -> bool {
     let mut tokens = Tokens::new(text)
         .filter(|token| !matches!(token, Token::Space(_)))
@@ -71,7 +71,7 @@ fn reads_as_json(text: &str) -> bool {
     true
 }
 
-/// Whether a word is one of JSON's, or a number.
+/// True for `null`, `true`, `false` and numbers.
 fn is_scalar(word: &str) -> bool {
     let is_number = |word: &str| {
         word.bytes()
@@ -98,8 +98,8 @@ pub fn head(text: &str) -> &str {
     &text[..text.floor_char_boundary(MOST_BYTES)]
 }
 
-/// What the values hold that a walk comes by: that is what the key says under which they stand. The elements of a list
-/// belong to the list's. However deep it goes, each level costs a byte.
+/// Category of the values met while walking a JSON text, which their key decides. Elements belong to their list's
+/// category. A level of nesting costs one byte.
 #[derive(Debug)]
 pub struct Contents {
     here: Content,
@@ -160,7 +160,7 @@ impl Contents {
     }
 }
 
-/// What a key's members hold, by the key as it is written.
+/// Category of a key's members, by the key as spelled in the text.
 fn content_of(key: &str) -> Content {
     /// No name that means something is as long, even with every letter escaped.
     const LONGEST: usize = 128;
@@ -188,12 +188,11 @@ pub enum Token<'a> {
     String {
         /// As it is written.
         text: &'a str,
-        /// Whether a colon follows.
+        /// True if a colon follows.
         is_key: bool,
     },
     /// A number, a word of JSON, or anything else.
     Word(&'a str),
-    /// White space.
     Space(&'a str),
 }
 
@@ -204,7 +203,6 @@ pub struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// From its start.
     #[must_use]
     pub const fn new(text: &'a str) -> Self {
         Self { rest: text }
@@ -242,7 +240,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// How long the string at the start of `text` is, quotes included; all of it if it does not end.
+/// Length of the string literal at the start of `text`, with its quotes; all of it if the literal does not end.
 fn string_length(text: &str) -> usize {
     let mut is_escaped = false;
     for (place, byte) in text.bytes().enumerate().skip(1) {

@@ -16,8 +16,8 @@ use switchhook_domain::id::CompanyId;
 use switchhook_domain::secret::SHORTEST_SECRET;
 
 use crate::amounts;
-use crate::chance::fill_secret;
 use crate::duration::parse_duration;
+use crate::randomness::fill_secret;
 
 /// For how long a key with an end may work. Longer ends are slips, and some lie beyond what a time can be.
 pub const LIFE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_650 * 24 * 60 * 60);
@@ -37,10 +37,10 @@ pub fn parse_life(text: &str) -> Result<Duration, String> {
     ))
 }
 
-/// What every key begins with, so that people and scanners of source code know one when they see it.
+/// Prefix of every key, by which people and secret scanners recognize one.
 pub const PREFIX: &str = "shk_";
 
-/// Whose a key is that was made for nobody in particular.
+/// Company of keys created for none in particular.
 pub const DEFAULT_COMPANY: CompanyId = CompanyId(1);
 
 /// A key that nobody has seen yet: 256 bits that cannot be guessed.
@@ -57,7 +57,8 @@ pub fn new_secret() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What is kept of a key: its SHA-256. No salt and no stretching, for a key is no password: it has 256 bits of its own.
+/// SHA-256 of a key, which is what the store has. It needs no salt and no stretching, because a key has 256 random
+/// bits.
 #[must_use]
 pub fn hash(key: &str) -> [u8; 32] {
     hash_of(key.as_bytes())

@@ -19,26 +19,26 @@ use tracing::warn;
 
 use crate::caller::Caller;
 
-/// How often keys are looked at. With the second for which a key that was found is remembered, and the look itself, what is
-/// open ends within two seconds.
+/// Interval of checking keys. With the second for which a found key is reused, and the check itself, connections end
+/// within two seconds of a revocation.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How long something may stay open while nobody can tell whether its key is still valid.
+/// Longest time for which something stays open while keys cannot be checked.
 const LONGEST_UNCERTAIN: Duration = Duration::from_secs(10);
 
 /// Hands out leases. Cheap to clone.
 #[derive(Clone)]
-pub struct Leases(Arc<Office>);
+pub struct Leases(Arc<LeaseTable>);
 
-struct Office {
+struct LeaseTable {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    open: Mutex<Open>,
+    open: Mutex<OpenLeases>,
 }
 
 /// Everything that is open.
 #[derive(Default)]
-struct Open {
+struct OpenLeases {
     last_number: u64,
     holders: HashMap<u64, Holder>,
     is_watched: bool,
@@ -54,7 +54,7 @@ struct Holder {
 pub struct Lease {
     number: u64,
     ended: CancellationToken,
-    office: Arc<Office>,
+    table: Arc<LeaseTable>,
 }
 
 impl Lease {
@@ -63,12 +63,11 @@ impl Lease {
         self.ended.cancelled()
     }
 
-    /// What is cancelled at its end.
+    /// Cancelled at its end.
     pub fn token(&self) -> CancellationToken {
         self.ended.clone()
     }
 
-    /// Whether it has ended.
     pub fn is_over(&self) -> bool {
         self.ended.is_cancelled()
     }
@@ -76,19 +75,19 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.office.open.lock().holders.remove(&self.number);
+        self.table.open.lock().holders.remove(&self.number);
     }
 }
 
-/// What one look tells.
-struct Seen {
+/// Result of one check of all keys and sessions.
+struct KeyCheck {
     looked_at: HashSet<KeyId>,
     valid: HashMap<KeyId, Caller>,
     ended: HashSet<[u8; 32]>,
 }
 
-impl Seen {
-    /// What was opened since is looked at the next time.
+impl KeyCheck {
+    /// True if the lease must end. What was opened since the check waits for the next.
     fn is_over(&self, holder: &Holder) -> bool {
         let key_id = holder.caller.key_id;
         self.looked_at.contains(&key_id)
@@ -100,9 +99,8 @@ impl Seen {
 }
 
 impl Leases {
-    /// Nothing is open.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Office {
+        Self(Arc::new(LeaseTable {
             store,
             clock,
             open: Mutex::default(),
@@ -133,11 +131,11 @@ impl Leases {
         Lease {
             number,
             ended,
-            office: Arc::clone(&self.0),
+            table: Arc::clone(&self.0),
         }
     }
 
-    /// Who has a key, if it is valid now.
+    /// Caller with a key, if it is valid now.
     pub async fn caller(&self, id: KeyId) -> Result<Option<Caller>, StoreError> {
         let now = self.0.clock.now();
         let found = self.0.store.keys(vec![id]).await?;
@@ -146,33 +144,33 @@ impl Leases {
     }
 }
 
-async fn watch(office: Arc<Office>) {
+async fn watch(table: Arc<LeaseTable>) {
     let mut certain_at = Instant::now();
     loop {
         sleep(LOOK_EVERY).await;
         let (keys, sessions) = {
-            let mut open = office.open.lock();
+            let mut open = table.open.lock();
             if open.holders.is_empty() {
                 open.is_watched = false;
                 return;
             }
             open.opened_with()
         };
-        match timeout(LONGEST_UNCERTAIN, office.look(keys, sessions)).await {
+        match timeout(LONGEST_UNCERTAIN, table.look(keys, sessions)).await {
             Ok(Ok(seen)) => {
                 certain_at = Instant::now();
-                office.end_where(|holder| seen.is_over(holder));
+                table.end_where(|holder| seen.is_over(holder));
             }
             _ if certain_at.elapsed() >= LONGEST_UNCERTAIN => {
                 warn!("keys cannot be looked up: what is open with them ends");
-                office.end_where(|_| true);
+                table.end_where(|_| true);
             }
             _ => {}
         }
     }
 }
 
-impl Open {
+impl OpenLeases {
     fn opened_with(&self) -> (HashSet<KeyId>, Vec<Session>) {
         let keys = self.holders.values().map(|holder| holder.caller.key_id);
         let sessions = self.holders.values().filter_map(|holder| holder.session);
@@ -181,8 +179,8 @@ impl Open {
     }
 }
 
-impl Office {
-    async fn look(&self, looked_at: HashSet<KeyId>, sessions: Vec<Session>) -> Result<Seen, StoreError> {
+impl LeaseTable {
+    async fn look(&self, looked_at: HashSet<KeyId>, sessions: Vec<Session>) -> Result<KeyCheck, StoreError> {
         let keys = self.store.keys(looked_at.iter().copied().collect()).await?;
         let ended = match sessions {
             none if none.is_empty() => Vec::new(),
@@ -190,7 +188,7 @@ impl Office {
         };
         let now = self.clock.now();
         let valid = keys.iter().filter(|key| key.is_valid_at(now));
-        Ok(Seen {
+        Ok(KeyCheck {
             valid: valid.map(|key| (key.id, Caller::of(key))).collect(),
             looked_at,
             ended: ended.into_iter().map(|session| session.token_hash).collect(),

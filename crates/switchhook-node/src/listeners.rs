@@ -9,11 +9,11 @@ use tokio::sync::{Semaphore, watch};
 /// How many connections a node has at the most.
 pub const MOST_CONNECTIONS: usize = 1_000;
 
-/// Who listens on this node.
+/// Wakes those on this node who wait for events.
 #[derive(Debug)]
 pub struct Listeners {
     /// Wakes a company's connections. There is none for a company that nobody ever listened to.
-    bells: DashMap<CompanyId, watch::Sender<()>>,
+    wakers: DashMap<CompanyId, watch::Sender<()>>,
     pub(crate) stopping: watch::Sender<bool>,
     /// The places of the connections that there are.
     pub(crate) places: Arc<Semaphore>,
@@ -22,7 +22,7 @@ pub struct Listeners {
 impl Default for Listeners {
     fn default() -> Self {
         Self {
-            bells: DashMap::new(),
+            wakers: DashMap::new(),
             stopping: watch::Sender::new(false),
             places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
         }
@@ -32,15 +32,15 @@ impl Default for Listeners {
 impl Listeners {
     /// Something new is in the company's log.
     pub fn wake(&self, company_id: CompanyId) {
-        if let Some(bell) = self.bells.get(&company_id) {
-            bell.send_replace(());
+        if let Some(waker) = self.wakers.get(&company_id) {
+            waker.send_replace(());
         }
     }
 
     /// Something may be new in any log.
     pub fn wake_all(&self) {
-        for bell in &self.bells {
-            bell.send_replace(());
+        for waker in &self.wakers {
+            waker.send_replace(());
         }
     }
 
@@ -50,8 +50,8 @@ impl Listeners {
     }
 
     /// Rings whenever something new may be in the company's log.
-    pub(crate) fn bell(&self, company_id: CompanyId) -> watch::Receiver<()> {
-        let bell = self.bells.entry(company_id).or_default();
-        bell.subscribe()
+    pub(crate) fn waker(&self, company_id: CompanyId) -> watch::Receiver<()> {
+        let waker = self.wakers.entry(company_id).or_default();
+        waker.subscribe()
     }
 }

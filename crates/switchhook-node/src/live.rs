@@ -1,7 +1,7 @@
-//! What happens, as it happens: told to whoever listens now, and counted for the last half a minute.
+//! Live events: sent to whoever listens now, and counted for the last half a minute.
 //!
-//! Nothing here is kept by the store and nothing waits for a listener: the hub is bounded, and a listener that is slower
-//! than what happens is told how much it missed. The counts are `recent`; who asks is `api/stream.rs` and the dashboard.
+//! The store keeps nothing of it and nothing waits for a listener: the hub is bounded, and a slow listener learns how
+//! many events it missed. The counts are `recent`; the readers are `api/stream.rs` and the dashboard.
 
 pub mod recent;
 
@@ -18,10 +18,10 @@ use switchhook_store::FinishedAttempt;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use self::recent::{Counted, Recent, Sample};
+use self::recent::{Activity, Recent, Sample};
 use crate::summary::Summary;
 
-/// How far a listener may fall behind before it misses something.
+/// Bound on the events by which a listener may fall behind.
 const MOST_BEHIND: usize = 1_024;
 
 /// Of how many companies the last half a minute is remembered.
@@ -33,17 +33,17 @@ pub struct Live(Arc<Hub>);
 
 struct Hub {
     /// There is none for a company that nobody listens to: what happens to it costs nothing here.
-    listeners: DashMap<CompanyId, broadcast::Sender<Arc<Happening>>, IdHash>,
+    listeners: DashMap<CompanyId, broadcast::Sender<Arc<LiveEvent>>, IdHash>,
     companies: DashMap<CompanyId, Arc<Mutex<Recent>>, IdHash>,
     ended: CancellationToken,
 }
 
 /// Something that happened, ready to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happening {
-    /// What: `event` or `attempt`.
+pub struct LiveEvent {
+    /// Name of the event: `event` or `attempt`.
     pub name: &'static str,
-    /// The event's kind.
+    /// Kind of the accepted event.
     pub kind: Kind,
     /// To which webhooks it matters.
     pub webhook_ids: Vec<WebhookId>,
@@ -53,25 +53,25 @@ pub struct Happening {
 
 /// An event was accepted.
 #[derive(Debug, Serialize)]
-struct EventTold<'a> {
+struct EventMessage<'a> {
     id: String,
     kind: Kind,
     at: Timestamp,
     what: &'a str,
     detail: &'a str,
     duplicate: bool,
-    deliveries: Vec<DeliveryTold>,
+    deliveries: Vec<DeliveryMessage>,
 }
 
 #[derive(Debug, Serialize)]
-struct DeliveryTold {
+struct DeliveryMessage {
     id: String,
     webhook_id: String,
 }
 
 /// An attempt ended.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct AttemptTold {
+pub struct AttemptMessage {
     delivery_id: String,
     pub event_id: String,
     webhook_id: String,
@@ -87,22 +87,22 @@ pub struct AttemptTold {
     pub due_at: Option<Timestamp>,
 }
 
-/// What is known of an event that was accepted.
+/// Data about an accepted event.
 #[derive(Debug, Clone, Copy)]
-pub struct EventOf {
+pub struct EventInfo {
     pub id: EventId,
     pub kind: Kind,
-    /// Whether it had been accepted before.
+    /// True for a repeat.
     pub is_duplicate: bool,
 }
 
-/// What is known of an attempt beyond how it ended.
+/// Data about an attempt beyond its result.
 #[derive(Debug, Clone, Copy)]
-pub struct AttemptOf {
+pub struct AttemptInfo {
     pub company_id: CompanyId,
     pub event_id: EventId,
     pub kind: Kind,
-    /// When its delivery was made.
+    /// Creation of its delivery.
     pub created_at: Timestamp,
 }
 
@@ -119,7 +119,7 @@ impl Live {
 
     /// Hears everything of a company from now on.
     #[must_use]
-    pub fn listen(&self, company_id: CompanyId) -> broadcast::Receiver<Arc<Happening>> {
+    pub fn listen(&self, company_id: CompanyId) -> broadcast::Receiver<Arc<LiveEvent>> {
         let listeners = &self.0.listeners;
         listeners.retain(|_, company| company.receiver_count() > 0);
         let company = listeners.entry(company_id);
@@ -138,21 +138,21 @@ impl Live {
         self.0.ended.cancelled().await;
     }
 
-    /// Whether anybody listens to a company: if not, particulars need not be put together.
+    /// True if somebody listens to a company. Otherwise messages need not be built.
     #[must_use]
     pub fn is_heard(&self, company_id: CompanyId) -> bool {
         let company = self.0.listeners.get(&company_id);
         company.is_some_and(|company| company.receiver_count() > 0)
     }
 
-    /// What happened to a company in the last so many slots, at most six.
+    /// Sums of a company over the last `slots` slots, at most six.
     #[must_use]
     pub fn total(&self, company_id: CompanyId, now: Timestamp, slots: u32) -> Sample {
         let recent = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
         recent.map_or_else(Sample::default, |recent| recent.lock().total(now, slots))
     }
 
-    /// How much was counted of a company since the server was started: another number means that something happened.
+    /// Number of events and attempts of a company since the start. A change means that something happened.
     #[must_use]
     pub fn counted(&self, company_id: CompanyId) -> u64 {
         let recent = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
@@ -163,13 +163,13 @@ impl Live {
     pub fn accepted(
         &self,
         company_id: CompanyId,
-        accepted: EventOf,
+        accepted: EventInfo,
         deliveries: impl Iterator<Item = (DeliveryId, WebhookId)>,
         now: Timestamp,
         summary: impl FnOnce() -> Option<Summary>,
     ) {
         if !accepted.is_duplicate {
-            self.count(company_id, now, Counted::Accepted);
+            self.count(company_id, now, Activity::Accepted);
         }
         if !self.is_heard(company_id) {
             return;
@@ -178,14 +178,14 @@ impl Live {
         let Some(summary) = summary() else { return };
         let (webhook_ids, deliveries) = deliveries
             .map(|(id, webhook_id)| {
-                let told = DeliveryTold {
+                let told = DeliveryMessage {
                     id: id.to_string(),
                     webhook_id: webhook_id.to_string(),
                 };
                 (webhook_id, told)
             })
             .unzip();
-        let told = EventTold {
+        let told = EventMessage {
             id: accepted.id.to_string(),
             kind: accepted.kind,
             at: now,
@@ -197,15 +197,15 @@ impl Live {
         self.tell(company_id, "event", accepted.kind, webhook_ids, &told);
     }
 
-    /// An attempt ended.
-    pub fn attempted(&self, of: AttemptOf, finished: &FinishedAttempt) {
+    /// Publishes the end of an attempt.
+    pub fn attempted(&self, of: AttemptInfo, finished: &FinishedAttempt) {
         let attempt = &finished.attempt;
         let now = attempt.finished_at;
         let class = attempt.outcome.class();
         let counted = if class.is_success() {
-            Counted::Delivered
+            Activity::Delivered
         } else {
-            Counted::Failed
+            Activity::Failed
         };
         self.count(of.company_id, now, counted);
         if !self.is_heard(of.company_id) {
@@ -220,7 +220,7 @@ impl Live {
             DeliveryState::Pending { due_at } => Some(due_at),
             _ => None,
         };
-        let told = AttemptTold {
+        let told = AttemptMessage {
             delivery_id: finished.delivery_id.to_string(),
             event_id: of.event_id.to_string(),
             webhook_id: finished.webhook_id.to_string(),
@@ -252,7 +252,7 @@ impl Live {
         webhook_ids: Vec<WebhookId>,
         told: &impl Serialize,
     ) {
-        let happening = Happening {
+        let happening = LiveEvent {
             name,
             kind,
             webhook_ids,
@@ -264,7 +264,7 @@ impl Live {
         }
     }
 
-    fn count(&self, company_id: CompanyId, now: Timestamp, counted: Counted) {
+    fn count(&self, company_id: CompanyId, now: Timestamp, counted: Activity) {
         let companies = &self.0.companies;
         let known = companies.get(&company_id).map(|entry| Arc::clone(&entry));
         let recent = match known {
@@ -291,7 +291,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
     fn happen(live: &Live, summary: impl FnOnce() -> Option<Summary>) {
-        let event = EventOf {
+        let event = EventInfo {
             id: EventId(7),
             kind: Kind::Call,
             is_duplicate: false,

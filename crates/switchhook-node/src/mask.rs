@@ -1,15 +1,16 @@
-//! What the dashboard, the API and the live view leave out: numbers, the text of messages. What is delivered is not concerned.
+//! Mask: phone numbers and message texts that the dashboard, the API and live events do not show. Deliveries are not
+//! masked.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use switchhook_domain::phone_number::{Place, is_digit, numbers_in};
+use switchhook_domain::phone_number::{FieldKind, is_digit, numbers_in};
 
-/// What stands in place of what people said or wrote.
+/// Placeholder for masked text.
 const HIDDEN: &str = "•••";
 
-/// What is not shown.
+/// Categories that are masked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mask {
     /// Telephone numbers, but for their last two digits.
@@ -49,24 +50,22 @@ const TEXTS: [&str; 10] = [
     "dispositions",
 ];
 
-/// What a member of a payload holds, as far as a mask asks.
+/// Category of a payload's member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Content {
-    /// A telephone number.
     Number,
-    /// What people said or wrote.
+    /// Spoken or written words.
     Text,
-    /// What somebody is called: strangers are called by their numbers.
+    /// Name of a person. Strangers are named by their number.
     Name,
     /// An id or a time, which may have as many digits as a number.
     Id,
-    /// Anything else.
     #[default]
     Other,
 }
 
 impl Content {
-    /// What the member of that name holds.
+    /// Category of the members with this name.
     #[must_use]
     pub fn of(key: &str) -> Self {
         let ends_with = |ends: &[&str]| ends.iter().any(|end| key.ends_with(end));
@@ -86,23 +85,22 @@ impl Content {
         }
     }
 
-    const fn place(self) -> Place {
+    const fn place(self) -> FieldKind {
         match self {
-            Self::Name => Place::Name,
-            Self::Id => Place::Id,
-            Self::Number | Self::Text | Self::Other => Place::Text,
+            Self::Name => FieldKind::Name,
+            Self::Id => FieldKind::Id,
+            Self::Number | Self::Text | Self::Other => FieldKind::Text,
         }
     }
 }
 
 impl Mask {
-    /// Everything is shown.
     pub const NOTHING: Self = Self {
         numbers: false,
         text: false,
     };
 
-    /// Whether everything is shown.
+    /// True if nothing is masked.
     #[must_use]
     pub const fn is_nothing(self) -> bool {
         !self.numbers && !self.text
@@ -126,22 +124,22 @@ impl Mask {
         masked.collect()
     }
 
-    /// What somebody is called, as it may be shown.
+    /// Name with its numbers masked.
     #[must_use]
     pub fn name(self, name: &str) -> Cow<'_, str> {
-        self.numbers_in(name, Place::Name)
+        self.numbers_in(name, FieldKind::Name)
     }
 
-    /// What was made of an id, as it may be shown: ids of contacts may be numbers.
+    /// Id with numbers masked, since ids of contacts may contain them.
     #[must_use]
     pub fn id(self, id: &str) -> Cow<'_, str> {
-        self.numbers_in(id, Place::Id)
+        self.numbers_in(id, FieldKind::Id)
     }
 
     /// A text of which nobody knows what it is, without the numbers in it.
     #[must_use]
     pub fn loose(self, text: &str) -> Cow<'_, str> {
-        self.numbers_in(text, Place::Text)
+        self.numbers_in(text, FieldKind::Text)
     }
 
     /// Texts of which nobody knows what they are, without the numbers in them.
@@ -177,7 +175,7 @@ impl Mask {
         }
     }
 
-    fn numbers_in(self, text: &str, place: Place) -> Cow<'_, str> {
+    fn numbers_in(self, text: &str, place: FieldKind) -> Cow<'_, str> {
         if !self.numbers {
             return Cow::Borrowed(text);
         }

@@ -10,17 +10,18 @@ use switchhook_store::Store;
 use tokio::runtime::Handle;
 
 use crate::callers::Callers;
-use crate::chance::Dice;
 use crate::counters::Counters;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts};
+use crate::ingest_progress::IngestProgress;
 use crate::inspector::{InspectedTransport, Inspector};
-use crate::intake::Intake;
 use crate::lease::Leases;
 use crate::listeners::Listeners;
 use crate::live::Live;
+use crate::liveness::Liveness;
 use crate::notification::{LastEvents, Notifications, Sender};
+use crate::randomness::JitterSource;
 use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
 use crate::settings::Settings;
@@ -28,73 +29,63 @@ use crate::share::Shares;
 use crate::telemetry::Telemetry;
 use crate::templates::Templates;
 use crate::validation::Validator;
-use crate::vitals::Vitals;
 
-/// A running node.
+/// Running node. Verbs take it; the parts that it holds take only what they use.
 pub struct Node {
-    /// What is kept.
     pub store: Arc<dyn Store>,
-    /// What is known by heart.
+    /// Webhooks, websockets and subscriptions in memory.
     pub registry: Arc<Registry>,
-    /// What sends.
+    /// Sends deliveries.
     pub engine: Engine,
-    /// What sends old events again.
+    /// Runs replays.
     pub replays: Replays,
-    /// Who listens.
+    /// Wakes those who wait for events.
     pub listeners: Listeners,
-    /// Who has which key.
+    /// Looks up keys.
     pub callers: Arc<Callers>,
-    /// What stays open for no longer than its key is valid.
+    /// Ends what is open when its key becomes invalid.
     pub leases: Leases,
-    /// What each company may take of the node.
+    /// Limits per company.
     pub shares: Shares,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The next id.
     pub ids: Arc<IdSequence>,
-    /// What the operator decided.
     pub settings: Settings,
-    /// Where may be sent.
+    /// Decides which addresses may be sent to.
     pub address_guard: Arc<AddressGuard>,
-    /// How is sent: to see whether it could be.
+    /// Sends requests; here for testing connections.
     pub transport: Arc<dyn Transport>,
-    /// What events are checked against.
+    /// Validates events.
     pub validator: Validator,
-    /// Who fills in templates.
+    /// Renders templates.
     pub templates: Arc<Templates>,
-    /// What is counted.
     pub telemetry: Telemetry,
-    /// Whether what comes in is kept.
-    pub intake: Intake,
-    /// What happens, as it happens.
+    /// Progress of ingest, for readiness.
+    pub ingest_progress: IngestProgress,
+    /// Live events and recent rates.
     pub live: Live,
-    /// What comes of attempts, on its way to the store.
+    /// Counts of attempts on their way to the store.
     pub history: Counters,
-    /// What tells people when something goes wrong.
+    /// Sends notifications.
     pub notifications: Arc<Notifications>,
-    /// Whether a part has failed without which this is no server.
-    pub vitals: Vitals,
+    /// Failure of a part that the server cannot do without.
+    pub liveness: Liveness,
     /// The receiver in the house, if there is one.
     pub inspector: Option<Arc<Inspector>>,
 }
 
-/// What a node is put together from.
+/// Parts from which a node is built.
 pub struct Parts {
-    /// What the operator decided.
     pub settings: Settings,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The chance in delays.
-    pub dice: Dice,
-    /// What is counted.
+    pub jitter: JitterSource,
     pub telemetry: Telemetry,
-    /// Who is told if a part fails.
-    pub vitals: Vitals,
-    /// What is kept.
+    /// Told if a part fails.
+    pub liveness: Liveness,
     pub store: Arc<dyn Store>,
-    /// How is sent.
+    /// Sends requests.
     pub transport: Arc<dyn Transport>,
-    /// Where may be sent.
+    /// Decides which addresses may be sent to.
     pub guard: Arc<AddressGuard>,
 }
 
@@ -106,9 +97,9 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
     let Parts {
         settings,
         clock,
-        dice,
+        jitter,
         telemetry,
-        vitals,
+        liveness,
         store,
         transport,
         guard,
@@ -140,12 +131,12 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
             registry: Arc::clone(&registry),
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
-            dice: Arc::new(dice),
+            jitter: Arc::new(jitter),
             templates: Arc::clone(&templates),
             telemetry: telemetry.clone(),
             live: live.clone(),
             history: history.clone(),
-            vitals: vitals.clone(),
+            liveness: liveness.clone(),
             defaults: settings.delivery,
             lease: Lease(settings.lease),
             max_in_flight: settings.max_in_flight,
@@ -162,7 +153,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
             ids: Arc::clone(&ids),
             defaults: settings.delivery,
         },
-        &vitals,
+        &liveness,
         sending,
     );
     let sender = Sender::new(
@@ -196,11 +187,11 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         validator,
         templates,
         telemetry,
-        intake: Intake::default(),
+        ingest_progress: IngestProgress::default(),
         live,
         history,
         notifications: Arc::new(notifications),
-        vitals,
+        liveness,
         inspector,
     })
 }

@@ -25,52 +25,50 @@ use crate::registry::Registry;
 pub use mail::is_mailbox;
 pub use message::Message;
 pub use sender::Sender;
-pub use watch::{LastEvents, Watch};
+pub use watch::{LastEvents, WatchState};
 
-/// What tells people when something goes wrong.
+/// Notifications to people when something goes wrong.
 pub struct Notifications {
-    /// Where they are written down.
     pub store: Arc<dyn Store>,
-    /// How the webhooks are that the watch looks at.
+    /// Webhooks that the watch checks.
     pub registry: Arc<Registry>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// What sends them.
+    /// Sends messages.
     pub sender: Sender,
-    /// When the last event came in by each source.
+    /// Last event of each source.
     pub last_events: LastEvents,
     /// After how long without an event a source counts as silent, if it ever does.
     pub source_silent: Option<Duration>,
 }
 
-/// What an operator can decide about notifications.
+/// Operator's settings for notifications.
 #[derive(Debug, Clone, Default)]
 pub struct NotificationSettings {
     /// A program and its arguments, run for each notification.
     pub command: Vec<String>,
-    /// How e-mail is sent, if it is.
+    /// Mail server; `None` if no e-mail is sent.
     pub mail: Option<MailSettings>,
     /// After how long without an event a source counts as silent, if it ever does.
     pub source_silent: Option<Duration>,
 }
 
-/// How e-mail is sent.
+/// Mail server and sender.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
     /// The name or address of the server that takes it.
     pub host: String,
     /// Its port, if it is not the usual one.
     pub port: Option<u16>,
-    /// How the connection is secured.
+    /// Encryption of the connection.
     pub tls: MailTls,
-    /// Who we are to it.
+    /// User name and password.
     pub credentials: Option<(String, Secret)>,
-    /// Whom the mails are from.
+    /// Sender of the mails.
     pub from: String,
 }
 
 spelled_enum! {
-    /// How a connection to a mail server is secured.
+    /// Encryption of the connection to a mail server.
     #[derive(Default)]
     pub enum MailTls: "kind of TLS" {
         /// It begins in the clear and must be secured at once.
@@ -98,14 +96,14 @@ impl MailTls {
 /// A message did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
-pub struct NotSent {
+pub struct SendError {
     /// In words for a person.
     pub why: String,
-    /// When whoever was asked wants to be asked again.
+    /// Time at which the receiver asked to be tried again.
     pub retry_at: Option<Timestamp>,
 }
 
-impl NotSent {
+impl SendError {
     fn because(why: impl Into<String>) -> Self {
         Self {
             why: why.into(),

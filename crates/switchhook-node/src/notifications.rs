@@ -1,4 +1,4 @@
-//! What can be done with notifications and the channels they go to, for the API and whoever else.
+//! Verbs for notifications and their channels.
 
 use switchhook_domain::credential::{MASK, shown_url};
 use switchhook_domain::id::{ChannelId, NotificationId};
@@ -10,7 +10,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_store::{NotificationRecord, Page, PageRequest};
 
 use crate::caller::Caller;
-use crate::notification::{Message, NotSent, is_mailbox};
+use crate::notification::{Message, SendError, is_mailbox};
 use crate::refusal::{Refusal, not_null};
 use crate::webhooks::{check_url, secret_of};
 use crate::{Node, inspector, keys};
@@ -19,13 +19,13 @@ use crate::{Node, inspector, keys};
 #[derive(Debug, Default)]
 pub struct ChannelRequest {
     pub channel_type: Option<Option<ChannelType>>,
-    /// Where to post to.
+    /// URL to post to.
     pub url: Option<Option<String>>,
-    /// Which mailboxes to write to.
+    /// Mailboxes to write to.
     pub to: Option<Option<Vec<String>>>,
-    /// What to sign with.
+    /// Secret that signs messages.
     pub secret: Option<Option<String>>,
-    /// What to tell.
+    /// Kinds of notifications to send.
     pub kinds: Option<Option<Vec<NotificationKind>>>,
 }
 
@@ -173,7 +173,7 @@ pub async fn test_channel(
     node: &Node,
     caller: Caller,
     id: ChannelId,
-) -> Result<Result<(), NotSent>, Refusal> {
+) -> Result<Result<(), SendError>, Refusal> {
     caller.require(Right::Write)?;
     let channel = node.store.channel(caller.company_id, id).await?;
     let now = node.clock.now();
@@ -255,7 +255,7 @@ fn mailboxes(node: &Node, to: &[String]) -> Result<Secret, Refusal> {
     Ok(Secret::new(to.join(", ")))
 }
 
-/// What of a request a channel of this type has no use for, in words.
+/// Error if the request has a field that channels of this type lack.
 fn misfit(channel_type: ChannelType, request: &ChannelRequest) -> Option<String> {
     let is_given = |text: &Option<Option<String>>| text.as_ref().is_some_and(Option::is_some);
     let is_email = channel_type == ChannelType::Email;
@@ -283,7 +283,7 @@ fn secret_for(secret: Option<Option<String>>) -> Result<Option<Option<Secret>>, 
     secret.map(secret_of).transpose()
 }
 
-/// What is about the whole server is told to the company that its operator has.
+/// Kinds for the caller's company. Those about the whole server are for the operator's company only.
 fn checked_kinds(caller: Caller, mut kinds: Vec<NotificationKind>) -> Result<Vec<NotificationKind>, Refusal> {
     if kinds.is_empty() {
         let all: Vec<_> = kinds_for(caller).iter().map(|kind| kind.as_str()).collect();

@@ -1,4 +1,4 @@
-//! How fast the time of a made-up company goes by ours: its events come when they are due, or as fast as they are taken.
+//! Pace of simulated events: each when it is due in accelerated time, or as fast as they are taken.
 
 use std::iter::Peekable;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use switchhook_domain::Timestamp;
 use switchhook_simulator::Sending;
 use tokio::time::{Duration, Instant, sleep_until};
 
-/// How fast the company's time goes.
+/// Speed of simulated time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speed {
     /// So many times as fast as ours; 1 is real time.
@@ -17,7 +17,7 @@ pub enum Speed {
 }
 
 impl Speed {
-    /// How long so much of the company's time takes.
+    /// Real time for a simulated duration.
     #[must_use]
     pub fn real(self, simulated: Duration) -> Duration {
         match self {
@@ -74,7 +74,7 @@ impl<I: Iterator<Item = Sending>> Paced<I> {
         Some(due)
     }
 
-    /// When the next event is due.
+    /// Real time at which the next event is due.
     fn next_at(&mut self) -> Option<Instant> {
         let at = self.events.peek()?.event.at;
         Some(self.begun + self.speed.real(at.since(self.start)))

@@ -1,4 +1,4 @@
-//! Why a verb of a node was not done.
+//! Reasons for which a verb of the node does nothing.
 
 use switchhook_domain::Kind;
 use switchhook_domain::replay::InvalidReplay;
@@ -11,7 +11,7 @@ use crate::caller::Forbidden;
 use crate::ingest::Rejected;
 use crate::share::{Busy, Limit};
 
-/// Why a verb was not done. Every text is for a person: what is wrong, where, and what to try.
+/// Reason for which a verb does nothing. Every text is for a person: what is wrong, where, and what to try.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Something that is needed was not given.
@@ -53,7 +53,7 @@ pub(crate) fn require_room(limit: Limit, there: usize, what: &str, option: &str)
     ))))
 }
 
-/// What a request changes a value to that must always be there; `None` leaves it.
+/// New value of a field that cannot be cleared; `None` leaves it.
 pub(crate) fn not_null<T>(name: &'static str, change: Option<Option<T>>) -> Result<Option<T>, Refusal> {
     match change {
         Some(None) => Err(InvalidRequest::NotClearable(name).into()),

@@ -1,8 +1,8 @@
-//! What a node knows by heart: every webhook and websocket, and per company an index of the subscriptions in force.
+//! Registry of webhooks, websockets and subscriptions in memory, with an index per company for matching.
 //!
 //! The store has the truth; whoever changes it there calls [`Registry::refresh`] for that company, which reads it
-//! back. Reading back (rather than applying the change) cannot drift from the store, whatever the order of callers. How it is
-//! read is `registry/reading.rs`.
+//! back. Reading back (rather than applying the change) cannot drift from the store, whatever the order of callers.
+//! Reading is `registry/reading.rs`.
 
 mod reading;
 
@@ -24,51 +24,51 @@ use tokio::sync::Mutex;
 use self::reading::Snapshot;
 use crate::destination::Destination;
 
-/// What this node knows of companies and webhooks.
+/// Companies, webhooks and websockets in this node's memory.
 pub struct Registry {
     store: Arc<dyn Store>,
     companies: DashMap<CompanyId, Arc<Company>, IdHash>,
     destinations: DashMap<WebhookId, Arc<Destination>, IdHash>,
     websockets: DashMap<WebsocketId, Arc<Websocket>, IdHash>,
-    /// What companies stand at that were not there when everything was read.
+    /// Revision of companies that did not exist at the first reading.
     loaded_at: Revision,
 }
 
-/// Where an event goes, and which subscriptions decided it.
+/// Receivers of an event, and the subscriptions that matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matched {
     /// The webhooks and websockets that it goes to.
     pub matches: Vec<Match>,
     /// The revision of the subscriptions that it was matched with, so that this can be explained later.
     pub revision: Revision,
-    /// Whether its company keeps a feed, so that it is logged whoever asked for it.
+    /// True if the company has a feed, so that the event is logged even if no websocket wants it.
     pub has_feed: bool,
 }
 
-/// One company's part.
+/// One company.
 #[derive(Default)]
 struct Company {
-    known: parking_lot::RwLock<Known>,
+    known: parking_lot::RwLock<CompanyState>,
     /// Counts the wishes for a refresh, so that one refresh can serve all who wished before it began.
-    wished: AtomicU64,
+    refreshes_requested: AtomicU64,
     /// One refresh at a time; holds how many wishes the last one served.
     refreshing: Mutex<u64>,
 }
 
 #[derive(Default)]
-struct Known {
+struct CompanyState {
     index: Arc<CompanyIndex>,
     /// Of the subscriptions in the index.
     revision: Revision,
     webhook_ids: HashSet<WebhookId>,
     websocket_ids: HashSet<WebsocketId>,
-    /// Disabled ones included.
+    /// Includes disabled ones.
     subscription_ids: HashSet<SubscriptionId>,
-    /// Whether all of its events are in its log.
+    /// True if all of its events are logged.
     has_feed: bool,
 }
 
-/// Where a company's events can go.
+/// Webhooks and websockets of a company.
 #[derive(Default)]
 struct Endpoints {
     webhooks: Vec<Webhook>,
@@ -77,7 +77,7 @@ struct Endpoints {
 }
 
 impl Registry {
-    /// How to send to each webhook of every company.
+    /// Destinations of all companies.
     pub fn destinations(&self) -> impl Iterator<Item = Arc<Destination>> {
         self.destinations.iter().map(|entry| Arc::clone(&entry))
     }
@@ -92,7 +92,7 @@ impl Registry {
         index.endpoints().filter_map(Endpoint::webhook_id).collect()
     }
 
-    /// How to send to each of a company's webhooks.
+    /// Destinations of one company.
     #[must_use]
     pub fn destinations_of(&self, company_id: CompanyId) -> Vec<Arc<Destination>> {
         let Some(company) = self.companies.get(&company_id).map(|entry| Arc::clone(&entry)) else {
@@ -102,28 +102,27 @@ impl Registry {
         ids.into_iter().filter_map(|id| self.destination(id)).collect()
     }
 
-    /// How many webhooks a company has, those of running replays included.
+    /// Number of a company's webhooks, including those of running replays.
     #[must_use]
     pub fn webhook_count(&self, company_id: CompanyId) -> usize {
         let company = self.companies.get(&company_id);
         company.map_or(0, |company| company.known.read().webhook_ids.len())
     }
 
-    /// How many websockets a company has.
     #[must_use]
     pub fn websocket_count(&self, company_id: CompanyId) -> usize {
         let company = self.companies.get(&company_id);
         company.map_or(0, |company| company.known.read().websocket_ids.len())
     }
 
-    /// How many subscriptions a company has, disabled ones included.
+    /// Number of a company's subscriptions, including disabled ones.
     #[must_use]
     pub fn subscription_count(&self, company_id: CompanyId) -> usize {
         let company = self.companies.get(&company_id);
         company.map_or(0, |company| company.known.read().subscription_ids.len())
     }
 
-    /// Whether a company has a subscription, enabled or not.
+    /// True if the company has this subscription, enabled or not.
     #[must_use]
     pub fn has_subscription(&self, company_id: CompanyId, id: SubscriptionId) -> bool {
         let company = self.companies.get(&company_id);
@@ -136,7 +135,7 @@ impl Registry {
         self.companies.iter().map(|entry| *entry.key()).collect()
     }
 
-    /// Where an event of the company with this content goes.
+    /// Matches an event with the company's subscriptions.
     #[must_use]
     pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts, content: &Content<'_>) -> Matched {
         let Some(company) = self.companies.get(&company_id).map(|entry| Arc::clone(&entry)) else {
@@ -157,7 +156,7 @@ impl Registry {
         }
     }
 
-    /// Whether all of a company's events are in its log.
+    /// True if all of a company's events are logged.
     #[must_use]
     pub fn has_feed(&self, company_id: CompanyId) -> bool {
         let company = self.companies.get(&company_id);
@@ -171,7 +170,7 @@ impl Registry {
         company.map_or(self.loaded_at, |company| company.known.read().revision)
     }
 
-    /// How to send to a webhook; `None` if it is gone.
+    /// Destination of a webhook; `None` if it was deleted.
     #[must_use]
     pub fn destination(&self, id: WebhookId) -> Option<Arc<Destination>> {
         self.destinations
@@ -240,7 +239,7 @@ impl Registry {
         for gone in known.websocket_ids.difference(&websocket_ids) {
             self.websockets.remove(gone);
         }
-        *known = Known {
+        *known = CompanyState {
             index,
             revision,
             webhook_ids,

@@ -20,20 +20,16 @@ use tokio::task::JoinHandle;
 pub(crate) use self::tally::tally;
 
 use self::runner::Runner;
+use crate::liveness::Liveness;
 use crate::registry::Registry;
-use crate::vitals::Vitals;
 
-/// What the running of replays needs.
+/// Parts of the node that replays use.
 pub struct ReplayParts {
-    /// Where they are kept.
     pub store: Arc<dyn Store>,
-    /// Where they go.
     pub registry: Arc<Registry>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The next id.
     pub ids: Arc<IdSequence>,
-    /// What webhooks that do not say get.
+    /// Settings for webhooks that do not set their own.
     pub defaults: DeliveryDefaults,
 }
 
@@ -47,7 +43,7 @@ pub struct Replays {
 impl Replays {
     /// Starts running replays on `runtime`: those that ran before, first of all.
     #[must_use]
-    pub fn start(parts: ReplayParts, vitals: &Vitals, runtime: &Handle) -> Self {
+    pub fn start(parts: ReplayParts, liveness: &Liveness, runtime: &Handle) -> Self {
         let wake = Arc::new(Notify::new());
         let (stop, stopped) = watch::channel(false);
         let runner = Runner {
@@ -56,7 +52,7 @@ impl Replays {
             stopped,
             waiting: HashMap::new(),
         };
-        let task = vitals.spawn("replay runner", runtime, runner.run());
+        let task = liveness.spawn("replay runner", runtime, runner.run());
         Self {
             wake,
             stop,

@@ -1,4 +1,4 @@
-//! What can be done with replays: counting what one would send, making and cancelling it. What runs them is `replay`.
+//! Verbs for replays: dry run, creating, cancelling. Running them is `replay`.
 
 use switchhook_domain::id::{ReplayId, WebhookId};
 use switchhook_domain::key::Right;
@@ -19,29 +19,27 @@ use crate::replay::tally;
 use crate::traffic::leading_to;
 use crate::webhooks::{check_url, secret_of};
 
-/// How many replays of a company run at once.
+/// Limit on the running replays of a company.
 const MOST_RUNNING: u32 = 10;
 
-/// How many events are looked at before a replay is made, to tell how many deliveries it will make.
+/// Events scanned on creation, to estimate the number of deliveries.
 const LOOKED_AT_FIRST: u64 = 100_000;
 
-/// How many are looked at to tell what one would do.
+/// Events scanned by a dry run.
 const LOOKED_AT_IN_ALL: u64 = 1_000_000;
 
 /// A replay that somebody asks for.
 #[derive(Debug, Clone, Default)]
 pub struct ReplayRequest {
-    /// Which events.
     pub filter: ReplayFilter,
-    /// Where to.
-    pub to: To,
+    pub to: ReplayTarget,
     /// Events a second at the most.
     pub rate: Option<f64>,
 }
 
-/// Where somebody asks for events to go.
+/// Destination of a replay, as requested.
 #[derive(Debug, Clone, Default)]
-pub enum To {
+pub enum ReplayTarget {
     /// Each to the webhook to which it went at first.
     #[default]
     Origins,
@@ -49,9 +47,8 @@ pub enum To {
     Webhook(WebhookId),
     /// All to an address.
     Url {
-        /// The address.
         url: String,
-        /// Signs the deliveries.
+        /// Secret that signs the deliveries.
         secret: Option<String>,
     },
 }
@@ -107,7 +104,7 @@ pub async fn cancel(node: &Node, caller: Caller, id: ReplayId) -> Result<Replay,
     Ok(replay)
 }
 
-/// What the request would be as a replay, and the webhook that would exist for it only.
+/// Replay for a request, and the webhook that exists for it only.
 async fn draft(
     node: &Node,
     caller: Caller,
@@ -121,18 +118,18 @@ async fn draft(
         ids.dedup();
     }
     if let Some(kind) = filter.kind {
-        caller.require_sight(kind)?;
+        caller.require_visible(kind)?;
     }
     check_rate(rate)?;
     let (now, company_id) = (node.clock.now(), caller.company_id);
     let (to, hidden, webhook) = match to {
-        To::Origins => (Destination::Origins, Hidden::EVERYTHING, None),
-        To::Webhook(id) => (
+        ReplayTarget::Origins => (Destination::Origins, Hidden::EVERYTHING, None),
+        ReplayTarget::Webhook(id) => (
             Destination::Webhook(id),
             hidden_from(node, caller, id).await?,
             None,
         ),
-        To::Url { url, secret } => {
+        ReplayTarget::Url { url, secret } => {
             check_url(node, "to.url", &url)?;
             let secret: Option<Secret> = secret_of(secret)?;
             let webhook_id = WebhookId(node.ids.next(now));
@@ -164,7 +161,7 @@ async fn draft(
     Ok((replay, webhook))
 }
 
-/// What a webhook does not see where no earlier delivery tells it: all but what its subscriptions may show it.
+/// Parts hidden from a webhook where no earlier delivery decides it: all that its subscriptions may not see.
 async fn hidden_from(node: &Node, caller: Caller, id: WebhookId) -> Result<Hidden, StoreError> {
     node.store.webhook(caller.company_id, id).await?;
     let own = leading_to(node, caller.company_id, Endpoint::Webhook(id)).await?;

@@ -1,14 +1,14 @@
-//! What is no longer kept: too old, too much, delivered and not wanted, or a secret whose time is over.
+//! Retention: removes what is too old or too much, delivered payloads that are not wanted, and expired secrets.
 //!
-//! One task sweeps now and then, in slices with pauses between them, so that no commit waits long. What may go is the
-//! store's to say; how much is kept is the operator's (`Settings`).
+//! One task sweeps now and then, in slices with pauses, so that no commit waits long. The store decides what may go;
+//! the operator (`Settings`) decides how much is kept.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::history::{MINUTES_KEPT, Resolution};
+use switchhook_domain::history::{Granularity, MINUTES_KEPT};
 use switchhook_domain::id::{CompanyId, EventId, first_id_at};
 use switchhook_domain::source::RefusalBounds;
 use switchhook_store::{PayloadSlice, RemovalSlice, Removed, StoreError, all_pages};
@@ -18,22 +18,22 @@ use tracing::{info, warn};
 use crate::Node;
 use crate::telemetry::Removal;
 
-/// How often something may be removed.
+/// Interval of sweeps.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// How many events one commit removes: some milliseconds of the writer's time.
+/// Events removed in one commit, which is some milliseconds of the writer's time.
 const SLICE: u32 = 500;
 
-/// How many bytes of payloads one commit removes: a large payload is many pages.
+/// Payload bytes removed in one commit, since a large payload takes many pages.
 const SLICE_BYTES: u64 = 4 << 20;
 
-/// How many events are looked at for payloads that can go.
+/// Events examined for payloads to drop.
 const PAYLOAD_SLICE: u32 = 1_000;
 
 /// How long notifications are kept.
 pub const NOTIFICATIONS_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How much the pause between slices is longer than a slice took: others get two thirds of the writer.
+/// Length of a pause relative to the slice before it, so that others get two thirds of the writer.
 const PAUSE_FACTOR: u32 = 2;
 
 /// A store that is too large is brought this much below its limit (a twentieth), so that it is not at it all the time.
@@ -46,7 +46,7 @@ const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60 * 60);
 /// A clock that gains more than this between two sweeps was set, and may be wrong.
 const LARGEST_GAIN: Duration = Duration::from_secs(10 * 60);
 
-/// How long nothing is removed by age after that: time for somebody to see the warning and set it right.
+/// Time without removals by age after the clock was set, so that somebody can see the warning and correct it.
 const DISTRUST: Duration = Duration::from_secs(60 * 60);
 
 /// Sweeps for as long as it is polled.
@@ -60,16 +60,16 @@ pub async fn run(node: Arc<Node>) {
     }
 }
 
-/// What one sweep passes on to the next.
+/// State kept from one sweep to the next.
 pub struct Retention<'s> {
     node: &'s Node,
     clock: ClockWatch,
-    payloads: HashMap<CompanyId, Looked>,
+    payloads: HashMap<CompanyId, PayloadScan>,
 }
 
-/// How far a company's payloads were looked at.
+/// Progress of dropping a company's payloads.
 #[derive(Debug, Clone, Copy)]
-struct Looked {
+struct PayloadScan {
     to: Option<EventId>,
     began: Instant,
 }
@@ -98,10 +98,10 @@ impl<'s> Retention<'s> {
                 self.tell(removed, "too old");
             }
             self.forget_refusals(now).await?;
-            self.forget_history(Resolution::Minute, now.minus(MINUTES_KEPT))
+            self.forget_history(Granularity::Minute, now.minus(MINUTES_KEPT))
                 .await?;
             if let Some(age) = settings.history {
-                self.forget_history(Resolution::Hour, now.minus(age)).await?;
+                self.forget_history(Granularity::Hour, now.minus(age)).await?;
             }
             self.forget_notifications(now).await?;
         }
@@ -127,7 +127,7 @@ impl<'s> Retention<'s> {
     }
 
     /// Removes what was counted too long ago.
-    async fn forget_history(&self, resolution: Resolution, before: Timestamp) -> Result<(), StoreError> {
+    async fn forget_history(&self, resolution: Granularity, before: Timestamp) -> Result<(), StoreError> {
         let store = &self.node.store;
         loop {
             let began = Instant::now();
@@ -229,7 +229,7 @@ impl<'s> Retention<'s> {
         let began = Instant::now();
         let looked = self.payloads.get(&company_id).copied();
         let looked = looked.filter(|looked| began.duration_since(looked.began) < LOOK_AGAIN_EVERY);
-        let mut looked = looked.unwrap_or(Looked { to: None, began });
+        let mut looked = looked.unwrap_or(PayloadScan { to: None, began });
         let mut slice = PayloadSlice {
             company_id,
             after: looked.to,

@@ -1,4 +1,4 @@
-//! What an operator can decide about a node.
+//! Operator's settings of a node.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,69 +18,66 @@ use crate::notification::NotificationSettings;
 use crate::share::CompanyLimits;
 use crate::validation::ValidationMode;
 
-/// What an operator can decide about a node.
+/// Operator's settings of a node.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the server listens.
     pub listen: SocketAddr,
-    /// Where metrics are served, if not with everything else.
+    /// Address for metrics, if it is a separate one.
     pub metrics_listen: Option<SocketAddr>,
     /// For how many webhooks there are metrics of their own.
     pub metrics_per_webhook: usize,
-    /// What clients may take.
+    /// Limits on client connections.
     pub connections: ConnectionLimits,
-    /// How their connections are made secure.
+    /// TLS for client connections.
     pub tls: TlsSettings,
-    /// Who is believed that says for whom it asks.
+    /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Which store, as a URL.
+    /// URL of the store.
     pub store: String,
-    /// How long a transaction of an SQLite store stays open.
+    /// Time for which a transaction of an SQLite store stays open.
     pub commit_every: Duration,
     /// The program that fills in templates, in processes of its own (`switchhook template-worker`). Without one that is done here,
     /// where a template can take any time and memory.
     pub template_worker: Option<PathBuf>,
-    /// How the outside world reaches the server.
+    /// URL of this server as the outside world reaches it.
     pub public_url: Option<String>,
-    /// What webhooks that do not say get.
+    /// Settings for webhooks that do not set their own.
     pub delivery: DeliveryDefaults,
-    /// How long a claim lasts.
+    /// Duration of a claim.
     pub lease: Duration,
-    /// How many attempts the node makes at once.
+    /// Bound on the attempts in flight.
     pub max_in_flight: u32,
-    /// How many deliveries the node holds in memory.
+    /// Bound on the deliveries in memory.
     pub max_handed_over: u32,
-    /// How many bytes of events it holds in memory to send them.
+    /// Bound on the memory for events to be sent, in bytes.
     pub max_handed_over_bytes: u64,
     /// Address ranges that hook URLs may use although they are not public.
     pub hook_allow: Vec<IpNet>,
     /// Address ranges that hook URLs may not use, whatever else is allowed.
     pub hook_deny: Vec<IpNet>,
-    /// Whether hook URLs may be `http://`.
+    /// True if hook URLs may be `http://`.
     pub hook_allow_http: bool,
-    /// How the outside is reached.
+    /// Proxy and certificates for outbound connections.
     pub outbound: Outbound,
-    /// What secrets are encrypted with in the store.
+    /// Key that encrypts secrets in the store.
     pub encryption: Option<Keyring>,
-    /// Whether no answer of the API shows a webhook's secret.
+    /// True if no answer of the API shows a webhook's secret.
     pub hide_secrets: bool,
-    /// How much is kept, and for how long.
+    /// Bounds on what is kept.
     pub retention: RetentionSettings,
-    /// What happens to events that deviate from the schemas.
+    /// Treatment of events that deviate from the schemas.
     pub validation: ValidationMode,
     /// Whether Dialpad's limits are enforced on `/api/v2`.
     pub api_limits: ApiLimits,
-    /// What each company is limited to.
     pub company_limits: CompanyLimits,
-    /// How long requests are still taken when the server is asked to stop.
+    /// Time for which requests are still accepted after a request to stop.
     pub drain: Duration,
-    /// How long open attempts may take to end when the server stops.
+    /// Time for which attempts in flight may go on when the server stops.
     pub grace: Duration,
     /// What the API and the dashboard leave out of what they show.
     pub mask: Mask,
     /// What the dashboard offers, and to whom.
     pub dashboard: DashboardSettings,
-    /// How people are told when something goes wrong.
     pub notifications: NotificationSettings,
 }
 
@@ -89,7 +86,7 @@ pub struct Settings {
 pub struct DashboardSettings {
     /// Whether there is an inspector.
     pub inspector: bool,
-    /// Whether made-up calls can be placed.
+    /// Enables the simulator.
     pub simulator: bool,
     /// The hash of the key with which everybody on this machine is signed in; without one they sign in themselves.
     pub open_with: Option<[u8; 32]>,
@@ -132,7 +129,7 @@ impl Default for Settings {
     }
 }
 
-/// How clients' connections are made secure.
+/// TLS for client connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum TlsSettings {
     /// Not at all: somebody in front of the server does it.
@@ -140,7 +137,7 @@ pub enum TlsSettings {
     Off,
     /// With a certificate from a file.
     Files {
-        /// The chain.
+        /// PEM file with the certificate chain.
         certificate: PathBuf,
         key: PathBuf,
     },
@@ -148,29 +145,29 @@ pub enum TlsSettings {
     Acme(AcmeSettings),
 }
 
-/// How the server gets certificates.
+/// Certificates from an authority by ACME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeSettings {
     /// For which names; at least one.
     pub names: Vec<String>,
-    /// Where the authority can write to.
+    /// Contact address for the authority.
     pub email: Option<String>,
-    /// Where the authority is.
+    /// URL of the authority's directory.
     pub directory: String,
-    /// Whom to trust when asking it, besides this machine's roots.
+    /// Extra root certificate to trust when connecting to the authority.
     pub root: Option<PathBuf>,
-    /// Where account and certificate are kept.
+    /// Folder for the account and the certificate.
     pub folder: PathBuf,
 }
 
-/// How much is kept.
+/// Bounds on what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionSettings {
     /// Events are kept this long, and longer while a delivery of theirs is pending; `None` keeps them for ever.
     pub age: Option<Duration>,
     /// The store may take this many bytes; `None` does not limit it.
     pub size: Option<u64>,
-    /// What came of attempts is kept by the hour for this long; `None` keeps it for ever.
+    /// Age at which hourly sums are removed; `None` keeps them for ever.
     pub history: Option<Duration>,
 }
 
@@ -185,7 +182,7 @@ impl Default for RetentionSettings {
 }
 
 impl Settings {
-    /// How the outside world reaches the server, as far as it was told; else where it listens.
+    /// Public URL, if it is known; else the listening address.
     #[must_use]
     pub fn reachable_at(&self) -> String {
         if let Some(url) = &self.public_url {
@@ -205,7 +202,7 @@ impl Settings {
 }
 
 spelled_enum! {
-    /// Which limits `/api/v2` has.
+    /// Limits of `/api/v2`.
     #[derive(Default)]
     pub enum ApiLimits: "API limit" {
         /// None: it is the operator's own machine.
@@ -217,7 +214,7 @@ spelled_enum! {
 }
 
 impl ApiLimits {
-    /// How many subscriptions a company may have.
+    /// Limits on the subscriptions of a company.
     #[must_use]
     pub const fn of_subscriptions(self) -> Option<SubscriptionLimits> {
         match self {

@@ -1,6 +1,7 @@
-//! What one company may have and may take of this node at once, so that none locks the others out.
+//! Limits per company: what one may have, and what it may use of this node at once, so that none locks the others
+//! out.
 //!
-//! Places are this node's own: several nodes have as many each. How much there may be in all is said where it is taken.
+//! Slots are per node: several nodes have as many each. Bounds over all companies are where slots are taken.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use switchhook_store::NewEvent;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-/// How many of something there may be, or `off`.
+/// Limit on a number of things, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(Option<u32>);
 
@@ -24,13 +25,13 @@ impl Limit {
         Self(Some(most))
     }
 
-    /// Whether there may be one more than `count`.
+    /// True if one more than `count` is allowed.
     #[must_use]
     pub fn allows_more_than(self, count: usize) -> bool {
         self.0.is_none_or(|most| count < most as usize)
     }
 
-    /// Whether there may be any number.
+    /// True if any number is allowed.
     #[must_use]
     pub const fn is_off(self) -> bool {
         self.0.is_none()
@@ -54,21 +55,21 @@ impl fmt::Display for Limit {
 /// A word that is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a limit: write a whole number from 1 to 1000000, or off")]
-pub struct NoLimit(String);
+pub struct InvalidLimit(String);
 
 impl FromStr for Limit {
-    type Err = NoLimit;
+    type Err = InvalidLimit;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "off" {
             return Ok(Self(None));
         }
         let most = text.parse().ok().filter(|most| (1..=1_000_000).contains(most));
-        most.map(Self::of).ok_or_else(|| NoLimit(text.to_owned()))
+        most.map(Self::of).ok_or_else(|| InvalidLimit(text.to_owned()))
     }
 }
 
-/// What each company is limited to.
+/// Limits of each company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompanyLimits {
     pub webhooks: Limit,
@@ -117,18 +118,18 @@ pub struct Share {
     intake: Semaphore,
 }
 
-/// How many requests of a company may wait for a place to read, and how long each.
+/// Bound on the requests of a company that wait for a slot to read, and on the wait of each.
 const MOST_READERS_WAITING: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// How many examinations try connections at once, of all companies.
+/// Bound on the examinations that try connections at once, over all companies.
 const MOST_EXAMINATIONS: usize = 4;
 
-/// How much of a company's events may be on its way into the store at once. More waits, in order: the store takes all that
-/// waits for it in one commit, and others' events must not wait for one that is large.
+/// Bound on a company's events that are on their way into the store. More wait, in order: the store commits all that
+/// waits at once, and other companies' events must not wait for a large commit.
 const INTAKE_KIB: u32 = 8 * 1024;
 
-/// What an event costs beside its bytes, and with each of its deliveries.
+/// Cost of an event, and of each of its deliveries, beside the event's bytes.
 const EACH_KIB: usize = 4;
 const DELIVERY_KIB: usize = 1;
 
@@ -148,13 +149,12 @@ impl Shares {
         }
     }
 
-    /// What each company is limited to.
+    /// Limits of each company.
     #[must_use]
     pub const fn limits(&self) -> CompanyLimits {
         self.limits
     }
 
-    /// A company's share.
     #[must_use]
     pub fn of(&self, company_id: CompanyId) -> Arc<Share> {
         if let Some(share) = self.companies.get(&company_id) {
@@ -197,7 +197,7 @@ impl Shares {
     }
 }
 
-/// Why something has to wait until others are done.
+/// Reason for which something must wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Busy {
     /// As many of the company's requests read as may, and others wait.
@@ -220,14 +220,14 @@ pub enum Busy {
     ExaminingOthers,
 }
 
-/// How long to wait until others of the company have read.
+/// Time to wait for a slot to read.
 const READ_AGAIN_SECONDS: u64 = 1;
 
-/// How long to wait until an examination under way is over.
+/// Time to wait for the end of an examination.
 const EXAMINE_AGAIN_SECONDS: u64 = 10;
 
 impl Busy {
-    /// How long to wait before trying again, in seconds.
+    /// Value of `Retry-After`, in seconds.
     #[must_use]
     pub const fn retry_after_seconds(self) -> u64 {
         match self {
@@ -261,28 +261,28 @@ impl Share {
 
 /// A place among the company's and one among all of this node's; both go back when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Slot {
     _own: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
 }
 
-/// Why there is no place.
+/// Reason for which there is no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPlace {
+pub enum NoSlot {
     /// The company has taken all of its own.
     OfCompany,
     /// There is none left on this node.
     OfNode,
 }
 
-impl Place {
+impl Slot {
     /// Takes one of each.
-    pub fn take(own: &Arc<Semaphore>, of_all: &Arc<Semaphore>) -> Result<Self, NoPlace> {
+    pub fn take(own: &Arc<Semaphore>, of_all: &Arc<Semaphore>) -> Result<Self, NoSlot> {
         let own = Arc::clone(own).try_acquire_owned();
         let of_all = Arc::clone(of_all).try_acquire_owned();
         Ok(Self {
-            _own: own.map_err(|_| NoPlace::OfCompany)?,
-            _of_all: of_all.map_err(|_| NoPlace::OfNode)?,
+            _own: own.map_err(|_| NoSlot::OfCompany)?,
+            _of_all: of_all.map_err(|_| NoSlot::OfNode)?,
         })
     }
 }
@@ -317,11 +317,11 @@ mod tests {
             ..CompanyLimits::default()
         });
         let of_all = Arc::new(Semaphore::new(3));
-        let take = |company| Place::take(&shares.of(CompanyId(company)).streams, &of_all);
+        let take = |company| Slot::take(&shares.of(CompanyId(company)).streams, &of_all);
         let held = [take(1).unwrap(), take(1).unwrap()];
-        assert_eq!(take(1).unwrap_err(), NoPlace::OfCompany);
+        assert_eq!(take(1).unwrap_err(), NoSlot::OfCompany);
         let other = take(2).unwrap();
-        assert_eq!(take(3).unwrap_err(), NoPlace::OfNode);
+        assert_eq!(take(3).unwrap_err(), NoSlot::OfNode);
         drop(held);
         assert!(
             take(1).is_ok() && take(3).is_ok(),

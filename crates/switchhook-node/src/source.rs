@@ -26,15 +26,15 @@ use crate::keys;
 /// The largest request: a signed event is a third larger than its bytes, and has a header.
 pub const LARGEST_REQUEST: usize = LARGEST_EVENT / 3 * 4 + 4 * 1024;
 
-/// How long a source that was found is taken to be as it was.
+/// Time for which a source found in the store is reused.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
-/// How many sources are remembered at the most.
+/// Bound on the sources in memory.
 const MOST_REMEMBERED: usize = 1_024;
 
 /// A source, ready to check what comes.
 #[derive(Debug)]
-pub struct Inlet {
+pub struct LoadedSource {
     source: Source,
     receiver: Receiver,
     /// The same secrets, for what is signed beside its body.
@@ -44,28 +44,26 @@ pub struct Inlet {
 
 /// The sources that were found lately.
 #[derive(Debug, Default)]
-pub struct Inlets(RwLock<HashMap<[u8; 32], Arc<Inlet>>>);
+pub struct SourceCache(RwLock<HashMap<[u8; 32], Arc<LoadedSource>>>);
 
 /// A request to a source.
 #[derive(Debug)]
-pub struct Incoming {
-    /// What its sender calls its body.
+pub struct SourceInput {
+    /// Content type, as the sender says.
     pub content_type: Option<String>,
-    /// How it is signed beside its body, or what that lacks.
+    /// Signature beside the body, or the reason for which the headers are incomplete.
     pub signature: Result<Option<StandardHeaders>, StandardError>,
-    /// Its body.
     pub content: Bytes,
 }
 
-/// Why a request is not taken.
+/// Reason for which a request is not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum NotTaken {
+pub enum SourceError {
     /// It is wrong, and is kept for inspection.
     #[error("{reason}")]
     Refused {
         /// The HTTP status that says so.
         status: u16,
-        /// Why.
         reason: String,
     },
     /// It could not be kept. Its sender should try again.
@@ -73,12 +71,12 @@ pub enum NotTaken {
     NotKept(Rejected),
 }
 
-impl Inlets {
+impl SourceCache {
     /// The source with this token.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn find(&self, node: &Node, token: &str) -> Result<Option<Arc<Inlet>>, StoreError> {
+    pub async fn find(&self, node: &Node, token: &str) -> Result<Option<Arc<LoadedSource>>, StoreError> {
         let (hash, now) = (keys::hash(token), node.clock.now());
         let remembered = self.0.read().get(&hash).cloned();
         if let Some(inlet) = remembered.filter(|inlet| inlet.is_fresh(now)) {
@@ -88,7 +86,7 @@ impl Inlets {
             self.0.write().remove(&hash);
             return Ok(None);
         };
-        let inlet = Arc::new(Inlet::new(source, now));
+        let inlet = Arc::new(LoadedSource::new(source, now));
         let mut all = self.0.write();
         if all.len() >= MOST_REMEMBERED {
             all.clear();
@@ -98,7 +96,7 @@ impl Inlets {
     }
 }
 
-impl Inlet {
+impl LoadedSource {
     fn new(source: Source, now: Timestamp) -> Self {
         let mut secrets = source.valid_secrets(now).map(|secret| secret.expose().as_bytes());
         let mut builder = Receiver::builder();
@@ -131,15 +129,15 @@ impl Inlet {
     ///
     /// # Errors
     /// Says why not.
-    pub async fn take(&self, node: &Node, incoming: Incoming) -> Result<Accepted, NotTaken> {
+    pub async fn take(&self, node: &Node, incoming: SourceInput) -> Result<Accepted, SourceError> {
         let taken = self.try_to_take(node, &incoming).await;
-        if let Err(NotTaken::Refused { status, reason }) = &taken {
+        if let Err(SourceError::Refused { status, reason }) = &taken {
             self.keep_refusal(node, &incoming, *status, reason).await;
         }
         taken
     }
 
-    async fn try_to_take(&self, node: &Node, incoming: &Incoming) -> Result<Accepted, NotTaken> {
+    async fn try_to_take(&self, node: &Node, incoming: &SourceInput) -> Result<Accepted, SourceError> {
         let signature = match &incoming.signature {
             Err(error) if self.may_be_signed_beside(&incoming.content) => {
                 return Err(self.not_genuine(node, error));
@@ -156,14 +154,14 @@ impl Inlet {
         accepted.map_err(not_taken)
     }
 
-    /// What there is to keep of a request that came then, if it is authentic.
+    /// Event in a request that came at this time, if it is authentic.
     fn judge(
         &self,
         node: &Node,
         content: &[u8],
         signature: Option<&StandardHeaders>,
         came_at: Timestamp,
-    ) -> Result<Submission, NotTaken> {
+    ) -> Result<Submission, SourceError> {
         let (told_kind, body) = match signature.filter(|_| self.may_be_signed_beside(content)) {
             // The body is the event itself, every byte of it.
             Some(signature) => {
@@ -185,7 +183,7 @@ impl Inlet {
     }
 
     /// The event of a request as Dialpad makes them: a JWT, or plain where there is no secret.
-    fn read(&self, node: &Node, content: &[u8]) -> Result<(Option<Kind>, Vec<u8>), NotTaken> {
+    fn read(&self, node: &Node, content: &[u8]) -> Result<(Option<Kind>, Vec<u8>), SourceError> {
         // Some gateways end every body with a newline. Of an event that is not signed every byte is its own.
         let content = match self.source.secret {
             Some(_) => content.trim_ascii(),
@@ -198,12 +196,12 @@ impl Inlet {
         Ok((received.kind, received.body))
     }
 
-    /// Whether the signature of a body may stand beside it: a JWT has its own, and without a secret none is asked for.
+    /// True if a signature in headers counts: a JWT has its own, and without a secret none is needed.
     fn may_be_signed_beside(&self, content: &[u8]) -> bool {
         self.source.secret.is_some() && !content.trim_ascii_start().starts_with(b"ey")
     }
 
-    fn not_genuine(&self, node: &Node, error: &StandardError) -> NotTaken {
+    fn not_genuine(&self, node: &Node, error: &StandardError) -> SourceError {
         node.telemetry.rejected("source");
         refused(401, error)
     }
@@ -221,7 +219,7 @@ impl Inlet {
     }
 
     /// Keeps a request that is not taken, so that somebody can see why.
-    pub async fn keep_refusal(&self, node: &Node, incoming: &Incoming, status: u16, reason: &str) {
+    pub async fn keep_refusal(&self, node: &Node, incoming: &SourceInput, status: u16, reason: &str) {
         let content = &incoming.content;
         let now = node.clock.now();
         let refusal = Refusal {
@@ -247,22 +245,22 @@ impl Inlet {
     }
 }
 
-/// Whether JSON is an object.
+/// True for a JSON object.
 fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().starts_with(b"{")
 }
 
-fn not_taken(rejected: Rejected) -> NotTaken {
+fn not_taken(rejected: Rejected) -> SourceError {
     match &rejected {
         Rejected::TooLarge { .. } => refused(413, &rejected),
         Rejected::NotAnEvent(_) | Rejected::OfNoKind | Rejected::Deviates(_) => refused(400, &rejected),
         Rejected::KeyReused => refused(409, &rejected),
-        Rejected::NotKept(_) => NotTaken::NotKept(rejected),
+        Rejected::NotKept(_) => SourceError::NotKept(rejected),
     }
 }
 
-fn refused(status: u16, reason: &(impl ToString + ?Sized)) -> NotTaken {
-    NotTaken::Refused {
+fn refused(status: u16, reason: &(impl ToString + ?Sized)) -> SourceError {
+    SourceError::Refused {
         status,
         reason: reason.to_string(),
     }

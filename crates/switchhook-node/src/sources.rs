@@ -1,4 +1,4 @@
-//! What can be done with sources: for the API and whoever else. What comes in by one is `source`.
+//! Verbs for sources. Receiving their events is `source`.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use switchhook_domain::Kind;
 use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, SourceId};
 use switchhook_domain::key::Right;
-use switchhook_domain::source::{Refusing, Source, SourceChange};
+use switchhook_domain::source::{RecentRefusals, Source, SourceChange};
 use switchhook_store::StoreError;
 
 use crate::caller::{Caller, uncleared};
 use crate::refusal::{Refusal, not_null, of_events, require_room};
-use crate::source::retry::{Retried, retry};
+use crate::source::retry::{RetriedRefusals, retry};
 use crate::webhooks::{overlap_of, secret_of};
 use crate::{Node, keys};
 
@@ -21,27 +21,27 @@ pub const LONGEST_NAME: usize = 200;
 /// How long ago a refusal still counts.
 pub const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many refusals of a source are counted; there may be more.
+/// Bound on the refusals counted per source.
 pub const MOST_COUNTED: u32 = 100;
 
 /// A source to make or to change. Outer `None` was not said and leaves what is there; `Some(None)` clears.
 #[derive(Debug, Default)]
 pub struct SourceRequest {
-    /// What to call it.
+    /// Display name.
     pub name: Option<Option<String>>,
-    /// What comes in, if it is all of one kind.
+    /// Kind of its events, if all are of one kind.
     pub kind: Option<Option<Kind>>,
-    /// What its sender signs with.
+    /// Secret with which the sender signs.
     pub secret: Option<Option<String>>,
-    /// How long the secret before still counts: `24h`.
+    /// Time for which the previous secret stays valid: `24h`.
     pub overlap: Option<String>,
 }
 
 /// A source that was just made.
 #[derive(Debug)]
-pub struct Made {
+pub struct CreatedSource {
     pub source: Source,
-    /// Where to post to, with the token. Only its hash is kept, so it is told this once.
+    /// URL with the token. Only the token's hash is stored, so it is shown this once.
     pub url: String,
 }
 
@@ -49,7 +49,7 @@ pub struct Made {
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn refusing(node: &Node, company_id: CompanyId) -> Result<Vec<Refusing>, StoreError> {
+pub async fn refusing(node: &Node, company_id: CompanyId) -> Result<Vec<RecentRefusals>, StoreError> {
     let since = node.clock.now().minus(LATELY);
     node.store.refusing_sources(company_id, since, MOST_COUNTED).await
 }
@@ -58,7 +58,7 @@ pub async fn refusing(node: &Node, company_id: CompanyId) -> Result<Vec<Refusing
 ///
 /// # Errors
 /// If the caller may not, the request lacks a name or says what cannot be, or the company has as many as it may have.
-pub async fn create(node: &Node, caller: Caller, request: SourceRequest) -> Result<Made, Refusal> {
+pub async fn create(node: &Node, caller: Caller, request: SourceRequest) -> Result<CreatedSource, Refusal> {
     caller.require(Right::Write)?;
     let name = request.name.flatten();
     let name =
@@ -86,7 +86,7 @@ pub async fn create(node: &Node, caller: Caller, request: SourceRequest) -> Resu
     };
     let source = node.store.create_source(source).await?;
     let url = format!("{}/in/{token}", node.settings.reachable_at());
-    Ok(Made { source, url })
+    Ok(CreatedSource { source, url })
 }
 
 /// Changes a source: what the request does not say stays. A secret that is replaced still counts for the overlap.
@@ -135,14 +135,14 @@ pub async fn delete(node: &Node, caller: Caller, id: SourceId) -> Result<Source,
 ///
 /// # Errors
 /// If the caller may not, there is no such source, or the store does not do it now.
-pub async fn retry_refusals(node: &Node, caller: Caller, id: SourceId) -> Result<Retried, Refusal> {
+pub async fn retry_refusals(node: &Node, caller: Caller, id: SourceId) -> Result<RetriedRefusals, Refusal> {
     caller.require(Right::Write)?;
     let source = node.store.source(caller.company_id, id).await?;
     Ok(retry(node, source).await?)
 }
 
-/// What comes by a source is seen by those who may see its kind. So another kind is set only by those from whom nothing is
-/// kept.
+/// Refuses a change of the kind by callers who may not see all kinds, because the kind decides who sees the source's
+/// events.
 async fn require_clearance_for_kind(
     node: &Node,
     caller: Caller,

@@ -9,10 +9,10 @@ use switchhook_domain::credential::shown_url;
 use switchhook_store::{Commit, CommitObserver, Sealer, SetAside, Store, StoreOptions};
 
 use crate::encryption::Keyring;
+use crate::liveness::Liveness;
 use crate::telemetry::Telemetry;
-use crate::vitals::Vitals;
 
-/// What a node keeps free on the disk, to be able to tidy up when it is full.
+/// Disk space that a node reserves, so that it can still remove data when the disk is full.
 const RESERVE_BYTES: u64 = 16 << 20;
 
 /// Opens the store for a node that accepts and sends.
@@ -39,16 +39,16 @@ pub fn open_as_owner(
 /// Counts what the store does, and hears if a part of it fails.
 pub struct Observer {
     telemetry: Telemetry,
-    vitals: Vitals,
+    liveness: Liveness,
 }
 
 impl Observer {
     /// One that tells these.
     #[must_use]
-    pub fn new(telemetry: &Telemetry, vitals: &Vitals) -> Self {
+    pub fn new(telemetry: &Telemetry, liveness: &Liveness) -> Self {
         Self {
             telemetry: telemetry.clone(),
-            vitals: vitals.clone(),
+            liveness: liveness.clone(),
         }
     }
 }
@@ -63,7 +63,7 @@ impl CommitObserver for Observer {
     }
 
     fn failed(&self, part: &'static str, why: &str) {
-        self.vitals.fail(part, why);
+        self.liveness.fail(part, why);
     }
 }
 
@@ -80,7 +80,7 @@ pub fn open_as_guest(url: &str, now: Timestamp, keyring: Option<&Keyring>) -> Re
     open(url, options)
 }
 
-/// How the store sees a keyring.
+/// Keyring as the store's sealer.
 #[must_use]
 pub fn sealer(keyring: Option<&Keyring>) -> Option<Arc<dyn Sealer>> {
     keyring.map(|keyring| Arc::new(keyring.clone()) as Arc<dyn Sealer>)

@@ -1,6 +1,6 @@
-//! What can be done with subscriptions of every kind: for the API, the dashboard and whoever else.
+//! Verbs for subscriptions of every kind.
 //!
-//! Which fields a kind must have is the domain's (`SubscriptionRequest`), and so is who may change what
+//! The domain says which fields a kind needs (`SubscriptionRequest`), and who may change what
 //! (`Clearance::may_change`).
 
 use std::collections::HashMap;
@@ -18,25 +18,25 @@ use switchhook_store::{Page, PageRequest, StoreError, SubscriptionFilter};
 use crate::Node;
 use crate::caller::{Caller, uncleared};
 use crate::refusal::{Refusal, require_room};
-use crate::sight::require_unmasked;
+use crate::visibility::require_unmasked;
 use crate::{webhooks, websockets};
 
 /// A subscription with what its caller gets to see of where it points.
 #[derive(Debug)]
-pub struct Shown {
+pub struct SubscriptionView {
     pub subscription: Subscription,
-    /// Where it points; `None` if that was deleted or never given.
-    pub endpoint: Option<ShownEndpoint>,
+    /// Its webhook or websocket; `None` if that was deleted or never given.
+    pub endpoint: Option<EndpointView>,
 }
 
 /// A webhook or websocket, as a caller gets to see it.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "one is made to be shown, and gone then")]
-pub enum ShownEndpoint {
+pub enum EndpointView {
     /// Events are posted there.
-    Webhook(webhooks::Shown),
+    Webhook(webhooks::WebhookView),
     /// Whoever listens there is told.
-    Websocket(websockets::Shown),
+    Websocket(websockets::WebsocketView),
 }
 
 /// Lists a company's subscriptions of one kind, oldest first.
@@ -49,9 +49,9 @@ pub async fn list(
     kind: Kind,
     filter: SubscriptionFilter,
     page: PageRequest,
-) -> Result<Page<Shown>, Refusal> {
+) -> Result<Page<SubscriptionView>, Refusal> {
     caller.require(Right::Read)?;
-    require_sight(caller, kind)?;
+    require_visible(caller, kind)?;
     let filter = SubscriptionFilter {
         kind: Some(kind),
         ..filter
@@ -68,14 +68,19 @@ pub async fn list(
 ///
 /// # Errors
 /// If the caller may not, or may not see the kind; if there is no such subscription.
-pub async fn get(node: &Node, caller: Caller, kind: Kind, id: SubscriptionId) -> Result<Shown, Refusal> {
+pub async fn get(
+    node: &Node,
+    caller: Caller,
+    kind: Kind,
+    id: SubscriptionId,
+) -> Result<SubscriptionView, Refusal> {
     caller.require(Right::Read)?;
-    require_sight(caller, kind)?;
+    require_visible(caller, kind)?;
     let subscription = node.store.subscription(caller.company_id, kind, id).await?;
     one_shown_to(node, caller, subscription).await
 }
 
-/// Which kind a subscription is of that is only known by its id.
+/// Kind of the subscription with this id.
 ///
 /// # Errors
 /// If the caller may not, or the company has none with this id.
@@ -108,9 +113,9 @@ pub async fn create(
     caller: Caller,
     kind: Kind,
     request: SubscriptionRequest,
-) -> Result<Shown, Refusal> {
+) -> Result<SubscriptionView, Refusal> {
     caller.require(Right::Write)?;
-    require_sight(caller, kind)?;
+    require_visible(caller, kind)?;
     let filter = request.filter(kind)?;
     let company_id = caller.company_id;
     // Whoever moves a webhook meanwhile must see that this leads there.
@@ -156,9 +161,9 @@ pub async fn update(
     kind: Kind,
     id: SubscriptionId,
     request: SubscriptionRequest,
-) -> Result<Shown, Refusal> {
+) -> Result<SubscriptionView, Refusal> {
     caller.require(Right::Write)?;
-    require_sight(caller, kind)?;
+    require_visible(caller, kind)?;
     let filter = request.change(kind)?;
     let endpoint = match request.endpoint_id {
         Some(Some(id)) => Some(Some(find_endpoint(node, caller.company_id, id).await?)),
@@ -183,7 +188,7 @@ pub async fn update_any(
     caller: Caller,
     id: SubscriptionId,
     request: SubscriptionRequest,
-) -> Result<Shown, Refusal> {
+) -> Result<SubscriptionView, Refusal> {
     caller.require(Right::Write)?;
     let kind = find_kind(node, caller, id).await?;
     let before = node.store.subscription(caller.company_id, kind, id).await?;
@@ -209,9 +214,9 @@ pub async fn set_enabled(
     kind: Kind,
     id: SubscriptionId,
     enabled: bool,
-) -> Result<Shown, Refusal> {
+) -> Result<SubscriptionView, Refusal> {
     caller.require(Right::Write)?;
-    require_sight(caller, kind)?;
+    require_visible(caller, kind)?;
     let change = SubscriptionChange {
         enabled: Some(enabled),
         ..SubscriptionChange::default()
@@ -223,9 +228,14 @@ pub async fn set_enabled(
 ///
 /// # Errors
 /// If the caller may not, or may not see what it let through; if there is no such subscription.
-pub async fn delete(node: &Node, caller: Caller, kind: Kind, id: SubscriptionId) -> Result<Shown, Refusal> {
+pub async fn delete(
+    node: &Node,
+    caller: Caller,
+    kind: Kind,
+    id: SubscriptionId,
+) -> Result<SubscriptionView, Refusal> {
     caller.require(Right::Write)?;
-    require_sight(caller, kind)?;
+    require_visible(caller, kind)?;
     let (store, company_id) = (&node.store, caller.company_id);
     // It must not change between the look at it and its end.
     let share = node.shares.of(company_id);
@@ -244,7 +254,7 @@ async fn change_subscription(
     kind: Kind,
     id: SubscriptionId,
     change: SubscriptionChange,
-) -> Result<Shown, Refusal> {
+) -> Result<SubscriptionView, Refusal> {
     let (store, company_id, now) = (&node.store, caller.company_id, node.clock.now());
     // It must not change between the look at it and the change.
     let share = node.shares.of(company_id);
@@ -263,7 +273,7 @@ async fn change_subscription(
 }
 
 /// Subscriptions of a kind are for those who may see its events.
-fn require_sight(caller: Caller, kind: Kind) -> Result<(), Refusal> {
+fn require_visible(caller: Caller, kind: Kind) -> Result<(), Refusal> {
     let seen = caller.clearance().sees(kind);
     Ok(seen.map_err(|missing| uncleared(format_args!("{kind} subscriptions"), missing))?)
 }
@@ -283,7 +293,7 @@ async fn find_endpoint(node: &Node, company_id: CompanyId, id: i64) -> Result<En
     )))
 }
 
-/// What may be gone by now.
+/// `None` instead of an error if it was deleted.
 fn found<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match answer {
         Ok(found) => Ok(Some(found)),
@@ -292,7 +302,11 @@ fn found<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     }
 }
 
-async fn one_shown_to(node: &Node, caller: Caller, subscription: Subscription) -> Result<Shown, Refusal> {
+async fn one_shown_to(
+    node: &Node,
+    caller: Caller,
+    subscription: Subscription,
+) -> Result<SubscriptionView, Refusal> {
     let mut shown = shown_to(node, caller, vec![subscription]).await?;
     Ok(shown.pop().expect("it is as many as were asked for"))
 }
@@ -302,7 +316,7 @@ async fn shown_to(
     node: &Node,
     caller: Caller,
     subscriptions: Vec<Subscription>,
-) -> Result<Vec<Shown>, Refusal> {
+) -> Result<Vec<SubscriptionView>, Refusal> {
     let mut known = HashMap::new();
     for endpoint in subscriptions.iter().filter_map(|one| one.endpoint) {
         if let Entry::Vacant(unknown) = known.entry(endpoint) {
@@ -312,13 +326,13 @@ async fn shown_to(
     let shown = subscriptions.into_iter().map(|subscription| {
         let known = subscription.endpoint.and_then(|endpoint| known.get(&endpoint));
         let endpoint = known.cloned().flatten().map(|endpoint| match endpoint {
-            ShownEndpoint::Websocket(shown) => ShownEndpoint::Websocket(websockets::Shown {
+            EndpointView::Websocket(shown) => EndpointView::Websocket(websockets::WebsocketView {
                 url: url_of(node, caller, &shown, &subscription),
                 ..shown
             }),
-            webhook @ ShownEndpoint::Webhook(_) => webhook,
+            webhook @ EndpointView::Webhook(_) => webhook,
         });
-        Shown {
+        SubscriptionView {
             subscription,
             endpoint,
         }
@@ -326,17 +340,17 @@ async fn shown_to(
     Ok(shown.collect())
 }
 
-async fn look_up(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<Option<ShownEndpoint>, Refusal> {
+async fn look_up(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<Option<EndpointView>, Refusal> {
     let (store, company_id) = (&node.store, caller.company_id);
     Ok(match endpoint {
         Endpoint::Webhook(id) => match found(store.webhook(company_id, id).await)? {
-            Some(webhook) => Some(ShownEndpoint::Webhook(
+            Some(webhook) => Some(EndpointView::Webhook(
                 webhooks::shown_to(node, caller, webhook).await?,
             )),
             None => None,
         },
         Endpoint::Websocket(id) => match found(store.websocket(company_id, id).await)? {
-            Some(websocket) => Some(ShownEndpoint::Websocket(
+            Some(websocket) => Some(EndpointView::Websocket(
                 websockets::without_url(node, caller, websocket).await?,
             )),
             None => None,
@@ -344,11 +358,11 @@ async fn look_up(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<Opti
     })
 }
 
-/// Where to listen to what this subscription lets through, for those who may hear it.
+/// Address to connect to for this subscription's events, for callers who may hear them.
 fn url_of(
     node: &Node,
     caller: Caller,
-    shown: &websockets::Shown,
+    shown: &websockets::WebsocketView,
     subscription: &Subscription,
 ) -> Option<String> {
     let needed = Clearance::for_subscription(subscription);

@@ -7,7 +7,7 @@ use crate::mask::Mask;
 /// An event in a few words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// What happened: a call's state, a message's status, what was done to a contact.
+    /// State of a call, status of a message, or change of a contact.
     pub what: String,
     /// To whom, and which way.
     pub detail: String,
@@ -54,7 +54,7 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
     }
 }
 
-/// What happened, for an event that does not say. Only messages that were sent have a status.
+/// Text for an event without a state. Only sent messages have a status.
 fn without_state(payload: &Payload<'_>) -> &'static str {
     match (payload, payload.direction().and_then(Word::known)) {
         (Payload::Sms(_), Some(Direction::Inbound)) => "received",

@@ -35,10 +35,10 @@ const DURATIONS: [f64; 14] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
 ];
 
-/// How many operations shared a commit.
+/// Buckets for the operations of one commit.
 const BATCHES: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0];
 
-/// What is counted. Cheap to clone.
+/// Counters and gauges of a node. Cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry(Arc<Handles>);
 
@@ -120,7 +120,7 @@ impl Telemetry {
         self.0.rendered.run_upkeep();
     }
 
-    /// How many webhooks are in each condition.
+    /// Sets the number of webhooks in each condition.
     pub fn webhooks(&self, counts: [u64; Condition::ALL.len()]) {
         for (gauge, count) in self.0.webhooks.iter().zip(counts) {
             gauge.set(count as f64);
@@ -142,17 +142,15 @@ impl Telemetry {
         self.0.requests.count(&self.0.recorder, route, method, status);
     }
 
-    /// How far the machine's clock is ahead of the database's.
+    /// Sets the offset of the machine's clock to the database's.
     pub fn clock_offset(&self, ahead_ms: i64) {
         self.0.clock_offset.set(ahead_ms as f64 / 1_000.0);
     }
 
-    /// How many nodes share the work.
     pub fn nodes(&self, count: u32) {
         self.0.nodes.set(f64::from(count));
     }
 
-    /// Where connections are counted.
     pub fn connections(&self) -> ConnectionCounts {
         self.0.connections.clone()
     }

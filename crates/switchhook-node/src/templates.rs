@@ -16,51 +16,51 @@ use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use switchhook_domain::id::CompanyId;
-use switchhook_domain::template::{Circumstances, HeaderTemplate, Template, TemplateError};
+use switchhook_domain::template::{HeaderTemplate, Template, TemplateContext, TemplateError};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::{Instant, timeout};
 
-/// How long an order may take.
+/// Time limit of one rendering.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// How long a process may take to start.
+/// Time limit of a worker's start.
 const LONGEST_START: Duration = Duration::from_secs(10);
 
-/// How long a webhook's templates are not filled in after they have cost a process.
+/// Time for which a webhook's templates are not rendered after they killed a worker.
 const REST: Duration = Duration::from_secs(30);
 
-/// How much memory a process may take, all that it maps included.
+/// Bound on a worker's address space.
 const MOST_MEMORY: u64 = 1 << 30;
 
-/// How many processes fill in what is sent, and how many what somebody looks at.
+/// Workers for sending, and for previews.
 const SENDING: usize = 4;
 const ASKING: usize = 2;
 
-/// What a process says when it has started.
+/// Line that a worker writes when it has started.
 const READY: &str = "ready";
 
 /// A template, and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Piece {
+pub enum TemplateSource {
     /// The body of a POST.
     Body {
         template: String,
-        /// What the body is sent as.
+        /// Content type of the body.
         content_type: Option<String>,
     },
     /// The value of a header.
     Header { template: String },
 }
 
-/// What is made of a template, or why nothing is.
-pub type Made = Result<String, TemplateError>;
+/// Rendered text, or the reason why there is none.
+pub type Rendered = Result<String, TemplateError>;
 
-/// What to fill templates in with; nothing to find out only whether they can be read.
-type With<'a> = Option<(Cow<'a, str>, Circumstances)>;
+/// Event and context to render with; `None` only checks that the template parses.
+type RenderData<'a> = Option<(Cow<'a, str>, TemplateContext)>;
 
-/// Fills in templates.
+/// Renders templates, in worker processes that can be killed.
 #[derive(Debug)]
 pub struct Templates {
     /// For what is sent, so that nobody who only looks is in its way.
@@ -68,9 +68,9 @@ pub struct Templates {
     asking: Pool,
 }
 
-/// Whether a webhook has cost a process, and for how long it has none.
+/// Time of the last rendering of a webhook that killed a worker, after which it pauses.
 #[derive(Debug, Default)]
-pub struct Rest(Turn<Option<Instant>>);
+pub struct WorkerPenalty(AsyncMutex<Option<Instant>>);
 
 impl Templates {
     /// Starts processes of this program when they are needed. Without one, templates are filled in here.
@@ -82,11 +82,15 @@ impl Templates {
         }
     }
 
-    /// Whether all of these can be read.
+    /// Checks that all templates parse.
     ///
     /// # Errors
-    /// Says what is wrong with the first that cannot, and which it is.
-    pub async fn check(&self, company_id: CompanyId, pieces: &[Piece]) -> Result<(), (usize, TemplateError)> {
+    /// If one does not: its index, and what is wrong with it.
+    pub async fn check(
+        &self,
+        company_id: CompanyId,
+        pieces: &[TemplateSource],
+    ) -> Result<(), (usize, TemplateError)> {
         let read = self.asking.ask(company_id, pieces, None).await;
         let wrong = read
             .into_iter()
@@ -102,11 +106,11 @@ impl Templates {
     pub async fn preview(
         &self,
         company_id: CompanyId,
-        piece: Piece,
+        piece: TemplateSource,
         event: &[u8],
-        circumstances: Circumstances,
-    ) -> Made {
-        let with = Some((String::from_utf8_lossy(event), circumstances));
+        context: TemplateContext,
+    ) -> Rendered {
+        let with = Some((String::from_utf8_lossy(event), context));
         let made = self.asking.ask(company_id, &[piece], with).await;
         made.into_iter().next().unwrap_or(Err(TemplateError::TooMuch))
     }
@@ -115,16 +119,16 @@ impl Templates {
     pub async fn fill_in(
         &self,
         company_id: CompanyId,
-        rest: &Rest,
-        pieces: &[Piece],
+        rest: &WorkerPenalty,
+        pieces: &[TemplateSource],
         event: &[u8],
-        circumstances: Circumstances,
-    ) -> Vec<Made> {
+        context: TemplateContext,
+    ) -> Vec<Rendered> {
         let mut rests_until = rest.0.lock().await;
         if rests_until.is_some_and(|until| Instant::now() < until) {
             return too_much(pieces);
         }
-        let with = Some((String::from_utf8_lossy(event), circumstances));
+        let with = Some((String::from_utf8_lossy(event), context));
         let made = self.sending.ask(company_id, pieces, with).await;
         let has_cost_a_process = made.contains(&Err(TemplateError::TooMuch));
         *rests_until = has_cost_a_process.then(|| Instant::now() + REST);
@@ -132,7 +136,7 @@ impl Templates {
     }
 }
 
-fn too_much(pieces: &[Piece]) -> Vec<Made> {
+fn too_much(pieces: &[TemplateSource]) -> Vec<Rendered> {
     pieces.iter().map(|_| Err(TemplateError::TooMuch)).collect()
 }
 
@@ -143,7 +147,7 @@ struct Pool {
     idle: Mutex<Vec<Worker>>,
     free: Semaphore,
     /// Those of companies that have a process or wait for one.
-    turns: Mutex<HashMap<CompanyId, Arc<Turn<()>>>>,
+    turns: Mutex<HashMap<CompanyId, Arc<AsyncMutex<()>>>>,
 }
 
 impl Pool {
@@ -156,7 +160,12 @@ impl Pool {
         }
     }
 
-    async fn ask(&self, company_id: CompanyId, pieces: &[Piece], with: With<'_>) -> Vec<Made> {
+    async fn ask(
+        &self,
+        company_id: CompanyId,
+        pieces: &[TemplateSource],
+        with: RenderData<'_>,
+    ) -> Vec<Rendered> {
         let Some(program) = &self.program else {
             return answer(pieces, &with);
         };
@@ -170,7 +179,12 @@ impl Pool {
         made
     }
 
-    async fn ask_a_process(&self, program: &Path, pieces: &[Piece], with: With<'_>) -> Vec<Made> {
+    async fn ask_a_process(
+        &self,
+        program: &Path,
+        pieces: &[TemplateSource],
+        with: RenderData<'_>,
+    ) -> Vec<Rendered> {
         let mut order = serde_json::to_vec(&(pieces, &with)).expect("an order can be written as JSON");
         order.push(b'\n');
         let _place = self.free.acquire().await.expect("nobody closes it");
@@ -238,7 +252,7 @@ impl Worker {
         }
     }
 
-    async fn ask(&mut self, order: &[u8]) -> io::Result<Vec<Made>> {
+    async fn ask(&mut self, order: &[u8]) -> io::Result<Vec<Rendered>> {
         self.orders.write_all(order).await?;
         self.orders.flush().await?;
         Ok(serde_json::from_slice(&self.read().await?)?)
@@ -253,10 +267,10 @@ impl Worker {
     }
 }
 
-/// What such a process does: reads an order in each line and answers it in one, until there are no more.
+/// Main loop of a worker: reads an order per line and answers it in one, until the input ends.
 ///
 /// # Errors
-/// If it can read or write no more.
+/// If it cannot read or write.
 pub fn work(orders: impl BufRead, mut answers: impl Write) -> io::Result<()> {
     let bound = Rlimit {
         current: Some(MOST_MEMORY),
@@ -267,7 +281,7 @@ pub fn work(orders: impl BufRead, mut answers: impl Write) -> io::Result<()> {
     writeln!(answers, "{READY}")?;
     answers.flush()?;
     for order in orders.lines() {
-        let (pieces, with): (Vec<Piece>, With<'static>) = serde_json::from_str(&order?)?;
+        let (pieces, with): (Vec<TemplateSource>, RenderData<'static>) = serde_json::from_str(&order?)?;
         serde_json::to_writer(&mut answers, &answer(&pieces, &with))?;
         writeln!(answers)?;
         answers.flush()?;
@@ -275,26 +289,26 @@ pub fn work(orders: impl BufRead, mut answers: impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn answer(pieces: &[Piece], with: &With<'_>) -> Vec<Made> {
+fn answer(pieces: &[TemplateSource], with: &RenderData<'_>) -> Vec<Rendered> {
     pieces.iter().map(|piece| make(piece, with)).collect()
 }
 
-fn make(piece: &Piece, with: &With<'_>) -> Made {
-    let filled = |fill_in: &dyn Fn(&[u8], Circumstances) -> Made| match with {
-        Some((event, circumstances)) => fill_in(event.as_bytes(), *circumstances),
+fn make(piece: &TemplateSource, with: &RenderData<'_>) -> Rendered {
+    let filled = |fill_in: &dyn Fn(&[u8], TemplateContext) -> Rendered| match with {
+        Some((event, context)) => fill_in(event.as_bytes(), *context),
         None => Ok(String::new()),
     };
     match piece {
-        Piece::Body {
+        TemplateSource::Body {
             template,
             content_type,
         } => {
             let template = Template::parse(template, content_type.as_deref())?;
-            filled(&|event, circumstances| template.fill_in(event, circumstances))
+            filled(&|event, context| template.fill_in(event, context))
         }
-        Piece::Header { template } => {
+        TemplateSource::Header { template } => {
             let template = HeaderTemplate::parse(template)?;
-            filled(&|event, circumstances| template.fill_in(event, circumstances))
+            filled(&|event, context| template.fill_in(event, context))
         }
     }
 }
@@ -307,7 +321,7 @@ mod tests {
 
     use super::*;
 
-    const CIRCUMSTANCES: Circumstances = Circumstances {
+    const CIRCUMSTANCES: TemplateContext = TemplateContext {
         kind: Kind::Call,
         event_id: EventId(1),
         delivery_id: DeliveryId(2),
@@ -318,8 +332,8 @@ mod tests {
 
     const COMPANY: CompanyId = CompanyId(1);
 
-    fn body(template: &str) -> Piece {
-        Piece::Body {
+    fn body(template: &str) -> TemplateSource {
+        TemplateSource::Body {
             template: template.to_owned(),
             content_type: Some("text/plain".to_owned()),
         }
@@ -328,7 +342,7 @@ mod tests {
     #[tokio::test]
     async fn each_piece_is_made_or_says_why_not() {
         let templates = Templates::new(None);
-        let header = Piece::Header {
+        let header = TemplateSource::Header {
             template: "{{ event.state }}\n!".to_owned(),
         };
         let pieces = [
@@ -338,7 +352,7 @@ mod tests {
         ];
         let event = br#"{"state": "hangup"}"#;
         let made = templates
-            .fill_in(COMPANY, &Rest::default(), &pieces, event, CIRCUMSTANCES)
+            .fill_in(COMPANY, &WorkerPenalty::default(), &pieces, event, CIRCUMSTANCES)
             .await;
         assert_eq!(made[0].as_deref(), Ok("hangup !"));
         assert!(

@@ -1,5 +1,5 @@
-//! What goes to a webhook or a websocket, and whether a caller may send it elsewhere, sign it otherwise or know its
-//! secret. Gathered here; the rule is the domain's (`clearance.rs`).
+//! Check whether a caller may see everything that goes to a webhook or websocket, before it redirects that, changes
+//! the signature, or reads the secret. The data is gathered here; the rule is the domain's (`clearance.rs`).
 
 use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, WebhookId};
@@ -12,9 +12,9 @@ use switchhook_store::{StoreError, SubscriptionFilter, all_pages};
 use crate::Node;
 use crate::caller::{Caller, Forbidden};
 use crate::refusal::Refusal;
-use crate::secrets_shown::SecretsShown;
+use crate::secret_display::SecretDisplay;
 
-/// How many pending deliveries are looked at.
+/// Bound on the pending deliveries examined.
 const MOST_PENDING: u32 = 10_000;
 
 /// Refuses a caller who may not see everything that goes there.
@@ -25,12 +25,13 @@ pub async fn require_clearance(node: &Node, caller: Caller, endpoint: Endpoint) 
     }
 }
 
-/// Whether a caller may see everything that goes there: what the subscriptions send, what waits, what replays still make.
+/// True if the caller may see everything that goes there: matches of its subscriptions, pending deliveries, and what
+/// replays still make.
 pub async fn is_cleared(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<bool, StoreError> {
     Ok(lacking(node, caller, endpoint).await?.is_none())
 }
 
-/// What a caller lacks to see everything that goes there; `None` if nothing.
+/// Clearance that the caller lacks for what goes there; `None` if it lacks nothing.
 async fn lacking(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<Option<Forbidden>, StoreError> {
     let clearance = caller.clearance();
     if clearance.covers(Clearance::FULL).is_ok() {
@@ -58,20 +59,20 @@ async fn lacking(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<Opti
     }))
 }
 
-/// What a caller gets to see of the credentials of a webhook or websocket: those who may change it, and may see what
-/// goes there, see them as Dialpad's API shows them.
-pub async fn secrets_shown(
+/// Extent to which a caller sees the credentials of a webhook or websocket: callers who may change it, and may see
+/// what goes there, see them as in Dialpad's API.
+pub async fn secret_display(
     node: &Node,
     caller: Caller,
     endpoint: Endpoint,
-) -> Result<SecretsShown, StoreError> {
+) -> Result<SecretDisplay, StoreError> {
     if !caller.may(Right::Write) || !is_cleared(node, caller, endpoint).await? {
-        return Ok(SecretsShown::Masked);
+        return Ok(SecretDisplay::Masked);
     }
     Ok(if node.settings.hide_secrets {
-        SecretsShown::Never
+        SecretDisplay::Never
     } else {
-        SecretsShown::AsSet
+        SecretDisplay::AsSet
     })
 }
 

@@ -3,12 +3,12 @@
 //! It never changes an event and never decides by itself; what follows from a deviation is the mode's. Whether the
 //! bytes are an event at all was asked before.
 
-mod asked;
 mod claims;
 #[cfg(test)]
 mod genuine;
 #[cfg(test)]
 mod judge;
+mod schemas;
 mod shape;
 
 use std::fmt;
@@ -16,15 +16,15 @@ use std::fmt;
 use serde_json::{Number, Value};
 use switchhook_protocol::{JsonNode, Kind, Outline, Shape as Node, spelled_enum};
 
-use self::asked::Reading;
+use self::schemas::Strictness;
 use self::shape::{DIGITS, Fault, Shape};
 use crate::documents;
 
 spelled_enum! {
-    /// What becomes of events that deviate from their schema.
+    /// Treatment of events that deviate from their schema.
     #[derive(Default)]
     pub enum ValidationMode: "validation mode" {
-        /// Nobody looks.
+        /// No validation.
         Off = "off",
         /// They are accepted, and each deviation is told and kept.
         #[default]
@@ -48,16 +48,16 @@ impl ValidationMode {
 /// One place where an event is not as its schema says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deviation {
-    /// Where: a JSON pointer, empty for the event itself.
+    /// JSON pointer of the place, empty for the event itself.
     pub pointer: String,
-    /// What is wrong there. Says nothing of a value but its type, unless that is a short word.
+    /// Description of the deviation. It quotes no value, except for a short word.
     pub message: String,
     is_certain: bool,
 }
 
 impl Deviation {
-    /// Whether it is a reason to refuse the event. A word that nobody knows yet, a field that was observed otherwise and a
-    /// value that nobody could judge are none.
+    /// True if it is a reason to refuse the event. Unknown words, fields that differ from what was observed, and
+    /// values that could not be judged are none.
     #[must_use]
     pub const fn is_certain(&self) -> bool {
         self.is_certain
@@ -110,11 +110,11 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// How many deviations of one event are told, and in how many bytes about.
+/// Bounds on the deviations listed for one event, and on their bytes.
 const MOST_DEVIATIONS: usize = 100;
 const MOST_DEVIATION_BYTES: usize = 16 * 1024;
 
-/// How many values an event may have to be judged: each takes many times the memory that it has bytes.
+/// Bound on the values of an event that is judged, because each takes many times its size in memory.
 const MOST_VALUES: usize = 50_000;
 
 /// Checks events against the schemas of all kinds.
@@ -124,8 +124,8 @@ pub struct Validator([Schema; Kind::ALL.len()]);
 /// The schema of one kind in both readings. Most events keep to the close one, and then there is nothing more to say.
 #[derive(Debug)]
 struct Schema {
-    closely: Shape,
-    loosely: Shape,
+    strict: Shape,
+    lenient: Shape,
 }
 
 impl Default for Validator {
@@ -142,15 +142,15 @@ impl Validator {
     #[must_use]
     pub fn new() -> Self {
         Self(Kind::ALL.map(|kind| {
-            let read = |reading| Shape::of(&asked::schema(documents::schema(kind), reading));
+            let read = |reading| Shape::of(&schemas::schema(documents::schema(kind), reading));
             Schema {
-                closely: read(Reading::Closely),
-                loosely: read(Reading::Loosely),
+                strict: read(Strictness::Strict),
+                lenient: read(Strictness::Lenient),
             }
         }))
     }
 
-    /// What deviates in an event; nothing if it is as its schema says.
+    /// Deviations of an event from its schema.
     #[must_use]
     pub fn check(&self, kind: Kind, event: &Outline<'_>) -> Vec<Deviation> {
         let Some(schema) = self.0.get(kind as usize) else {
@@ -162,7 +162,7 @@ impl Validator {
             ))];
         }
         let is_as_it_should_be =
-            event.is_plain() && schema.closely.fits(event.root()) && !claims::has_mistakable(event);
+            event.is_plain() && schema.strict.fits(event.root()) && !claims::has_mistakable(event);
         if is_as_it_should_be {
             return Vec::new();
         }
@@ -171,7 +171,7 @@ impl Validator {
 }
 
 impl Schema {
-    /// What deviates in an event: first what no event goes without, then what is new.
+    /// Deviations of an event: first those that are certain, then those that may be news.
     fn deviations(&self, event: &Outline<'_>) -> Vec<Deviation> {
         // What is JSON and yet cannot be read (1e400, half a surrogate pair, very deep nesting) cannot be judged.
         if !event.is_plain()
@@ -181,12 +181,12 @@ impl Schema {
         }
         let root = JsonNode::outlined(event.root());
         let mut found = Vec::new();
-        self.loosely.faults(&root, &mut |pointer, value, fault| {
+        self.lenient.faults(&root, &mut |pointer, value, fault| {
             found.push(Deviation::of(pointer, value, &fault, true));
             found.len() < MOST_DEVIATIONS
         });
         let mut others = Vec::new();
-        self.closely.faults(&root, &mut |pointer, value, fault| {
+        self.strict.faults(&root, &mut |pointer, value, fault| {
             let is_word = matches!(fault, Fault::Word { is_spelled_otherwise, .. } if is_spelled_otherwise);
             if !is_word && !found.iter().any(|certain| certain.pointer == pointer) {
                 others.push(Deviation::of(pointer, value, &fault, false));

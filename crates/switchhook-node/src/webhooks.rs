@@ -1,7 +1,7 @@
-//! What can be done with webhooks: every way to make, change and delete one, for the API, the dashboard and whoever else.
+//! Verbs for webhooks: all ways to create, change and delete one.
 //!
-//! Each verb takes a caller, refuses one who may not, has the store change what is kept in one transaction, and makes the
-//! change count on this node. What the settings mean is the domain's.
+//! Each verb takes a caller, checks its rights, has the store change the data in one transaction, and refreshes this
+//! node. The meaning of the settings is in the domain.
 
 mod preview;
 mod skip;
@@ -25,9 +25,9 @@ use crate::destination::{TlsIdentity, pieces_of};
 use crate::duration::parse_duration;
 use crate::ingest::{self, Accepted, sample};
 use crate::refusal::{Refusal, not_null, of_events, require_room};
-use crate::secrets_shown::SecretsShown;
+use crate::secret_display::SecretDisplay;
 use crate::settings::Settings;
-use crate::traffic::{require_clearance, secrets_shown};
+use crate::traffic::{require_clearance, secret_display};
 use crate::{Node, amounts, inspector, keys};
 
 pub use self::preview::{Preview, PreviewRequest, preview};
@@ -42,32 +42,36 @@ pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest that a replaced secret can stay valid.
 pub const LONGEST_OVERLAP: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// How to replace a webhook's secret.
+/// Request to replace a webhook's secret.
 #[derive(Debug, Default)]
 pub struct Rotation {
     /// The new secret; without one it is made up.
     pub secret: Option<String>,
-    /// How long the old one stays valid: `24h`.
+    /// Time for which the old one stays valid: `24h`.
     pub overlap: Option<String>,
-    /// Whether signed deliveries name their secret from now on; `None` leaves it.
+    /// Whether signatures name their secret from now on (`kid`); `None` leaves it.
     pub announce_kid: Option<bool>,
 }
 
 /// A webhook as a verb left it, with what its caller gets to see of its credentials.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct WebhookView {
     pub webhook: Webhook,
-    /// Whether its secret is shown: once, if it was made up.
-    pub secret_shown: SecretsShown,
-    /// What else is shown.
-    pub shown: SecretsShown,
+    /// Extent to which its secret is shown: always, once, if it was generated.
+    pub secret_shown: SecretDisplay,
+    /// Extent to which other credentials are shown.
+    pub shown: SecretDisplay,
 }
 
 /// Makes a webhook with all of its settings.
 ///
 /// # Errors
 /// If the caller may not, the URL or a setting cannot be, the company has one with this URL or as many as it may have.
-pub async fn create(node: &Node, caller: Caller, mut request: WebhookRequest) -> Result<Shown, Refusal> {
+pub async fn create(
+    node: &Node,
+    caller: Caller,
+    mut request: WebhookRequest,
+) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     let hook_url = request.hook_url.take().flatten().ok_or_else(|| {
         Refusal::Required("hook_url is required: the URL that events are posted to".to_owned())
@@ -105,7 +109,7 @@ pub async fn update(
     caller: Caller,
     id: WebhookId,
     mut request: WebhookRequest,
-) -> Result<Shown, Refusal> {
+) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     let hook_url = not_null("hook_url", request.hook_url.take())?;
     if let Some(url) = &hook_url {
@@ -135,7 +139,7 @@ pub async fn update(
     };
     let changed = change_webhook(node, caller, id, change).await?;
     if changed.webhook.is_sent_otherwise_than(&before) {
-        node.engine.give_another_chance(id);
+        node.engine.reset_breaker(id);
     }
     let made = |settings: &WebhookSettings| (settings.template.clone(), settings.event_headers.clone());
     let makes_otherwise = made(&changed.webhook.settings) != made(&before.settings);
@@ -156,7 +160,7 @@ pub async fn rotate_secret(
     caller: Caller,
     id: WebhookId,
     rotation: Rotation,
-) -> Result<Shown, Refusal> {
+) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
@@ -180,10 +184,10 @@ pub async fn rotate_secret(
         ..WebhookChange::default()
     };
     let changed = change_webhook(node, caller, id, change).await?;
-    node.engine.give_another_chance(id);
-    Ok(Shown {
+    node.engine.reset_breaker(id);
+    Ok(WebhookView {
         secret_shown: if is_made_up {
-            SecretsShown::Always
+            SecretDisplay::Always
         } else {
             changed.secret_shown
         },
@@ -195,7 +199,7 @@ pub async fn rotate_secret(
 ///
 /// # Errors
 /// If the caller may not, or there is no such webhook.
-pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
+pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     let before = node.store.webhook(caller.company_id, id).await?;
     let since = before.paused_at.unwrap_or_else(|| node.clock.now());
@@ -210,7 +214,7 @@ pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, 
 ///
 /// # Errors
 /// If the caller may not, or there is no such webhook.
-pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
+pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     let change = WebhookChange {
         paused_at: Some(None),
@@ -226,7 +230,7 @@ pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown,
 ///
 /// # Errors
 /// If the caller may not, there is no such webhook, or it is paused or in its quiet hours.
-pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
+pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     let webhook = node.store.webhook(caller.company_id, id).await?;
     if webhook.paused_at.is_some() {
@@ -269,17 +273,17 @@ pub async fn test(node: &Node, caller: Caller, id: WebhookId, kind: Kind) -> Res
 ///
 /// # Errors
 /// If the caller may not, or there is no such webhook.
-pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
+pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     // Asked for before: nothing leads to a webhook that is gone.
-    let shown = secrets_shown(node, caller, Endpoint::Webhook(id)).await?;
+    let shown = secret_display(node, caller, Endpoint::Webhook(id)).await?;
     let webhook = node
         .store
         .delete_webhook(caller.company_id, id, node.clock.now())
         .await?;
     node.registry.refresh(caller.company_id).await?;
     node.engine.nudge(id);
-    Ok(Shown {
+    Ok(WebhookView {
         webhook,
         secret_shown: shown,
         shown,
@@ -306,9 +310,9 @@ pub async fn hook_url(
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn shown_to(node: &Node, caller: Caller, webhook: Webhook) -> Result<Shown, Refusal> {
-    let shown = secrets_shown(node, caller, Endpoint::Webhook(webhook.id)).await?;
-    Ok(Shown {
+pub async fn shown_to(node: &Node, caller: Caller, webhook: Webhook) -> Result<WebhookView, Refusal> {
+    let shown = secret_display(node, caller, Endpoint::Webhook(webhook.id)).await?;
+    Ok(WebhookView {
         webhook,
         secret_shown: shown,
         shown,
@@ -320,7 +324,7 @@ async fn change_webhook(
     caller: Caller,
     id: WebhookId,
     change: WebhookChange,
-) -> Result<Shown, Refusal> {
+) -> Result<WebhookView, Refusal> {
     let now = node.clock.now();
     let webhook = node
         .store
@@ -331,7 +335,7 @@ async fn change_webhook(
     shown_to(node, caller, webhook).await
 }
 
-/// How far settings may go on this server: an attempt must end within its claim's lease.
+/// Bounds of settings on this server: an attempt must end within its claim's lease.
 #[must_use]
 pub fn bounds(settings: &Settings) -> Bounds {
     let longest = settings.delivery.longest_attempt.as_millis();
@@ -428,10 +432,10 @@ pub fn secret_of(text: Option<String>) -> Result<Option<Secret>, Refusal> {
     }
 }
 
-/// How long a replaced secret stays valid.
+/// Time for which a replaced secret stays valid.
 ///
 /// # Errors
-/// If it is no time, or too long.
+/// If it is not a duration, or too long.
 pub fn overlap_of(text: Option<&str>) -> Result<Duration, Refusal> {
     let Some(text) = text else {
         return Ok(OVERLAP);

@@ -1,4 +1,4 @@
-//! What can be done with websockets: for the API and whoever else. Listening at one is `websocket`.
+//! Verbs for websockets. Serving one is `websocket`.
 
 use switchhook_domain::Kind;
 use switchhook_domain::id::{SubscriptionId, WebsocketId};
@@ -10,20 +10,20 @@ use switchhook_store::StoreError;
 
 use crate::caller::Caller;
 use crate::refusal::{Refusal, require_room};
-use crate::secrets_shown::SecretsShown;
-use crate::sight::{receives_unmasked, require_unmasked};
-use crate::traffic::{is_cleared, require_clearance, secrets_shown};
+use crate::secret_display::SecretDisplay;
+use crate::traffic::{is_cleared, require_clearance, secret_display};
+use crate::visibility::{receives_unmasked, require_unmasked};
 use crate::webhooks::secret_of;
 use crate::websocket::token;
 use crate::{Node, keys};
 
 /// A websocket as its caller gets to see it.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct WebsocketView {
     pub websocket: Websocket,
-    /// Whether its secret is shown.
-    pub secret_shown: SecretsShown,
-    /// Where to listen: fresh, for an hour. `None` for those who may not hear what is told there.
+    /// Extent to which its secret is shown.
+    pub secret_shown: SecretDisplay,
+    /// Address to connect to, valid for an hour. `None` for callers who may not hear its events.
     pub url: Option<String>,
 }
 
@@ -31,7 +31,7 @@ pub struct Shown {
 ///
 /// # Errors
 /// If the caller may not, the secret cannot be, or the company has as many as it may have.
-pub async fn create(node: &Node, caller: Caller, secret: Option<String>) -> Result<Shown, Refusal> {
+pub async fn create(node: &Node, caller: Caller, secret: Option<String>) -> Result<WebsocketView, Refusal> {
     caller.require(Right::Write)?;
     let secret = secret_of(secret)?;
     let company_id = caller.company_id;
@@ -62,7 +62,7 @@ pub async fn create(node: &Node, caller: Caller, secret: Option<String>) -> Resu
 ///
 /// # Errors
 /// If the caller may not, or may not hear all that is told there; if there is no such websocket.
-pub async fn get(node: &Node, caller: Caller, id: WebsocketId) -> Result<Shown, Refusal> {
+pub async fn get(node: &Node, caller: Caller, id: WebsocketId) -> Result<WebsocketView, Refusal> {
     caller.require(Right::Read)?;
     let websocket = node.store.websocket(caller.company_id, id).await?;
     require_clearance(node, caller, Endpoint::Websocket(id)).await?;
@@ -79,7 +79,7 @@ pub async fn set_secret(
     caller: Caller,
     id: WebsocketId,
     secret: Option<Option<String>>,
-) -> Result<Shown, Refusal> {
+) -> Result<WebsocketView, Refusal> {
     caller.require(Right::Write)?;
     let secret = secret.map(secret_of).transpose()?;
     let (store, company_id) = (&node.store, caller.company_id);
@@ -100,7 +100,7 @@ pub async fn set_secret(
 ///
 /// # Errors
 /// If the caller may not, or there is no such websocket.
-pub async fn delete(node: &Node, caller: Caller, id: WebsocketId) -> Result<Shown, Refusal> {
+pub async fn delete(node: &Node, caller: Caller, id: WebsocketId) -> Result<WebsocketView, Refusal> {
     caller.require(Right::Write)?;
     let (store, company_id) = (&node.store, caller.company_id);
     let websocket = store.websocket(company_id, id).await?;
@@ -115,12 +115,16 @@ pub async fn delete(node: &Node, caller: Caller, id: WebsocketId) -> Result<Show
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn shown_to(node: &Node, caller: Caller, websocket: Websocket) -> Result<Shown, StoreError> {
+pub async fn shown_to(
+    node: &Node,
+    caller: Caller,
+    websocket: Websocket,
+) -> Result<WebsocketView, StoreError> {
     let may_listen = receives_unmasked(caller, node)
         && is_cleared(node, caller, Endpoint::Websocket(websocket.id)).await?;
     let url = may_listen.then(|| url(node, caller, &websocket, None));
     let shown = without_url(node, caller, websocket).await?;
-    Ok(Shown { url, ..shown })
+    Ok(WebsocketView { url, ..shown })
 }
 
 /// The same without a URL, where each subscription has its own.
@@ -128,15 +132,15 @@ pub(crate) async fn without_url(
     node: &Node,
     caller: Caller,
     websocket: Websocket,
-) -> Result<Shown, StoreError> {
-    Ok(Shown {
-        secret_shown: secrets_shown(node, caller, Endpoint::Websocket(websocket.id)).await?,
+) -> Result<WebsocketView, StoreError> {
+    Ok(WebsocketView {
+        secret_shown: secret_display(node, caller, Endpoint::Websocket(websocket.id)).await?,
         websocket,
         url: None,
     })
 }
 
-/// Where to listen at a websocket, or at what one subscription has of it.
+/// Address of a websocket, or of one subscription's events there.
 pub(crate) fn url(
     node: &Node,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! What an event costs on the wire: `cargo bench -p switchhook-protocol`.
+//! Cost of an event on the wire: `cargo bench -p switchhook-protocol`.
 
 use std::hint::black_box;
 

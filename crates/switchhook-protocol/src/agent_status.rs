@@ -13,14 +13,14 @@ use crate::timestamp::Timestamp;
 use crate::value::{Id, Word};
 
 spelled_enum! {
-    /// Which agents an agent-status subscription is about. Dialpad knows one type.
+    /// Agents that an agent-status subscription is about. Dialpad knows one type.
     pub enum AgentType: "agent type" {
         Callcenter = "callcenter",
     }
 }
 
 spelled_enum! {
-    /// What an agent is doing. Written as the contract does; Dialpad's documentation writes it in lower case.
+    /// Duty status of an agent. Written as in the contract; Dialpad's documentation writes it in lower case.
     pub enum OnDutyStatus: "on-duty status" {
         Available = "Available",
         Unavailable = "Unavailable",
@@ -30,7 +30,7 @@ spelled_enum! {
     }
 }
 
-/// Whether an agent can take calls: a boolean in the contract, a word in Dialpad's documentation.
+/// Availability of an agent for calls: a boolean in the contract, a word in Dialpad's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Availability<'a> {
     /// `true` or `false`.
@@ -40,7 +40,7 @@ pub enum Availability<'a> {
 }
 
 impl Availability<'_> {
-    /// Whether the agent can take calls; `None` if the word is not known.
+    /// True if the agent can take calls; `None` if the word is not known.
     #[must_use]
     pub fn is_available(&self) -> Option<bool> {
         match self {
@@ -62,23 +62,23 @@ impl<'a> Read<'a> for Availability<'a> {
 view! {
     /// A contact-centre agent's status.
     pub struct AgentStatusEvent<'a> {
-        /// Whether the agent can take calls (not "do not disturb", not in a call).
+        /// Availability for calls: neither "do not disturb" nor in a call.
         availability_status: Option<Availability<'a>>,
-        /// What the agent is doing.
+        /// Duty status of the agent.
         on_duty_status: Option<Word<'a, OnDutyStatus>>,
         /// The reason the agent gave.
         on_duty_status_reason: Option<Text<'a>>,
         /// The contact centres the agent works for.
         call_center_ids: Vec<Id<'a>>,
-        /// Whether the agent uses the power dialler.
+        /// True if the agent uses the power dialler.
         powerdialer_mode: Option<bool>,
         /// The power dialler's session.
         powerdialer_session: Option<Text<'a>>,
         /// The agent.
         target: Option<Target<'a>>,
-        /// When the status changed.
+        /// Time of the change.
         date: Option<Timestamp>,
-        /// When the event was made.
+        /// Time at which the event was made.
         event_timestamp: Option<Timestamp>,
     }
 }

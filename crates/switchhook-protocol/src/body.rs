@@ -1,13 +1,12 @@
-//! Whether some bytes are an event at all.
-//! An event is exactly one JSON object in UTF-8; nothing more is asked here, and nothing is changed.
-//! Numbers of any size pass, because nobody converts them; nesting of any depth passes without recursion.
+//! Check that some bytes are an event: exactly one JSON object in UTF-8. Nothing more is checked here, and nothing is
+//! changed. Numbers of any size pass, because nobody converts them; nesting of any depth passes without recursion.
 
 use serde::de::IgnoredAny;
 
 /// The largest event that Switchhook takes and sends, in bytes of its JSON: 1 MiB.
 pub const LARGEST_EVENT: usize = 1024 * 1024;
 
-/// Why some bytes are not one JSON object.
+/// Reason for which some bytes are not one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
@@ -27,7 +26,7 @@ pub enum BodyError {
         line: usize,
         /// Column of the mistake in bytes, from 1; 0 if the line is empty.
         column: usize,
-        /// What is wrong there.
+        /// Description of the mistake.
         reason: String,
     },
     /// The text is JSON of another type.

@@ -49,7 +49,7 @@ spelled_enum! {
 }
 
 impl CallState {
-    /// Whether the published AsyncAPI contract lists this state for payloads; it lists 20 of them.
+    /// True if the published AsyncAPI contract lists this state for payloads; it lists 20 of them.
     #[must_use]
     pub const fn is_in_contract(self) -> bool {
         !matches!(
@@ -69,7 +69,7 @@ impl CallState {
     }
 }
 
-/// What a call subscription can ask for: `all`, which no payload holds, or one state.
+/// State that a call subscription can ask for: `all`, which no payload has, or one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallStateFilter {
     /// Every state, known or not.
@@ -115,31 +115,31 @@ view! {
         operator_call_id: Option<Id<'a>>,
         /// On an operator's leg: the leg by which the caller came in.
         entry_point_call_id: Option<Id<'a>>,
-        /// What the leg has come to.
+        /// State of the leg.
         state: Option<Word<'a, CallState>>,
-        /// Which way the call goes.
+        /// Direction of the call.
         direction: Option<Word<'a, Direction>>,
         /// The Dialpad side of the leg.
         target: Option<Target<'a>>,
         /// The other side.
         contact: Option<Contact<'a>>,
-        /// Where the call came in, on legs to an operator (observed).
+        /// Entry point of the call, on legs to an operator (observed).
         entry_point_target: Option<Target<'a>>,
         /// On whose behalf the target acts (observed).
         proxy_target: Option<Target<'a>>,
         /// Start of the leg.
         date_started: Option<Timestamp>,
-        /// When two parties talked; absent if nobody answered, whatever the state.
+        /// Time from which two parties talked; absent if nobody answered, whatever the state.
         date_connected: Option<Timestamp>,
         /// End of the leg.
         date_ended: Option<Timestamp>,
-        /// When a device rang (observed).
+        /// Time at which a device rang (observed).
         date_rang: Option<Timestamp>,
-        /// When the first device rang (observed).
+        /// Time at which the first device rang (observed).
         date_first_rang: Option<Timestamp>,
-        /// When the caller entered a queue (observed).
+        /// Time at which the caller entered a queue (observed).
         date_queued: Option<Timestamp>,
-        /// When the event was made.
+        /// Time at which the event was made.
         event_timestamp: Option<Timestamp>,
         /// Time connected.
         duration: Option<Milliseconds>,
@@ -157,17 +157,17 @@ view! {
         selected_caller_id: Option<Text<'a>>,
         /// `CallCenter:<id>` and the like (observed).
         group_id: Option<Text<'a>>,
-        /// Whether the target could have answered (observed).
+        /// Availability of the target when the call came (observed).
         target_availability_status: Option<Text<'a>>,
-        /// Who transferred the call (observed; form not fixed).
+        /// Person or entity that transferred the call (observed; form not fixed).
         transferred_from: Option<Json<'a>>,
-        /// Whether the call was transferred (observed).
+        /// True if the call was transferred (observed).
         is_transferred: Option<bool>,
-        /// Whether it was recorded (observed).
+        /// True if it was recorded (observed).
         was_recorded: Option<bool>,
-        /// Whether both sides belong to the company (observed).
+        /// True if both sides belong to the company (observed).
         is_internal: Option<bool>,
-        /// Whether the caller asked to be called back (observed).
+        /// True if the caller asked to be called back (observed).
         callback_requested: Option<bool>,
         /// Labels (observed).
         labels: Vec<Text<'a>>,
@@ -175,7 +175,7 @@ view! {
         routing_breadcrumbs: Option<Json<'a>>,
         /// The recordings made so far (observed).
         recording_details: Vec<RecordingDetail<'a>>,
-        /// Their ids (observed).
+        /// Ids of the recordings (observed).
         call_recording_ids: Vec<Id<'a>>,
         /// Their addresses; needs the scope `recordings_export` (observed).
         recording_url: Vec<Text<'a>>,
@@ -189,7 +189,7 @@ view! {
         voicemail_link: Option<Text<'a>>,
         /// Its id; needs the scope (observed).
         voicemail_recording_id: Option<Id<'a>>,
-        /// What was said in the voicemail (observed).
+        /// Transcript of the voicemail (observed).
         transcription_text: Option<Text<'a>>,
         /// A page about the call for people of the company (observed).
         company_call_review_share_link: Option<Text<'a>>,
@@ -199,17 +199,17 @@ view! {
         csat_score: Option<Json<'a>>,
         /// The sound's quality, 1 to 5 (observed).
         mos_score: Option<f64>,
-        /// What the API's caller attached to the call (observed; form not fixed).
+        /// Data that the API's caller attached to the call (observed; form not fixed).
         custom_data: Option<Json<'a>>,
         /// Records of connected programs (observed; form not fixed).
         integrations: Option<Json<'a>>,
         /// The call in short (observed).
         recap_summary: Option<Text<'a>>,
-        /// How it ended (observed; form not fixed).
+        /// Outcome of the call (observed; form not fixed).
         recap_outcome: Option<Json<'a>>,
-        /// Why it was made (observed; form not fixed).
+        /// Purposes of the call (observed; form not fixed).
         recap_purposes: Option<Json<'a>>,
-        /// What is to be done (observed; form not fixed).
+        /// Follow-up tasks (observed; form not fixed).
         recap_action_items: Option<Json<'a>>,
         /// The agent's wrap-up (observed; form not fixed).
         dispositions: Option<Json<'a>>,
@@ -220,7 +220,7 @@ view! {
     /// One recording of a call (observed).
     pub struct RecordingDetail<'a> {
         id: Option<Id<'a>>,
-        /// Where the sound is; needs the scope `recordings_export`.
+        /// URL of the recording; needs the scope `recordings_export`.
         url: Option<Text<'a>>,
         /// Its length.
         duration: Option<Milliseconds>,

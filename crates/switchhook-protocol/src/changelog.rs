@@ -13,21 +13,21 @@ view! {
     /// Somebody changed the company's settings.
     pub struct ChangelogEvent<'a> {
         date: Option<Timestamp>,
-        /// What was done, as a code: `updated_ivr`, `operator_removed` and many more.
+        /// Code of the change: `updated_ivr`, `operator_removed` and many more.
         action: Option<Text<'a>>,
         /// The same for people; its form is not fixed.
         note: Option<Text<'a>>,
-        /// What changed; its form is not fixed.
+        /// Data of the change; its form is not fixed.
         additional_data: Option<Json<'a>>,
-        /// What was changed. Real traffic writes its type with a capital (`Office`).
+        /// Changed entity. Real traffic writes its type with a capital (`Office`).
         target: Option<Target<'a>>,
-        /// Who did it; redacted for the provider's own staff.
+        /// Author of the change; redacted for the provider's own staff.
         changed_by: Option<ChangedBy<'a>>,
     }
 }
 
 view! {
-    /// Who made a change.
+    /// Author of a change.
     pub struct ChangedBy<'a> {
         /// The user's id.
         id: Option<Id<'a>>,

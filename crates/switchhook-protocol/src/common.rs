@@ -1,4 +1,4 @@
-//! What the views of all kinds have in common; where each has it is in the file of that kind.
+//! Fields that the views of several kinds have in common; the file of each kind says where it has them.
 
 use crate::party::Contact;
 use crate::spelled_enum;
@@ -6,7 +6,7 @@ use crate::target::Target;
 use crate::timestamp::Timestamp;
 use crate::value::{Id, Word};
 
-/// What the views of all kinds have in common; what a kind lacks is `None`.
+/// Fields that the views of several kinds have in common; `None` if a kind lacks one.
 pub(crate) trait Event<'a> {
     fn target(&self) -> Option<&Target<'a>> {
         None
@@ -37,7 +37,7 @@ pub(crate) trait Event<'a> {
 }
 
 spelled_enum! {
-    /// Which way a call or a message went, seen from the company.
+    /// Direction of a call or a message, seen from the company.
     pub enum Direction: "direction" {
         Inbound = "inbound",
         Outbound = "outbound",

@@ -9,7 +9,7 @@ use crate::spelled_enum;
 use crate::value::{Id, Word};
 
 spelled_enum! {
-    /// Which contacts a contact subscription is about.
+    /// Contacts that a contact subscription is about.
     pub enum ContactType: "contact type" {
         Local = "local",
         Shared = "shared",
@@ -17,7 +17,7 @@ spelled_enum! {
 }
 
 spelled_enum! {
-    /// What happened to a contact.
+    /// Change of a contact.
     pub enum ContactChange: "contact change" {
         Created = "Created",
         Updated = "Updated",
@@ -28,9 +28,9 @@ spelled_enum! {
 view! {
     /// A contact was made, changed or removed. The only kind whose payload says nothing about when.
     pub struct ContactEvent<'a> {
-        /// What happened.
+        /// Change of the contact.
         event: Option<Word<'a, ContactChange>>,
-        /// To whom.
+        /// Changed contact.
         contact: Option<Contact<'a>>,
     }
 }

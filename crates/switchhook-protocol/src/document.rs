@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::outline::{Sort, Value};
+use crate::outline::{JsonType, Value};
 use crate::text::{Text, read_text};
 
 /// A value in valid JSON text, of which nothing is read before it is looked at.
@@ -16,7 +16,7 @@ pub struct JsonNode<'a> {
     shape: OnceCell<Box<Shape<'a>>>,
 }
 
-/// What a value is read from.
+/// Source that a value is read from.
 #[derive(Debug, Clone, Copy)]
 enum Source<'a> {
     Text(&'a str),
@@ -24,7 +24,7 @@ enum Source<'a> {
     Outline(Value<'a, 'a>),
 }
 
-/// What a value is.
+/// Type of a value, with its contents.
 #[derive(Debug)]
 pub enum Shape<'a> {
     /// `null`.
@@ -107,12 +107,12 @@ impl<'a> Shape<'a> {
 
     fn outlined(value: Value<'a, 'a>) -> Self {
         match value.sort() {
-            Sort::Null => Self::Null,
-            Sort::Boolean => Self::Bool(value.json() == "true"),
-            Sort::Integer | Sort::Number => Self::Number(value.json()),
-            Sort::String | Sort::EscapedString => Self::Text(value.text().unwrap_or_default()),
-            Sort::Array => Self::List(value.elements().map(JsonNode::outlined).collect()),
-            Sort::Object => {
+            JsonType::Null => Self::Null,
+            JsonType::Boolean => Self::Bool(value.json() == "true"),
+            JsonType::Integer | JsonType::Number => Self::Number(value.json()),
+            JsonType::String | JsonType::EscapedString => Self::Text(value.text().unwrap_or_default()),
+            JsonType::Array => Self::List(value.elements().map(JsonNode::outlined).collect()),
+            JsonType::Object => {
                 let members = value
                     .members()
                     .map(|(name, value)| (name, JsonNode::outlined(value)));

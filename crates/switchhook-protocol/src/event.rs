@@ -92,7 +92,7 @@ impl<'a> Payload<'a> {
         self.view()?.contact()
     }
 
-    /// When the event was made: `event_timestamp`, or a change log's `date`. Contact events do not say.
+    /// Time at which the event was made: `event_timestamp`, or a change log's `date`. Contact events have none.
     #[must_use]
     pub fn event_timestamp(&self) -> Option<Timestamp> {
         self.view()?.event_timestamp()
@@ -104,19 +104,19 @@ impl<'a> Payload<'a> {
         self.view()?.subject_id()
     }
 
-    /// What happened, in the payload's own word: a call's state, a message's status, what was done to a contact.
+    /// State of a call, status of a message, or change of a contact, in the payload's own word.
     #[must_use]
     pub fn what_happened(&self) -> Option<&str> {
         self.view()?.what_happened()
     }
 
-    /// Which way a call or a message went.
+    /// Direction of a call or a message.
     #[must_use]
     pub fn direction(&self) -> Option<&Word<'a, Direction>> {
         self.view()?.direction()
     }
 
-    /// What tells the event from every other of its kind, if anything does.
+    /// Values that distinguish the event from every other of its kind, if there are any.
     pub(crate) fn natural_key(&self) -> Option<[String; 3]> {
         self.view()?.natural_key()
     }
@@ -139,7 +139,7 @@ impl<'a> Payload<'a> {
 pub struct ReadError {
     /// The kind that was asked for.
     pub kind: Kind,
-    /// What is wrong with the bytes.
+    /// Mistake in the bytes.
     #[source]
     pub reason: BodyError,
 }

@@ -3,7 +3,7 @@
 //! They add to Dialpad's request and never change it: nothing of this is in the body or in the claims.
 //! Names are in lower case, as HTTP libraries keep them; on the wire case does not matter.
 
-/// How the names of our own headers begin.
+/// Prefix of our own headers.
 pub const PREFIX: &str = "switchhook-";
 
 /// The id of the event: the same for every attempt and every webhook, so a receiver can drop repeats by it.
@@ -21,7 +21,7 @@ pub const ATTEMPT: &str = "switchhook-attempt";
 /// The id of the replay that made the delivery; absent on every other delivery.
 pub const REPLAY: &str = "switchhook-replay";
 
-/// What a notification to people is about; no delivery has it.
+/// Kind of a notification to people; no delivery has it.
 pub const NOTIFICATION_KIND: &str = "switchhook-notification-kind";
 
 /// On the answer that opens a websocket: its frames say where to go on from and what a delivery's headers would say.
@@ -33,7 +33,7 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The id of a message as Standard Webhooks have it: the event's, as `evt_…`.
 pub const WEBHOOK_ID: &str = "webhook-id";
 
-/// When the attempt was made, in unix seconds, as Standard Webhooks have it.
+/// Time of the attempt, in Unix seconds, as in Standard Webhooks.
 pub const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
 
 /// The signatures of a message as Standard Webhooks have them: one for each secret that counts, with spaces between them.

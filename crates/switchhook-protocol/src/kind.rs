@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::spelling::{UnknownWord, same_word};
 
-/// What an event is about.
+/// Kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A state change of one leg of a call.
@@ -27,7 +27,7 @@ pub enum Kind {
     Unknown,
 }
 
-/// What there is to know of a kind outside its payload. Of the spellings only `also` is not written by this program,
+/// Names of a kind, and facts outside its payload. Of the spellings only `also` is never written by this program,
 /// only understood.
 struct Facts {
     title: &'static str,
@@ -41,12 +41,12 @@ struct Facts {
     schema: &'static str,
 }
 
-/// What an event of a kind is about: events with the same one belong in one order.
+/// Subject of an event: events of the same subject belong in one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// What it is, as order keys spell it: `call`, `sms`, `agent`, `contact`.
+    /// Noun in order keys: `call`, `sms`, `agent`, `contact`.
     pub noun: &'static str,
-    /// What it is in a sentence: `call`, `message`, `agent`, `contact`.
+    /// Noun in sentences: `call`, `message`, `agent`, `contact`.
     pub title: &'static str,
     /// The payload's member that has its id: `call_id`, `target.id`.
     pub id_member: &'static str,
@@ -175,7 +175,7 @@ impl Kind {
         self.facts().title
     }
 
-    /// What events of the kind are about, if they say so.
+    /// Subject of the kind's events, if they name one.
     #[must_use]
     pub const fn subject(self) -> Option<Subject> {
         self.facts().subject

@@ -53,7 +53,7 @@ pub use contact::{ContactChange, ContactEvent, ContactType};
 pub use document::{JsonNode, Shape};
 pub use event::{Payload, ReadError};
 pub use kind::{Kind, Subject};
-pub use outline::{Outline, Sort, Value};
+pub use outline::{JsonType, Outline, Value};
 pub use party::Contact;
 pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use shape::{kind_instead_of, tell_kind};

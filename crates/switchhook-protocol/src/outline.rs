@@ -29,20 +29,20 @@ pub struct Outline<'a> {
     is_plain: bool,
 }
 
-/// Where a value (or a member's name) stands.
+/// Range of a value (or of a member's name) in the text.
 #[derive(Debug, Clone, Copy)]
 struct Node {
     start: u32,
     end: u32,
     /// The place of the node behind it and all that is in it.
     next: u32,
-    sort: Sort,
+    sort: JsonType,
 }
 
-/// What a value of JSON is.
+/// JSON type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Sort {
+pub enum JsonType {
     /// `null`
     Null,
     /// `true` or `false`
@@ -69,7 +69,7 @@ impl<'a> Outline<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, BodyError> {
         let outline = Self::read_any(body)?;
         match outline.root().sort() {
-            Sort::Object => Ok(outline),
+            JsonType::Object => Ok(outline),
             _ => Err(why_not(body)),
         }
     }
@@ -95,8 +95,8 @@ impl<'a> Outline<'a> {
         self.text
     }
 
-    /// Whether every reader of JSON can read it: there is no half of a surrogate pair in it, no number that may be beyond a
-    /// double, and no nesting beyond a hundred levels.
+    /// True if every JSON reader can read it: no half of a surrogate pair, no number that may be beyond a double, and
+    /// no nesting beyond a hundred levels.
     #[must_use]
     pub const fn is_plain(&self) -> bool {
         self.is_plain
@@ -105,7 +105,7 @@ impl<'a> Outline<'a> {
     /// Every member at whatever depth: its name as it is written, without the quotes, and its value.
     pub fn all_members(&self) -> impl Iterator<Item = (&'a str, Value<'_, 'a>)> {
         let is_name = |node: &Node| {
-            matches!(node.sort, Sort::String | Sort::EscapedString)
+            matches!(node.sort, JsonType::String | JsonType::EscapedString)
                 && self.text.as_bytes()[node.end as usize..]
                     .iter()
                     .find(|byte| !byte.is_ascii_whitespace())
@@ -129,7 +129,7 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// What is wrong with bytes that are no event, and where: only then it has to be told, so that is somebody else's.
+/// Mistake in bytes that are no event, and its place. Computed only then, so that reading events stays fast.
 fn why_not(body: &[u8]) -> BodyError {
     check_object(body).err().unwrap_or(BodyError::Empty)
 }
@@ -147,22 +147,22 @@ impl<'o, 'a> Value<'o, 'a> {
     }
 
     #[must_use]
-    pub fn sort(self) -> Sort {
+    pub fn sort(self) -> JsonType {
         self.node().sort
     }
 
-    /// Whether it is a number of either sort.
+    /// True for a number of either type.
     #[must_use]
     pub fn is_number(self) -> bool {
-        matches!(self.sort(), Sort::Integer | Sort::Number)
+        matches!(self.sort(), JsonType::Integer | JsonType::Number)
     }
 
-    /// Whether there is nothing in it: it is `null`, or a container without elements or members.
+    /// True if it is `null`, or a container without elements or members.
     #[must_use]
     pub fn is_nothing(self) -> bool {
         match self.sort() {
-            Sort::Null => true,
-            Sort::Array | Sort::Object => self.node().next as usize == self.at + 1,
+            JsonType::Null => true,
+            JsonType::Array | JsonType::Object => self.node().next as usize == self.at + 1,
             _ => false,
         }
     }
@@ -178,18 +178,18 @@ impl<'o, 'a> Value<'o, 'a> {
     #[must_use]
     pub fn text(self) -> Option<Text<'a>> {
         match self.sort() {
-            Sort::String => {
+            JsonType::String => {
                 let json = self.json();
                 Some(Cow::Borrowed(&json[1..json.len() - 1]))
             }
-            Sort::EscapedString => read_text(self.json()),
+            JsonType::EscapedString => read_text(self.json()),
             _ => None,
         }
     }
 
     /// The members of an object with their names, in order, repeated ones included; of anything else none.
     pub fn members(self) -> impl Iterator<Item = (Text<'a>, Value<'o, 'a>)> + use<'o, 'a> {
-        let mut inside = self.inside(Sort::Object);
+        let mut inside = self.inside(JsonType::Object);
         std::iter::from_fn(move || {
             loop {
                 let (name, value) = (inside.next()?, inside.next()?);
@@ -203,10 +203,10 @@ impl<'o, 'a> Value<'o, 'a> {
 
     /// The elements of an array; of anything else none.
     pub fn elements(self) -> impl Iterator<Item = Value<'o, 'a>> + use<'o, 'a> {
-        self.inside(Sort::Array)
+        self.inside(JsonType::Array)
     }
 
-    fn inside(self, sort: Sort) -> Inside<'o, 'a> {
+    fn inside(self, sort: JsonType) -> Inside<'o, 'a> {
         let node = self.node();
         let end = if node.sort == sort {
             node.next as usize
@@ -221,7 +221,7 @@ impl<'o, 'a> Value<'o, 'a> {
     }
 }
 
-/// What is directly in a container: of an object its names and values in turns.
+/// Children of a container: of an object, its names and values in turn.
 struct Inside<'o, 'a> {
     outline: &'o Outline<'a>,
     at: usize,

@@ -34,7 +34,7 @@ view! {
         email: Option<Text<'a>>,
         /// The company the contact works for.
         company_name: Option<Text<'a>>,
-        /// What the contact does there.
+        /// Job title.
         job_title: Option<Text<'a>>,
         /// Web addresses.
         urls: Vec<Text<'a>>,

@@ -1,19 +1,19 @@
-//! How a view is read out of an event's outline: one pass over the members, each wanted value looked at once more.
-//! Values are their JSON text until then, so that a number too large for a double, an unexpected type or a
-//! broken escape costs its own field and nothing else. Which fields there are is in the file of each kind.
+//! Reading of views from an event's outline: one pass over the members, and one more look at each wanted value.
+//! Values are JSON text until then, so that a number too large for a double, an unexpected type or a broken escape
+//! costs its own field and nothing else. The fields are in the file of each kind.
 //!
 //! serde's derive is not used because it refuses a repeated key; here the last one wins.
 
-use crate::outline::{Outline, Sort, Value};
+use crate::outline::{JsonType, Outline, Value};
 use crate::text::Text;
 use crate::timestamp::Timestamp;
 
-/// What can be read from a value. `None` means absent or of another type.
+/// Type that can be read from a value. `None` means absent or of another type.
 pub(crate) trait Read<'a>: Sized {
     fn read(value: Value<'_, 'a>) -> Option<Self>;
 }
 
-/// What may stand behind a key: a value or none, or a list.
+/// Type of a field: a value or none, or a list.
 pub(crate) trait Field<'a>: Default {
     fn read(value: Value<'_, 'a>) -> Self;
 }
@@ -27,7 +27,7 @@ impl<'a, T: Read<'a>> Field<'a> for Option<T> {
 /// A single value counts as a list of one; elements of another type are left out.
 impl<'a, T: Read<'a>> Field<'a> for Vec<T> {
     fn read(value: Value<'_, 'a>) -> Self {
-        if value.sort() == Sort::Array {
+        if value.sort() == JsonType::Array {
             value.elements().filter_map(T::read).collect()
         } else {
             T::read(value).into_iter().collect()
@@ -70,7 +70,7 @@ impl<'a> Read<'a> for Text<'a> {
 
 impl<'a> Read<'a> for bool {
     fn read(value: Value<'_, 'a>) -> Option<Self> {
-        (value.sort() == Sort::Boolean).then(|| value.json() == "true")
+        (value.sort() == JsonType::Boolean).then(|| value.json() == "true")
     }
 }
 
@@ -141,7 +141,7 @@ macro_rules! key {
 
 pub(crate) use {key, view};
 
-/// What is read of a value that stands by itself.
+/// Reads a JSON text that is a value by itself.
 #[cfg(test)]
 pub(crate) fn read_alone<T>(json: &str, read: impl FnOnce(Value<'_, '_>) -> T) -> T {
     let object = format!(r#"{{"it":{json}}}"#);

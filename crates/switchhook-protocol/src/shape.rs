@@ -1,4 +1,4 @@
-//! Which kind an event looks like: a body carries no label.
+//! Detection of an event's kind from its shape, since a body carries no label.
 
 use crate::kind::Kind;
 use crate::outline::Outline;
@@ -46,7 +46,7 @@ fn shapes_of(outline: &Outline<'_>) -> impl Iterator<Item = Kind> + use<> {
         .map(|(kind, _)| kind)
 }
 
-/// Which of the signs of each kind an object has, as bits.
+/// Signs of each kind that an object has, as bits.
 fn signs_in(outline: &Outline<'_>) -> [u8; Kind::ALL.len()] {
     let mut seen = [0_u8; Kind::ALL.len()];
     for (key, _) in outline.root().members() {

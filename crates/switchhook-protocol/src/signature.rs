@@ -43,7 +43,7 @@ impl Secret {
         &self.0
     }
 
-    /// Whether there is nothing in it. Dialpad's API reads an empty secret as "none".
+    /// True for an empty secret, which Dialpad's API takes for "none".
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

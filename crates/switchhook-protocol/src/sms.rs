@@ -12,7 +12,7 @@ use crate::timestamp::Timestamp;
 use crate::value::{Id, Json, Word};
 
 spelled_enum! {
-    /// Which messages an sms subscription is about.
+    /// Messages that an sms subscription is about.
     pub enum SmsDirection: "message direction" {
         All = "all",
         Inbound = "inbound",
@@ -21,7 +21,7 @@ spelled_enum! {
 }
 
 spelled_enum! {
-    /// What became of a message. An open set: payloads may hold others. `success` is observed, not in the contract.
+    /// Status of a message. An open set: payloads may hold others. `success` is observed, not in the contract.
     pub enum MessageStatus: "message status" {
         Sent = "sent",
         Failed = "failed",
@@ -33,7 +33,7 @@ spelled_enum! {
 }
 
 spelled_enum! {
-    /// Why a message has its status, as far as the carriers tell.
+    /// Reason for a message's status, as far as the carriers tell.
     pub enum MessageDeliveryResult: "message delivery result" {
         Accepted = "accepted",
         InternalError = "internal_error",
@@ -54,9 +54,9 @@ view! {
     pub struct SmsEvent<'a> {
         /// The message.
         id: Option<Id<'a>>,
-        /// When the message was made.
+        /// Creation of the message.
         created_date: Option<Timestamp>,
-        /// Which way it went.
+        /// Direction of the message.
         direction: Option<Word<'a, Direction>>,
         /// The Dialpad side.
         target: Option<Target<'a>>,
@@ -68,7 +68,7 @@ view! {
         from_number: Option<Text<'a>>,
         /// The receivers' numbers.
         to_number: Vec<Text<'a>>,
-        /// Whether it is an MMS.
+        /// True for an MMS.
         mms: Option<bool>,
         /// The text; for an MMS the address of its media. Absent or empty without a scope.
         text: Option<Text<'a>>,
@@ -76,13 +76,13 @@ view! {
         text_content: Option<Text<'a>>,
         /// Address of the media (observed).
         mms_url: Option<Text<'a>>,
-        /// What became of it.
+        /// Status of the message.
         message_status: Option<Word<'a, MessageStatus>>,
-        /// Why.
+        /// Reason for the status.
         message_delivery_result: Option<Word<'a, MessageDeliveryResult>>,
-        /// Whether both sides belong to the company (observed).
+        /// True if both sides belong to the company (observed).
         is_internal: Option<bool>,
-        /// When the event was made (observed).
+        /// Time at which the event was made (observed).
         event_timestamp: Option<Timestamp>,
         /// The group's administrators (observed; form not fixed).
         admins: Option<Json<'a>>,

@@ -28,7 +28,7 @@ impl UnknownWord {
         }
     }
 
-    /// What the word should have been, in singular: `call state`, `target type`.
+    /// Noun for the word, in singular: `call state`, `target type`.
     #[must_use]
     pub fn what(&self) -> &'static str {
         self.what

@@ -8,7 +8,7 @@ use crate::text::Text;
 use crate::value::{Id, Word};
 
 spelled_enum! {
-    /// What kind of entity a target is. Real change-log events write the first letter large (`Office`).
+    /// Type of the entity that a target is. Real change-log events write the first letter large (`Office`).
     pub enum TargetType: "target type" {
         Callcenter = "callcenter",
         Callrouter = "callrouter",
@@ -28,7 +28,7 @@ view! {
     /// The Dialpad entity an event is about.
     pub struct Target<'a> {
         id: Option<Id<'a>>,
-        /// What kind of entity it is.
+        /// Type of the entity.
         target_type: Option<Word<'a, TargetType>> = "type",
         name: Option<Text<'a>>,
         /// Its e-mail address.
@@ -43,7 +43,7 @@ view! {
 }
 
 impl Target<'_> {
-    /// What kind of entity it is, if that is a kind this program knows.
+    /// Type of the entity, if this program knows it.
     #[must_use]
     pub fn known_type(&self) -> Option<TargetType> {
         self.target_type.as_ref().and_then(Word::known)

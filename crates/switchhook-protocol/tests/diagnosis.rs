@@ -1,4 +1,4 @@
-//! What is said about tokens that do not fit: each of the usual mistakes, made on purpose.
+//! Diagnosis of tokens that do not fit: each of the usual mistakes, made on purpose.
 
 use aws_lc_rs::hmac;
 use base64::Engine;

@@ -1,5 +1,5 @@
-//! What the fuzzer calls with bytes of its own making, and a property test with some of proptest's: everything that a
-//! stranger's request passes through. It panics where a promise is broken.
+//! Fuzz target, which a property test calls too: everything that a stranger's request passes through. It panics where
+//! a promise is broken.
 
 use switchhook_protocol::{diagnose, sign, verify};
 use switchhook_receiver::{Calls, Labels, Payload, Receiver};

@@ -18,7 +18,7 @@ use crate::whole_body::whole_body;
 #[derive(Clone, Debug)]
 pub struct Event(pub Received);
 
-/// Why an [`Event`] was not extracted. As a response it has the status and the reason.
+/// Reason for which an [`Event`] was not extracted. As a response it has the status and the reason.
 #[derive(Clone, Debug)]
 pub struct Rejection(pub Refusal);
 

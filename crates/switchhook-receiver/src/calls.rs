@@ -1,7 +1,9 @@
-//! Which legs are one call: a real call is several legs with a `call_id` each, and no single field links them all.
-//! Whatever leg an event is of, [`Calls::call_key`] gives the same key for all legs that four ids tie together.
-//! Legs can come to be known as one call late; then two keys become one, and the answer says so. Some legs of one call
-//! share no id at all: of these the answer only says that they may be.
+//! Assignment of legs to calls: a real call is several legs with a `call_id` each, and no single field links them
+//! all.
+//!
+//! Whatever leg an event is of, [`Calls::call_key`] gives the same key for all legs that four ids tie together. Legs
+//! can turn out to be one call late; then two keys become one, and the answer says so. Some legs of one call share no
+//! id at all: of these the answer only says that they may belong together.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -11,7 +13,7 @@ mod likeness;
 
 pub use likeness::Likeness;
 
-/// How many calls of one caller are looked at that may be one. Whoever calls more often within a minute is a machine.
+/// Bound on the calls of one caller that are compared. Whoever calls more often within a minute is a machine.
 const MOST_ALIKE: usize = 8;
 
 /// On how many lines a call is looked for.
@@ -23,7 +25,7 @@ pub struct Calls {
     max_legs: usize,
     call_of: HashMap<String, CallKey>,
     calls: HashMap<CallKey, Call>,
-    /// Which call was heard of when; the first one is the next to be forgotten.
+    /// Calls by the time of their last event; the first one is the next to be forgotten.
     quietest: BTreeMap<u64, CallKey>,
     heard: u64,
     /// The calls of each caller that were heard of last, oldest first.
@@ -38,11 +40,11 @@ struct Call {
     legs: Vec<String>,
     begun: u64,
     heard: u64,
-    /// Who calls: there it stands among the callers.
+    /// Number of the caller, by which it is found.
     caller: Option<String>,
 }
 
-/// What is known about the call of an event.
+/// Call of an event, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallOf {
@@ -131,13 +133,13 @@ impl Calls {
         })
     }
 
-    /// How many legs are known.
+    /// Number of known legs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.call_of.len()
     }
 
-    /// Whether no leg is known.
+    /// True if no leg is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.call_of.is_empty()

@@ -1,4 +1,4 @@
-//! What time it is: the one place of this crate that asks. Everything else takes the time as an argument.
+//! Clock: the one place of this crate that reads it. Everything else takes the time as an argument.
 
 use switchhook_protocol::Timestamp;
 

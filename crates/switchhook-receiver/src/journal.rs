@@ -9,12 +9,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What the lines of a journal look like, so that torn ones and foreign files are told from whole ones.
+/// Format of a journal's lines, by which torn ones and foreign files are recognized.
 #[derive(Clone, Copy, Debug)]
 pub struct Format {
-    /// How every line begins.
+    /// Beginning of every line.
     pub opening: &'static str,
-    /// Whether a line, without its line feed, is a whole one.
+    /// Returns true for a whole line, given without its line feed.
     pub is_whole: fn(&[u8]) -> bool,
 }
 
@@ -23,8 +23,8 @@ pub struct Format {
 pub struct Journal {
     path: PathBuf,
     appender: Mutex<Appender>,
-    /// How many lines are known to be on the disk. Held while the disk is waited for, so that whoever comes meanwhile
-    /// waits here and mostly finds its own line already there.
+    /// Number of lines known to be on the disk. Held while the disk syncs, so that whoever comes meanwhile waits here
+    /// and mostly finds its own line already there.
     synced: Mutex<u64>,
 }
 
@@ -37,17 +37,17 @@ struct Appender {
     is_broken: bool,
 }
 
-/// What was found in a journal when it was opened.
+/// Contents of a journal when it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
-    /// How many whole lines were read back.
+    /// Number of whole lines read back.
     pub lines: u64,
-    /// How many bytes of torn lines were cut off at the end.
+    /// Number of bytes cut off at the end, of torn lines.
     pub bytes_cut: u64,
 }
 
-/// Why a line is not stored, sorted by what to do.
+/// Reason for which a line is not stored, sorted by what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
@@ -68,7 +68,7 @@ pub enum JournalError {
     NotStored {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -124,7 +124,6 @@ impl Journal {
         Ok((journal, found))
     }
 
-    /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -253,7 +252,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// What is behind these locks is whole at every step, whoever panicked.
+/// Locks, even after a panic: what these locks protect is consistent at every step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What the headers of a delivery tell beside its body. Dialpad sends none of them; then all of it is absent.
+//! Headers of a delivery, which describe it beside its body. Dialpad sends none of them; then all of it is absent.
 //! Labels are not signed: believe the body where both say something.
 
 use switchhook_protocol::{Kind, headers};
@@ -21,8 +21,9 @@ impl Labels {
     /// The longest id that is taken over; ours are numbers.
     const MAX_ID_BYTES: usize = 128;
 
-    /// Whether an id is one that can go anywhere: into a file's name, the environment of a command or a line of a log. It
-    /// begins with a letter or digit, so that no program takes it for an option; then `-`, `_`, `.` and `:` may follow.
+    /// True if an id can be used anywhere: in a file's name, the environment of a command or a line of a log. It
+    /// begins with a letter or digit, so that no program takes it for an option; then `-`, `_`, `.` and `:` may
+    /// follow.
     fn is_sane(id: &str) -> bool {
         let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.:".contains(&letter);
         id.len() <= Self::MAX_ID_BYTES

@@ -115,14 +115,14 @@ pub struct Receiver {
     shapes: Shapes,
 }
 
-/// Whether a token may stand in quotes.
+/// Whether a token may be in quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quotes {
     Refused,
     Accepted,
 }
 
-/// What JSON an event may be.
+/// JSON that an event may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shapes {
     Objects,
@@ -291,7 +291,7 @@ impl ReceiverBuilder {
     }
 }
 
-/// Why a receiver cannot be made.
+/// Reason for which a receiver cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSecret {

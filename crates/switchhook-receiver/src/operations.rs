@@ -21,12 +21,12 @@ use crate::received::Received;
 use crate::refusal::Refusal;
 use crate::repeats::{Claim, Repeats, Turn};
 
-/// What a handler can fail with: anything.
+/// Error of a handler, of any type.
 pub type HandlerError = Box<dyn Error + Send + Sync>;
 
 type Outcome = Result<(), HandlerError>;
 
-/// How long a function may take for an event, unless said otherwise.
+/// Default time limit of a handler.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 type Handler = Box<dyn Fn(Received) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
@@ -45,7 +45,7 @@ struct Inner {
     patience: Duration,
 }
 
-/// What to answer to a request.
+/// Answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
@@ -53,11 +53,11 @@ pub struct Answer {
     pub status: u16,
     /// A line for the sender's log; nothing secret, nothing of what went wrong inside.
     pub message: String,
-    /// What to put into `Retry-After`, in seconds.
+    /// Value for `Retry-After`, in seconds.
     pub retry_after: Option<u32>,
 }
 
-/// Why an event was not dealt with, for the receiver's own log.
+/// Reason for which an event was not handled, for the receiver's own log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Trouble {
@@ -154,7 +154,7 @@ impl Handlers {
         self
     }
 
-    /// How long a function may take for an event: a minute, unless said here. One that takes longer is dropped at the point where
+    /// Sets the time limit of a handler, which is a minute by default. A handler that takes longer is dropped where
     /// it waits, so that its event can come again.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
@@ -169,7 +169,7 @@ impl Handlers {
         self.deal_with(received).await
     }
 
-    /// Who checks requests before a handler is called.
+    /// Receiver that checks requests before a handler is called.
     #[cfg(feature = "axum")]
     pub(crate) fn receiver(&self) -> &Receiver {
         &self.0.receiver

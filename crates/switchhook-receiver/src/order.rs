@@ -23,7 +23,7 @@ pub struct LegOrder {
     count: u64,
 }
 
-/// When an event was made, and for events of one instant how far the call was.
+/// Time at which an event was made, and for events of one instant the stage of the call.
 type Place = (Timestamp, u8);
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Waiting {
 pub struct Ordered {
     /// The event.
     pub event: Received,
-    /// Whether a newer event of this leg was let go before: do not take its state over.
+    /// True if a newer event of this leg was released before: do not take its state over.
     pub is_late: bool,
 }
 
@@ -68,7 +68,7 @@ impl LegOrder {
         self.waiting.insert((until, self.count), Waiting { event, leg });
     }
 
-    /// When to ask again with [`LegOrder::next`]; `None` if nothing waits.
+    /// Time to ask again with [`LegOrder::next`]; `None` if nothing waits.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.waiting.keys().next().map(|(until, _)| *until)
@@ -129,7 +129,7 @@ fn leg_of(event: &Received) -> Option<(String, Place)> {
 
 const MIDDLE: u8 = 2;
 
-/// How far a call is in a state, for events of the same instant.
+/// Stage of a call in a state, for events of the same instant.
 fn stage(state: CallState) -> u8 {
     match state {
         CallState::Calling | CallState::Queued | CallState::Ringing => 0,

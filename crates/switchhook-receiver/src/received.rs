@@ -14,12 +14,12 @@ use crate::labels::Labels;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
-    /// What the event is about, told by its shape, since the body carries no kind; else by its label. `None` if
+    /// Kind of the event, detected from its shape, since the body carries no kind; else from its label. `None` if
     /// neither tells; with a hook URL for each kind, [`Received::payload_as`] reads it nevertheless.
     pub kind: Option<Kind>,
     /// The event's JSON, byte for byte: an object, unless the receiver takes any.
     pub body: Vec<u8>,
-    /// What the request's headers told, if they were handed over.
+    /// Labels from the request's headers, if those were handed over.
     pub labels: Labels,
 }
 
@@ -114,7 +114,7 @@ impl Received {
     }
 }
 
-/// Why an event has no such typed view.
+/// Reason for which an event has no such typed view.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {

@@ -1,10 +1,10 @@
-//! Why the body of a request is not taken, and what to answer then.
-//! A refusal is for the receiver's log: it says what was wrong and holds nothing secret.
-//! What the sender does with the answer is its business: Dialpad gives up at any 4xx, Switchhook tries again.
+//! Refusals of requests, and the answers to them. A refusal is for the receiver's log: it says what was wrong and
+//! contains nothing secret. The sender decides what to do with the answer: Dialpad gives up at any 4xx, Switchhook
+//! tries again.
 
 use switchhook_protocol::{BodyError, MAX_TOKEN_BYTES, StandardError, VerifyError};
 
-/// Why a body is not taken.
+/// Reason for which a body is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -23,7 +23,7 @@ pub enum Refusal {
     /// The body is larger than [`MAX_TOKEN_BYTES`], twice what any sender sends.
     #[error("the body has {bytes} bytes or more; more than {MAX_TOKEN_BYTES} are not looked at")]
     TooLarge {
-        /// How many bytes it has at least.
+        /// Size in bytes, at least.
         bytes: usize,
     },
     /// The body did not arrive as a whole.

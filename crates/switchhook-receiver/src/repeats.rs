@@ -21,10 +21,10 @@ pub struct Repeats {
     journal: Option<Journal>,
 }
 
-/// How much is remembered. What is beyond either is forgotten, oldest first.
+/// Bounds on what is remembered. Beyond either, the oldest is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// How many events; 100,000 unless said otherwise, some 10 MB.
+    /// Number of events; 100,000 by default, some 10 MB.
     pub events: usize,
     /// For how long; 7 days unless said otherwise, since deliveries are tried again for three.
     pub age: Duration,
@@ -39,7 +39,7 @@ impl Default for Bounds {
     }
 }
 
-/// What to do with an event.
+/// Decision about an event.
 #[derive(Debug)]
 #[must_use]
 pub enum Turn {
@@ -91,7 +91,7 @@ impl Repeats {
         Ok(Arc::new(repeats))
     }
 
-    /// Whose turn it is, now.
+    /// Decides about an event now.
     pub fn begin(self: &Arc<Self>, key: RepeatKey) -> Turn {
         self.begin_at(key, clock::now())
     }
@@ -118,13 +118,13 @@ impl Repeats {
         self.lock().remember(key, at);
     }
 
-    /// How many events are remembered.
+    /// Number of events remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Whether nothing is remembered.
+    /// True if nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

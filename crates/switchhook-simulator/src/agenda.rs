@@ -1,4 +1,4 @@
-//! What will happen, by time: virtual time goes from one entry to the next.
+//! Agenda of future events, sorted by time: virtual time jumps from one entry to the next.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl<T> Agenda<T> {
         self.entries.remove(&place)
     }
 
-    /// When something happens next.
+    /// Time of the next entry.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
         self.entries.first_key_value().map(|((at, _), _)| *at)
     }

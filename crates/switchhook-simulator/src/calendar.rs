@@ -1,4 +1,4 @@
-//! When the company is at work, and how much happens then. The company keeps its clocks by UTC.
+//! Calendar of the company: working hours, and the rate of events. Its clocks are in UTC.
 
 use switchhook_protocol::{Timestamp, spelled_enum};
 
@@ -7,14 +7,14 @@ use crate::company::{FEWEST_USERS, MOST_USERS};
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// How many events happen, on average, while the company is fully at work.
+/// Rate of events, on average, while the company is fully at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate {
     per_hour: u64,
 }
 
 spelled_enum! {
-    /// How the rate goes over hours and weekdays.
+    /// Distribution of the rate over hours and weekdays.
     #[derive(Default)]
     pub enum Rhythm: "rhythm" {
         /// The same at any time.
@@ -26,7 +26,7 @@ spelled_enum! {
     }
 }
 
-/// How busy each hour of a day is, in thousandths of the busiest.
+/// Rate of each hour of a day, in thousandths of the busiest.
 const WORKDAY: [u64; 24] = [
     5, 3, 2, 2, 3, 8, 25, 120, 480, 860, 1000, 940, 620, 700, 980, 930, 800, 560, 260, 120, 70, 40, 20, 10,
 ];
@@ -58,7 +58,7 @@ impl Rate {
         self.per_hour
     }
 
-    /// How many people it takes.
+    /// Number of people that such a rate takes.
     pub(crate) fn people(self) -> usize {
         let people = usize::try_from(self.per_hour / 300).unwrap_or(MOST_USERS);
         people.clamp(FEWEST_USERS, MOST_USERS)
@@ -66,7 +66,7 @@ impl Rate {
 }
 
 impl Rhythm {
-    /// How busy the company is at that time, in thousandths.
+    /// Rate at that time, in thousandths.
     pub(crate) fn thousandths(self, at: Timestamp) -> u64 {
         let hour = (of_day(at) / HOUR_MS) as usize;
         match (self, weekday(at)) {
@@ -78,7 +78,7 @@ impl Rhythm {
     }
 }
 
-/// Whether people work on that day.
+/// True on working days.
 pub(crate) const fn is_workday(at: Timestamp) -> bool {
     weekday(at) < 5
 }

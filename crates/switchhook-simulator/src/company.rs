@@ -1,9 +1,9 @@
-//! Who is in the simulated company, and who calls it: Larkfield Supply, its offices, departments, contact centres,
-//! people and address book. What they do is told elsewhere; `names` has the names.
+//! Simulated company: Larkfield Supply, its offices, departments, contact centres, people and address book. What they
+//! do is in other files; `names` has the names.
 //!
-//! The company is the same for every seed, ids included, so that a subscription to its support centre keeps its sense
-//! from run to run. A larger one has the smaller one in it. Names, addresses and numbers are fictional: numbers end in
-//! the range 555-0100 to 555-0199, which belongs to nobody, and addresses in `.example`.
+//! The company is the same for every seed, ids included, so that a subscription to its support centre keeps its
+//! meaning from run to run. A larger one contains the smaller one. Names, addresses and numbers are fictional:
+//! numbers are in the range 555-0100 to 555-0199, which belongs to nobody, and addresses end in `.example`.
 
 mod names;
 
@@ -19,7 +19,7 @@ pub(crate) const FEWEST_USERS: usize = 12;
 /// As many as there are fictional numbers for, and more than anybody can watch.
 pub(crate) const MOST_USERS: usize = 20_000;
 
-/// Who is an agent, of every so many people.
+/// Number of users of whom one is an agent.
 const USERS_PER_CENTER: usize = 12;
 const AGENTS_PER_CENTER: usize = 8;
 
@@ -60,7 +60,7 @@ pub(crate) struct Entity {
 #[derive(Clone, Debug)]
 pub(crate) struct Center {
     pub(crate) entity: EntityIndex,
-    /// Places in [`Company::agents`].
+    /// Indexes into [`Company::agents`].
     pub(crate) agents: Vec<usize>,
     /// The entry legs of callers who wait, first come, first served.
     pub(crate) queue: VecDeque<i64>,
@@ -72,13 +72,13 @@ pub(crate) struct Agent {
     pub(crate) entity: EntityIndex,
     pub(crate) center_ids: Vec<i64>,
     pub(crate) duty: Duty,
-    /// Whether a call has asked for them.
+    /// True while a call rings the agent.
     pub(crate) is_rung: bool,
     /// The power dialler's session, if one runs.
     pub(crate) powerdialer: Option<i64>,
 }
 
-/// What an agent is doing.
+/// Duty status of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
     Available,
@@ -136,7 +136,7 @@ impl Company {
         &self.entities[index]
     }
 
-    /// Who looks after a group; a person needs nobody to.
+    /// Administrators of a group; a person has none.
     pub(crate) fn admins_of(&self, target: EntityIndex) -> impl Iterator<Item = &Entity> {
         let is_group = self.entity(target).target_type != TargetType::User;
         let admins = self

@@ -29,7 +29,7 @@ spelled_enum! {
 }
 
 impl Dialect {
-    /// Whether calls in this dialect can have that state.
+    /// True if calls in this dialect can have that state.
     #[must_use]
     pub const fn has_state(self, state: CallState) -> bool {
         match self {
@@ -38,7 +38,7 @@ impl Dialect {
         }
     }
 
-    /// How many bytes most events stay below.
+    /// Length in bytes that most events stay below.
     pub(crate) const fn usual_length(self) -> usize {
         match self {
             Self::Asyncapi => 640,

@@ -36,7 +36,7 @@ spelled_enum! {
 }
 
 impl Fault {
-    /// Whether it is about the request and not about the event.
+    /// True if it concerns the request and not the event.
     #[must_use]
     pub const fn is_about_the_request(self) -> bool {
         matches!(
@@ -45,7 +45,7 @@ impl Fault {
         )
     }
 
-    /// Whether it takes a secret.
+    /// True if it needs a secret.
     #[must_use]
     pub const fn needs_a_secret(self) -> bool {
         matches!(self, Self::BadSignature | Self::OldSecret)
@@ -88,7 +88,7 @@ impl Faults {
         self.millionths[fault as usize]
     }
 
-    /// What can go wrong.
+    /// Faults with a probability above zero.
     pub fn chosen(&self) -> impl Iterator<Item = Fault> {
         let millionths = self.millionths;
         Fault::ALL
@@ -96,7 +96,7 @@ impl Faults {
             .filter(move |fault| millionths[*fault as usize] > 0)
     }
 
-    /// What goes wrong with the next event; at most one thing does.
+    /// Fault of the next event; at most one.
     fn roll(&self, rng: &mut Rng, can_be_late: bool) -> Option<Fault> {
         self.chosen().find(|fault| {
             let is_hit = rng.between(1..=MILLION.into()) <= self.millionths(*fault).into();

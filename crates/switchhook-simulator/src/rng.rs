@@ -29,7 +29,7 @@ impl Rng {
         start + ((u128::from(self.next()) * count) >> 64) as u64
     }
 
-    /// True that often.
+    /// True with this probability.
     pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.between(1..=100) <= percent
     }

@@ -48,7 +48,7 @@ pub struct Scenario {
     name: &'static str,
     summary: &'static str,
     script: fn(&mut Scene),
-    /// What goes wrong on the way to the receiver.
+    /// Change to the events on the way to the receiver.
     mishap: fn(Vec<SimulatedEvent>) -> Vec<SimulatedEvent>,
 }
 
@@ -79,7 +79,7 @@ impl Scenario {
         self.name
     }
 
-    /// What happens, in one line.
+    /// Summary in one line.
     #[must_use]
     pub const fn summary(&self) -> &'static str {
         self.summary

@@ -121,22 +121,23 @@ impl Iterator for Simulation {
 }
 
 impl Builder {
-    /// How events are written.
+    /// Dialect of the events.
     #[must_use]
     pub const fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
         self
     }
 
-    /// How much happens when the company is at work. The company grows with it: twelve people for each event a second,
-    /// twelve at least. A new company comes to its rate within minutes, because calls take minutes to their last event.
+    /// Rate of events while the company is at work. The company grows with it: twelve people for each event a second,
+    /// twelve at least. A new company reaches its rate within minutes, because calls take minutes to their last
+    /// event.
     #[must_use]
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = rate;
         self
     }
 
-    /// When the company is at work.
+    /// Working hours of the company.
     #[must_use]
     pub const fn rhythm(mut self, rhythm: Rhythm) -> Self {
         self.rhythm = rhythm;

@@ -30,7 +30,7 @@ pub(crate) enum Story {
     Change(Change),
 }
 
-/// When a story goes on.
+/// Time at which a story continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// So many milliseconds from now.

@@ -41,14 +41,14 @@ pub struct Wire {
 /// The body of a request and its label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireRequest {
-    /// The `Content-Type`.
+    /// Value of `Content-Type`.
     pub content_type: &'static str,
     pub body: Vec<u8>,
-    /// What a good receiver does.
+    /// Expected answer of a good receiver.
     pub demand: Demand,
 }
 
-/// What a good receiver does with a request.
+/// Expected answer of a good receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Demand {
     /// Answers 2xx.
@@ -60,7 +60,7 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// Whether an answer with that status is right.
+    /// True if an answer with that status is right.
     #[must_use]
     pub const fn is_met_by(self, status: u16) -> bool {
         let is_taken = matches!(status, 200..=299);

@@ -10,7 +10,7 @@ use switchhook_simulator::{Dialect, Simulation};
 
 const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
-/// Where each member stands, and of which types its values are.
+/// Path of each member, and the types of its values.
 type Shape = BTreeMap<String, BTreeSet<&'static str>>;
 
 fn note(shape: &mut Shape, path: &str, value: &Value) {

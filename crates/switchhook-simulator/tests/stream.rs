@@ -1,4 +1,4 @@
-//! What every stream of the simulator promises, whatever its seed: it is valid, repeatable and in order.
+//! Promises of every stream of the simulator, whatever its seed: it is valid, repeatable and in order.
 
 #[path = "../../switchhook-protocol/tests/contract/fields.rs"]
 mod contract;

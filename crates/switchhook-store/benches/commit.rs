@@ -1,5 +1,5 @@
-//! What a commit costs, by how many events it keeps: `cargo bench -p switchhook-store`. The file is in the temporary folder;
-//! `TMPDIR` puts it on another disk.
+//! Cost of a commit by the number of events in it: `cargo bench -p switchhook-store`. The file is in the temporary
+//! folder; `TMPDIR` puts it on another disk.
 
 use std::sync::Arc;
 

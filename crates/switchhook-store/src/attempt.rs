@@ -1,4 +1,4 @@
-//! What lists show of attempts, and what is searched of them.
+//! Attempts as lists show them and searches read them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,19 +13,18 @@ pub struct LastAttempt {
     pub delivery_id: DeliveryId,
     /// Its number, from 1.
     pub number: u32,
-    /// What came of it.
     pub class: OutcomeClass,
     /// The answer's HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// How long it took.
+    /// Duration of the attempt.
     pub took: Duration,
 }
 
-/// What is said of why an attempt failed.
+/// Searchable parts of a failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedAttempt {
     pub delivery_id: DeliveryId,
-    /// Why no answer came.
+    /// Reason for which no answer came.
     pub reason: Option<FailureReason>,
     /// See [`Attempt::detail`](switchhook_domain::attempt::Attempt::detail).
     pub detail: Option<String>,
@@ -40,6 +39,6 @@ pub struct FailedAttempts {
     pub deliveries: BTreeMap<DeliveryId, Kind>,
     /// In any order.
     pub attempts: Vec<FailedAttempt>,
-    /// Where to go on; `None` after the last delivery.
+    /// Cursor of the next page; `None` after the last delivery.
     pub next: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! What other nodes changed, as far as this one must know it.
+//! Changes by other nodes, as far as this one must know them.
 
 use switchhook_domain::id::CompanyId;
 

@@ -17,7 +17,7 @@ use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
 
-/// What one commit changed for the node that made it, in the order it was done.
+/// Changes by one commit for the node that made it, in the order they were made.
 pub type HandOver = Vec<HandedOver>;
 
 /// One thing that the node should know.
@@ -56,16 +56,16 @@ pub struct ClaimedDelivery {
     pub delivery: Delivery,
     /// The event's bytes as they came.
     pub body: Bytes,
-    /// What of those can be hidden at all, as far as is known.
+    /// Parts of its bytes that are known to be hideable; others are known to be absent.
     pub concealable: Hidden,
-    /// Whether those were read for this claim. Else they are the ones that the event was kept with.
+    /// True if the bytes were read for this claim. Otherwise they are those with which the event was kept.
     pub was_read: bool,
     /// Since when it was due before it was claimed.
     pub was_due_at: Timestamp,
 }
 
 impl ClaimedDelivery {
-    /// What has to be taken out of its event's bytes.
+    /// Parts to remove from the event's bytes.
     #[must_use]
     pub const fn hidden(&self) -> Hidden {
         self.delivery.hidden.and(self.concealable)
@@ -77,28 +77,28 @@ impl ClaimedDelivery {
 pub struct Claim {
     /// From which webhooks, and how many.
     pub requests: Vec<ClaimRequest>,
-    /// Due by then.
+    /// Claims what is due by then.
     pub now: Timestamp,
-    /// When the lease ends.
+    /// End of the lease.
     pub until: Timestamp,
-    /// What to do about claims whose lease is over.
-    pub expired: Expired,
+    /// Treatment of claims whose lease has expired.
+    pub expired: ExpiredLeases,
 }
 
-/// What a claim does about those whose lease is over.
+/// Treatment of claims whose lease has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expired {
+pub enum ExpiredLeases {
     /// Closes them as lost and claims their deliveries anew.
     Claim,
     /// Leaves them: this node does not know well enough what time it is.
     Leave,
 }
 
-/// How many deliveries of one webhook a node can take.
+/// Number of deliveries of one webhook that a node can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimRequest {
     pub webhook_id: WebhookId,
-    /// How many at the most.
+    /// Bound on the deliveries.
     pub limit: u32,
     /// No further one once their events have this many bytes.
     pub bytes: usize,
@@ -106,13 +106,13 @@ pub struct ClaimRequest {
     pub only: Option<DeliveryId>,
 }
 
-/// What came of a request.
+/// Result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimAnswer {
     pub webhook_id: WebhookId,
-    /// How many were handed over.
+    /// Number of deliveries handed over.
     pub claimed: u32,
-    /// When the next one that is not claimed by this node is due; may be in the past if there was no room.
+    /// Due time of the first delivery that this node has not claimed; in the past if there was no room.
     pub next_due_at: Option<Timestamp>,
 }
 
@@ -120,17 +120,15 @@ pub struct ClaimAnswer {
 #[derive(Debug, Clone)]
 pub struct FinishedAttempt {
     pub delivery_id: DeliveryId,
-    /// Where it was sent.
     pub webhook_id: WebhookId,
-    /// What happened.
     pub attempt: Attempt,
-    /// Where the delivery goes, as the domain decided.
+    /// New state of the delivery, as the domain decided.
     pub state: DeliveryState,
     /// Its failures, this one included.
     pub failures: Failures,
     /// Until when it goes on blocking its order key.
     pub blocks_until: Timestamp,
-    /// How long it has waited because its webhook was suspended.
+    /// Time that it has waited for a suspended webhook.
     pub suspended: Duration,
 }
 
@@ -138,16 +136,15 @@ pub struct FinishedAttempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
     pub delivery_id: DeliveryId,
-    /// Where it was to go.
     pub webhook_id: WebhookId,
     /// The attempt that was not made.
     pub attempt_number: u32,
-    /// When it is due again, if it waits for nothing else: since when it was before it was claimed, so that giving back makes
-    /// nothing younger.
+    /// Next due time, unless it waits for something else: the one from before the claim, so that a release does not
+    /// put it behind younger ones.
     pub due_at: Timestamp,
 }
 
-/// How many deliveries of a webhook are pending, as far as they were counted.
+/// Pending deliveries of a webhook, up to a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingCount {
     pub webhook_id: WebhookId,
@@ -163,19 +160,19 @@ pub struct PendingCount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingWebhook {
     pub webhook_id: WebhookId,
-    /// When the first of its deliveries is due, or its lease ends.
+    /// Due time of its first delivery, or end of that delivery's lease.
     pub first_due_at: Timestamp,
 }
 
 /// A delivery that waits for an attempt, and since when it could have had one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingDelivery {
     pub delivery_id: DeliveryId,
     /// Since when it is due; or since when it is there, if a node has it in memory and has not begun its first attempt.
     pub since: Timestamp,
 }
 
-impl Waiting {
+impl WaitingDelivery {
     /// The one that has waited longer.
     pub(crate) fn longer(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         one.into_iter().chain(other).min_by_key(|waiting| waiting.since)

@@ -21,22 +21,22 @@ use crate::write::{Weight, Write};
 #[cfg(test)]
 mod tests;
 
-/// How long a write that is not urgent waits for company.
+/// Time for which a write that is not urgent waits for others.
 pub(crate) const LINGER: Duration = Duration::from_millis(5);
 
-/// How much may wait: one unit is a row, or a KiB of its bytes if that is more.
+/// Bound on the waiting writes: a unit is a row, or each KiB of a larger one.
 const QUEUE_UNITS: u32 = 32 * 1024;
 
-/// How much of the queue's room a write takes. One may be larger than the queue: then it has it for itself.
+/// Units that a write takes. One larger than the queue gets all of it.
 fn room_for(weight: Weight) -> u32 {
     weight.items.max(weight.bytes / 1024).clamp(1, QUEUE_UNITS)
 }
 
-/// What waits to be written: a vector that callers fill and whoever commits swaps out.
+/// Queue of writes: a vector that callers fill and the committer swaps out.
 pub(crate) struct WriteQueue<W: ?Sized> {
     inbox: Mutex<Inbox<W>>,
     room: Arc<Semaphore>,
-    committer: OnceLock<Sleeper>,
+    committer: OnceLock<WakeTarget>,
 }
 
 struct Inbox<W: ?Sized> {
@@ -51,7 +51,7 @@ struct Waiting<W: ?Sized> {
     weight: Weight,
 }
 
-/// What whoever commits is doing, as far as callers must know who might wake it.
+/// State of the committer, by which callers know whether to wake it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Awake,
@@ -60,8 +60,8 @@ enum State {
     Asleep,
 }
 
-/// How whoever commits is woken.
-pub(crate) enum Sleeper {
+/// Thread or task to wake.
+pub(crate) enum WakeTarget {
     Thread(Thread),
     Task(Arc<Notify>),
 }
@@ -126,8 +126,8 @@ impl<W: ?Sized> WriteQueue<W> {
 
     fn wake(&self) {
         match self.committer.get() {
-            Some(Sleeper::Thread(thread)) => thread.unpark(),
-            Some(Sleeper::Task(woken)) => woken.notify_one(),
+            Some(WakeTarget::Thread(thread)) => thread.unpark(),
+            Some(WakeTarget::Task(woken)) => woken.notify_one(),
             None => {}
         }
     }
@@ -136,33 +136,33 @@ impl<W: ?Sized> WriteQueue<W> {
 /// The end of a queue at which it is emptied. If this is dropped, nobody waits for an answer any more.
 pub(crate) struct Batches<W: ?Sized> {
     queue: Arc<WriteQueue<W>>,
-    /// How much one commit takes on: larger ones gain nothing and make the first caller wait for the last.
+    /// Bound on one commit: a larger one gains nothing, and makes its first caller wait longer.
     most: Weight,
     backlog: VecDeque<Waiting<W>>,
     /// Swapped with the inbox, so that neither allocates anew.
     spare: Vec<Waiting<W>>,
 }
 
-/// What goes into one commit.
+/// Writes of one commit.
 pub(crate) struct Batch<W: ?Sized> {
     pub(crate) writes: Vec<Write<W>>,
     /// To be dropped when they are done.
-    pub(crate) room: Room,
+    pub(crate) room: BatchPermit,
 }
 
-/// What a batch takes up in its queue, until this is dropped.
-pub(crate) struct Room {
+/// Units of a batch in its queue, released when this is dropped.
+pub(crate) struct BatchPermit {
     queue: Arc<Semaphore>,
     units: usize,
 }
 
-impl Drop for Room {
+impl Drop for BatchPermit {
     fn drop(&mut self) {
         self.queue.add_permits(self.units);
     }
 }
 
-/// What whoever commits does next.
+/// Next action of the committer.
 pub(crate) enum Next<W: ?Sized> {
     /// It writes this, which is empty only if the time for it has come.
     Write(Batch<W>),
@@ -175,7 +175,7 @@ pub(crate) enum Next<W: ?Sized> {
 }
 
 impl<W: ?Sized> Batches<W> {
-    pub(crate) fn of(queue: Arc<WriteQueue<W>>, most: Weight, committer: Sleeper) -> Self {
+    pub(crate) fn of(queue: Arc<WriteQueue<W>>, most: Weight, committer: WakeTarget) -> Self {
         // Each queue is emptied at one end only.
         let _ = queue.committer.set(committer);
         Self {
@@ -232,7 +232,7 @@ impl<W: ?Sized> Batches<W> {
         let queue = Arc::clone(&self.queue.room);
         Batch {
             writes,
-            room: Room { queue, units },
+            room: BatchPermit { queue, units },
         }
     }
 }

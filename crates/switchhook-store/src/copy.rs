@@ -10,53 +10,52 @@ use std::sync::Arc;
 
 use switchhook_domain::Timestamp;
 
+use crate::copy_endpoint::{Cell, CopyEndpoint, Record, Table, not_whole};
 use crate::error::StoreError;
 use crate::open::{Driver, driver_of};
 use crate::postgres;
 use crate::sealing::{Sealer, Sealing};
-use crate::side::{Cell, Record, Side, Table, not_whole};
 use crate::sqlite;
 
-/// How many rows go at a time.
+/// Rows copied at a time.
 const ROWS: u32 = 500;
 
-/// How many go at a time of a table whose rows may be large.
+/// Rows copied at a time from tables with large rows.
 const LARGE_ROWS: u32 = 100;
 
-/// How many rows of a table go at a time.
+/// Rows copied at a time from this table.
 fn rows_at_a_time(table: &Table) -> u32 {
     let is_large = table.columns.iter().any(|column| column.name == "body");
     if is_large { LARGE_ROWS } else { ROWS }
 }
 
-/// How far a copy is.
+/// Progress of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopyProgress<'a> {
     /// The table that is being copied.
     pub table: &'a str,
-    /// How many rows of all tables are there.
+    /// Rows copied, over all tables.
     pub rows: u64,
-    /// How many there will be.
+    /// Rows to copy, over all tables.
     pub of: u64,
 }
 
-/// What a copy did.
+/// Result of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyReport {
-    /// How many rows each table has, on both sides.
+    /// Rows of each table, the same on both sides.
     pub tables: BTreeMap<String, u64>,
-    /// How many bytes the payloads of the events have, on both sides.
+    /// Bytes of all payloads, the same on both sides.
     pub payload_bytes: u64,
-    /// How many rows were there from an earlier try.
+    /// Rows that an earlier try had copied.
     pub resumed_after: u64,
-    /// What is known of the secrets, which travel as they are kept.
+    /// State of the secrets, which are copied as stored.
     pub secrets: CopiedSecrets,
 }
 
-/// What is known of the secrets of a copy.
+/// State of the secrets in a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopiedSecrets {
-    /// None is encrypted.
     Plain,
     /// Each can be read with the key that was given, on both sides.
     Readable,
@@ -86,7 +85,7 @@ pub fn copy(
         let name = name_of(&from);
         let mut source = side(&from, now).await?;
         let mut target = side(&to, now).await?;
-        let work = Work {
+        let work = CopyJob {
             tables: &tables,
             name: &name,
             sealing: Sealing(sealer),
@@ -103,10 +102,10 @@ fn name_of(url: &str) -> String {
     }
 }
 
-async fn side(url: &str, now: Timestamp) -> Result<Box<dyn Side>, StoreError> {
+async fn side(url: &str, now: Timestamp) -> Result<Box<dyn CopyEndpoint>, StoreError> {
     Ok(match driver_of(url)? {
-        Driver::Sqlite(path) => Box::new(sqlite::copying::SqliteSide::open(path, now)?),
-        Driver::Postgres => Box::new(postgres::copying::PostgresSide::open(url, now).await?),
+        Driver::Sqlite(path) => Box::new(sqlite::copying::SqliteEndpoint::open(path, now)?),
+        Driver::Postgres => Box::new(postgres::copying::PostgresEndpoint::open(url, now).await?),
         Driver::Memory => {
             return Err(StoreError::Unusable(
                 "a store in memory ends with its process: there is nothing to copy".into(),
@@ -115,24 +114,24 @@ async fn side(url: &str, now: Timestamp) -> Result<Box<dyn Side>, StoreError> {
     })
 }
 
-/// What is to be copied.
-struct Work<'w> {
+/// Parts of a copy that its steps share.
+struct CopyJob<'w> {
     tables: &'w [Table],
-    /// What the source is called.
+    /// Name of the source.
     name: &'w str,
     sealing: Sealing,
 }
 
 async fn copy_between(
-    source: &mut dyn Side,
-    target: &mut dyn Side,
-    work: &Work<'_>,
+    source: &mut dyn CopyEndpoint,
+    target: &mut dyn CopyEndpoint,
+    work: &CopyJob<'_>,
     mut watch: impl FnMut(CopyProgress<'_>) -> ControlFlow<()> + Send,
 ) -> Result<CopyReport, StoreError> {
     if source.marker().await?.is_some() {
         return Err(not_whole());
     }
-    let Work {
+    let CopyJob {
         tables,
         name,
         sealing,
@@ -191,7 +190,10 @@ async fn copy_between(
     })
 }
 
-async fn look_at_secrets(source: &mut dyn Side, sealing: &Sealing) -> Result<CopiedSecrets, StoreError> {
+async fn look_at_secrets(
+    source: &mut dyn CopyEndpoint,
+    sealing: &Sealing,
+) -> Result<CopiedSecrets, StoreError> {
     let without_key = source.check_secrets(&Sealing::default()).await;
     match (without_key, &sealing.0) {
         (Ok(()), _) => Ok(CopiedSecrets::Plain),
@@ -206,8 +208,8 @@ async fn look_at_secrets(source: &mut dyn Side, sealing: &Sealing) -> Result<Cop
 
 /// Counts both sides: what was sent must have arrived.
 async fn compare(
-    source: &mut dyn Side,
-    target: &mut dyn Side,
+    source: &mut dyn CopyEndpoint,
+    target: &mut dyn CopyEndpoint,
     tables: &[Table],
 ) -> Result<(BTreeMap<String, u64>, u64), StoreError> {
     let mut counts = BTreeMap::new();
@@ -234,7 +236,11 @@ async fn compare(
 }
 
 /// A copy that broke off does not see what became other secrets since: another key would be needed for what it has.
-async fn compare_rows(source: &mut dyn Side, target: &mut dyn Side, table: &Table) -> Result<(), StoreError> {
+async fn compare_rows(
+    source: &mut dyn CopyEndpoint,
+    target: &mut dyn CopyEndpoint,
+    table: &Table,
+) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let sent = source.read(table, after.as_ref(), ROWS).await?;

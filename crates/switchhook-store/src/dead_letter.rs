@@ -4,14 +4,13 @@ use switchhook_domain::attempt::Failure;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 
-/// Which dead letters.
+/// Filter for dead letters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeadLetterFilter {
     /// Only those to this webhook.
     pub webhook_id: Option<WebhookId>,
     /// Only those whose last attempt failed so.
     pub failure: Option<Failure>,
-    /// Only this kind.
     pub kind: Option<Kind>,
     /// Made at this time or later.
     pub since: Option<Timestamp>,
@@ -19,12 +18,11 @@ pub struct DeadLetterFilter {
     pub until: Option<Timestamp>,
 }
 
-/// What dead letters of one sort have in common.
+/// Properties that all dead letters of a group share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Alike {
-    /// Where they were to go.
+pub struct DeadLetterGroupKey {
     pub webhook_id: WebhookId,
-    /// How their last attempts failed.
+    /// Failure of their last attempts.
     pub failure: Failure,
     pub kind: Kind,
 }
@@ -32,23 +30,21 @@ pub struct Alike {
 /// Dead letters of one sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadLetterGroup {
-    /// What they have in common.
-    pub alike: Alike,
-    /// How many, counted up to a bound.
+    pub key: DeadLetterGroupKey,
+    /// Count, up to a bound.
     pub count: u32,
-    /// Whether there are more.
+    /// True if the count was cut off.
     pub is_more: bool,
     /// The first that was made.
     pub oldest: DeliveryId,
-    /// The last.
     pub newest: DeliveryId,
 }
 
-/// What dead letters have in common, as far as it was looked.
+/// Groups of dead letters, up to a bound.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeadLetterGroups {
     /// The sorts of them, by webhook.
     pub groups: Vec<DeadLetterGroup>,
-    /// Whether there may be sorts that were not looked at: of the last webhook, or of those after it.
+    /// True if groups may be missing: of the last webhook, or of those after it.
     pub are_more: bool,
 }

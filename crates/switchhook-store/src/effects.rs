@@ -10,18 +10,18 @@ use tokio::sync::mpsc;
 use crate::claim::{ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, Release};
 use crate::event::NewEvent;
 use crate::observer::{Commit, CommitObserver, SetAside};
-use crate::order_queue::Start;
+use crate::order_queue::InitialState;
 
-/// What a commit changes for this node and for the operator.
+/// Effects of a commit: on this node, and for the operator to see.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     handed_over: HandOver,
     set_aside: Vec<SetAside>,
 }
 
-/// How many effects there were at some time.
+/// Numbers of effects at some time, to undo later ones.
 #[derive(Clone, Copy)]
-pub(crate) struct Mark {
+pub(crate) struct EffectCounts {
     handed_over: usize,
     set_aside: usize,
 }
@@ -38,16 +38,16 @@ impl Effects {
     }
 
     /// A new delivery of an event is due, or claimed at once.
-    pub(crate) fn made(&mut self, event: &NewEvent, delivery: Delivery, start: Start) {
+    pub(crate) fn made(&mut self, event: &NewEvent, delivery: Delivery, start: InitialState) {
         match start {
-            Start::Claimed => self.claimed(ClaimedDelivery {
+            InitialState::Claimed => self.claimed(ClaimedDelivery {
                 delivery,
                 body: event.body.clone(),
                 concealable: event.concealable,
                 was_read: false,
                 was_due_at: event.accepted_at,
             }),
-            Start::Free | Start::Waiting => self.due(delivery.webhook_id, delivery.state.at()),
+            InitialState::Free | InitialState::Waiting => self.due(delivery.webhook_id, delivery.state.at()),
         }
     }
 
@@ -82,20 +82,20 @@ impl Effects {
         self.set_aside.push(SetAside { delivery_id, why });
     }
 
-    pub(crate) const fn mark(&self) -> Mark {
-        Mark {
+    pub(crate) const fn mark(&self) -> EffectCounts {
+        EffectCounts {
             handed_over: self.handed_over.len(),
             set_aside: self.set_aside.len(),
         }
     }
 
     /// Takes back what came since: it was rolled back.
-    pub(crate) fn take_back(&mut self, since: Mark) {
+    pub(crate) fn take_back(&mut self, since: EffectCounts) {
         self.handed_over.truncate(since.handed_over);
         self.set_aside.truncate(since.set_aside);
     }
 
-    /// What is left of them if the commit may have failed: the claims, so that they are given back if they are this node's.
+    /// Effects if the commit may have failed: the claims only, to be released if they turn out to be this node's.
     pub(crate) fn doubtful(self) -> Self {
         let doubtful = |item| match item {
             HandedOver::Claimed(claimed) => Some(HandedOver::Doubtful(claimed)),
@@ -108,15 +108,15 @@ impl Effects {
     }
 }
 
-/// Who is notified of commits: the node of what it was handed over, the operator of how they went.
+/// Receivers of a commit's effects: the node gets the hand-over, the observer the report.
 #[derive(Clone, Default)]
-pub(crate) struct Audience {
+pub(crate) struct CommitListeners {
     /// Bounded by what the node asks for: nothing is claimed that it did not request. A guest claims nothing.
     pub(crate) hand_over: Option<mpsc::UnboundedSender<HandOver>>,
     pub(crate) observer: Option<Arc<dyn CommitObserver>>,
 }
 
-impl Audience {
+impl CommitListeners {
     /// To be called in the order of the commits, each before its callers are answered.
     pub(crate) fn notify(&self, effects: Effects) {
         if let Some(node) = &self.hand_over

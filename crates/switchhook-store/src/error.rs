@@ -1,8 +1,8 @@
-//! What can go wrong, sorted by what the caller can do about it.
+//! Errors of the store, sorted by what the caller can do.
 
 use switchhook_domain::subscription::InvalidChange;
 
-/// Why a store did not do what it was asked to.
+/// Reason for which a store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It is not there, or not the caller's. Nothing to do but say so.
@@ -20,7 +20,7 @@ pub enum StoreError {
     /// It cannot now but may soon: disk full, locked, connection gone. Try again later; nothing was done.
     #[error("the store is not available: {0}")]
     Unavailable(String),
-    /// What is kept cannot be read. A person must look at it.
+    /// Stored data cannot be read. A person must look at it.
     #[error("the store holds something that it cannot read: {0}")]
     Corrupt(String),
     /// The store cannot be opened as asked. A person must change the configuration.

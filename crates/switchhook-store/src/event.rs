@@ -22,20 +22,19 @@ pub struct NewEvent {
     pub kind: Kind,
     /// Its bytes as they came: UTF-8, one JSON object, or if its kind is unknown any JSON.
     pub body: Bytes,
-    /// What of those can be hidden at all.
+    /// Parts of its bytes that can be hidden at all.
     pub concealable: Hidden,
     pub accepted_at: Timestamp,
-    /// What it shares with the events it must not overtake.
+    /// Key shared with the events that it must not overtake.
     pub order_key: Option<OrderKey>,
-    /// What validation had to say, as the first answer told it.
+    /// Deviations from the schema, as in the first answer.
     pub warnings: Vec<String>,
     /// By which a repetition is known.
     pub idempotency: Option<Idempotency>,
-    /// Where it goes.
     pub deliveries: Vec<NewDelivery>,
-    /// Which subscriptions it was matched with.
+    /// Revision of the subscriptions that it was matched with.
     pub revision: Revision,
-    /// Whether it has its place in the log: a subscription with a websocket asked for it, or its company keeps a feed.
+    /// True if it gets a position in the log: for a subscription with a websocket, or a company with a feed.
     pub is_logged: bool,
 }
 
@@ -52,13 +51,12 @@ pub struct Idempotency {
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
     pub id: DeliveryId,
-    /// Where it goes.
     pub webhook_id: WebhookId,
-    /// Which subscriptions asked for it.
+    /// Subscriptions that asked for it.
     pub subscription_ids: Vec<SubscriptionId>,
-    /// What is taken out of the bytes first.
+    /// Parts to remove from the bytes before sending.
     pub hidden: Hidden,
-    /// Whether the event's order key counts for this webhook.
+    /// True if the order key counts for this webhook.
     pub is_ordered: bool,
     /// Until when this node claims it, if it can send it now.
     pub claim_until: Option<Timestamp>,
@@ -115,7 +113,7 @@ impl NewDelivery {
     }
 }
 
-/// What became of a [`NewEvent`].
+/// Result of recording a [`NewEvent`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recorded {
     Kept,
@@ -123,20 +121,20 @@ pub enum Recorded {
     Repeated {
         /// The event that is kept.
         event: EventRecord,
-        /// Its original deliveries.
+        /// Original deliveries.
         deliveries: Vec<Delivery>,
     },
     /// Another event had come with the same key. Nothing was kept.
     KeyReused,
 }
 
-/// How many bytes of events a page of them has, about: it ends with the event that reaches this, and says where to go on.
+/// Approximate size of a page of events: it ends with the event that reaches this, and the next page continues there.
 pub const LARGEST_EVENT_PAGE: usize = 8 << 20;
 
 /// The most bytes of an event that a list reads to say what is in it. Few have more: those with a long transcript.
 pub const LARGEST_SMALL_EVENT: usize = 64 << 10;
 
-/// How many bytes of such events a list reads at most.
+/// Bound on the small events that a list reads, in bytes.
 pub const LARGEST_SMALL_EVENTS: usize = 4 << 20;
 
 /// All that is kept of an event but its bytes.
@@ -144,14 +142,14 @@ pub const LARGEST_SMALL_EVENTS: usize = 4 << 20;
 pub struct EventHead {
     pub id: EventId,
     pub kind: Kind,
-    /// How many bytes it has; 0 if they were removed.
+    /// Size of its bytes; 0 if they were removed.
     pub body_bytes: usize,
     /// Since when and why its bytes are gone, if they are.
     pub payload_removed: Option<PayloadRemoval>,
     pub accepted_at: Timestamp,
-    /// What it shares with the events it must not overtake.
+    /// Key shared with the events that it must not overtake.
     pub order_key: Option<OrderKey>,
-    /// What validation had to say.
+    /// Deviations from the schema.
     pub warnings: Vec<String>,
     /// The client's idempotency key.
     pub idempotency_key: Option<String>,
@@ -168,13 +166,13 @@ pub struct EventRecord {
     /// Since when and why its bytes are gone, if they are.
     pub payload_removed: Option<PayloadRemoval>,
     pub accepted_at: Timestamp,
-    /// What it shares with the events it must not overtake.
+    /// Key shared with the events that it must not overtake.
     pub order_key: Option<OrderKey>,
-    /// What validation had to say.
+    /// Deviations from the schema.
     pub warnings: Vec<String>,
     /// The client's idempotency key.
     pub idempotency_key: Option<String>,
-    /// Which subscriptions it was matched with; `None` if it came before their versions were kept.
+    /// Revision of the subscriptions that it was matched with; `None` if it is older than the versions.
     pub revision: Option<Revision>,
 }
 

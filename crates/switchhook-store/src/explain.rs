@@ -1,4 +1,4 @@
-//! What the store knows of an event that somebody wants explained.
+//! Stored facts for explaining an event.
 
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::subscription::{Revision, SubscriptionVersion};
@@ -10,7 +10,7 @@ use crate::page::Page;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
     pub event: EventRecord,
-    /// Which subscriptions it was matched with; for an event older than the versions, the first ones that are known.
+    /// Revision that it was matched with; for an event older than the versions, the first known one.
     pub revision: Revision,
     /// The deliveries that were made with it, in their order.
     pub deliveries: Vec<Delivery>,

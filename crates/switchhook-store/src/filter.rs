@@ -1,7 +1,7 @@
-//! What a list of events or deliveries can be narrowed to.
+//! Filters of lists of events and deliveries.
 //!
-//! Not every filter has an index. A page that has passed by some ten thousand rows ends there with what it has found, be it
-//! nothing, and says where the next one starts.
+//! Not every filter has an index. A page that has passed over some ten thousand rows ends there with what it has
+//! found, even nothing, and says where the next one starts.
 
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::StateName;
@@ -9,10 +9,9 @@ use switchhook_domain::id::{EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
-/// Which events.
+/// Filter for events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Only this kind.
     pub kind: Option<Kind>,
     /// Only those of this call, message, agent or contact.
     pub order_key: Option<OrderKey>,
@@ -22,7 +21,7 @@ pub struct EventFilter {
     pub until: Option<Timestamp>,
 }
 
-/// Which deliveries.
+/// Filter for deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     /// Only those of this event.
@@ -37,7 +36,6 @@ pub struct DeliveryFilter {
     pub has_failed: bool,
     /// Only those whose last failed attempt failed so.
     pub failure: Option<Failure>,
-    /// Only this kind.
     pub kind: Option<Kind>,
     /// Made at this time or later.
     pub since: Option<Timestamp>,

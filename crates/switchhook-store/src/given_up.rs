@@ -6,13 +6,13 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
-use switchhook_domain::notification::{GivenUp, News, Notice, WebhookOf};
+use switchhook_domain::notification::{GivenUpDelivery, Notice, NotificationPayload, WebhookInfo};
 
 use crate::claim::FinishedAttempt;
 
-/// What is told of one webhook.
+/// Given-up deliveries of one webhook.
 #[derive(Debug)]
-struct Lately {
+struct GivenUpSummary {
     count: u32,
     first_at: Timestamp,
     delivery_id: DeliveryId,
@@ -21,7 +21,7 @@ struct Lately {
 
 /// Deliveries that are given up, in the order of their webhooks.
 #[derive(Debug, Default)]
-pub(crate) struct GivenUpDeliveries(BTreeMap<WebhookId, Lately>);
+pub(crate) struct GivenUpDeliveries(BTreeMap<WebhookId, GivenUpSummary>);
 
 impl GivenUpDeliveries {
     /// Notes an attempt that took effect.
@@ -29,7 +29,7 @@ impl GivenUpDeliveries {
         let DeliveryState::Exhausted { at } = one.state else {
             return;
         };
-        let lately = self.0.entry(one.webhook_id).or_insert(Lately {
+        let lately = self.0.entry(one.webhook_id).or_insert(GivenUpSummary {
             count: 0,
             first_at: at,
             delivery_id: one.delivery_id,
@@ -45,19 +45,18 @@ impl GivenUpDeliveries {
         self.0.is_empty()
     }
 
-    /// The webhooks concerned.
     pub(crate) fn webhook_ids(&self) -> Vec<WebhookId> {
         self.0.keys().copied().collect()
     }
 
-    /// What people are told of a webhook that is here.
+    /// Notice about a webhook's given-up deliveries, if it has any.
     pub(crate) fn notice(&self, id: WebhookId, company_id: CompanyId, hook_url: &str) -> Option<Notice> {
         let lately = self.0.get(&id)?;
-        let news = News::DeliveryExhausted(GivenUp {
-            webhook: WebhookOf::new(id, hook_url),
+        let payload = NotificationPayload::DeliveryExhausted(GivenUpDelivery {
+            webhook: WebhookInfo::new(id, hook_url),
             delivery_id: lately.delivery_id,
             last: lately.last,
         });
-        Some(Notice::new(Some(company_id), lately.first_at, news).times(lately.count))
+        Some(Notice::new(Some(company_id), lately.first_at, payload).times(lately.count))
     }
 }

@@ -1,15 +1,16 @@
-//! Where Switchhook keeps what it promised to keep: one trait, its drivers, and the suite that every driver passes.
+//! Store of everything that must survive: one trait, its drivers, and the suite that every driver passes.
 //!
-//! Every method is one transaction from the caller's side and speaks the domain's language; no transaction object, no
-//! SQL and no backoff leaves or enters the crate. Time is an argument. Start at [`Store`]; then `sqlite.rs`.
+//! Every method is one transaction from the caller's side and uses the domain's types; no transaction object, no SQL
+//! and no backoff enters or leaves the crate. Time is an argument. Start at [`Store`]; then `sqlite.rs`.
 
-mod aside;
 mod attempt;
 mod change;
 mod claim;
 mod commit;
 mod copy;
+mod copy_endpoint;
 mod dead_letter;
+mod delivery_progress;
 mod effects;
 mod error;
 mod event;
@@ -30,18 +31,17 @@ pub mod permission;
 pub mod postgres;
 mod redelivery;
 mod registry;
+mod removal_rules;
 mod replay;
-mod replaying;
+mod replay_rules;
+mod result_slot;
 mod retention;
 mod row;
 mod sealing;
 mod session;
 mod shared;
-mod side;
 mod sql;
 pub mod sqlite;
-mod sweeping;
-mod waiting;
 mod websocket;
 mod write;
 
@@ -50,7 +50,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::history::{Resolution, Sum, Whose};
+use switchhook_domain::history::{Granularity, HistorySubject, Sum};
 use switchhook_domain::id::{CompanyId, DeliveryId, IdSequence, ReplayId, WebhookId};
 use switchhook_domain::replay::Replay;
 use tokio::sync::mpsc;
@@ -58,11 +58,12 @@ use tokio::sync::mpsc;
 pub use attempt::{FailedAttempt, FailedAttempts, LastAttempt};
 pub use change::Change;
 pub use claim::{
-    Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired, FinishedAttempt, HandOver, HandedOver,
-    PendingCount, PendingWebhook, Release, Waiting,
+    Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, ExpiredLeases, FinishedAttempt, HandOver, HandedOver,
+    PendingCount, PendingWebhook, Release, WaitingDelivery,
 };
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
-pub use dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
+pub use dead_letter::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroupKey, DeadLetterGroups};
+pub use delivery_progress::DeliveryProgress;
 pub use error::StoreError;
 pub use event::{
     EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, LARGEST_SMALL_EVENT, LARGEST_SMALL_EVENTS,
@@ -98,16 +99,15 @@ pub use shared::subscription_store::SubscriptionStore;
 pub use shared::webhooks::WebhookStore;
 pub use shared::websockets::WebsocketStore;
 pub use sqlite::{Copied, Existing};
-pub use waiting::Progress;
-pub use websocket::{Consumer, LogBounds, LogEntry, LogPosition, NewPlace};
+pub use websocket::{Consumer, ConsumerMove, LogBounds, LogEntry, LogPosition};
 
-/// What is kept, and the few things that are done with it.
+/// Persistent store.
 ///
 /// # Promises
-/// - When a writing method has answered `Ok`, what it did survives `kill -9` and a power cut.
+/// - When a writing method has answered `Ok`, its effect survives `kill -9` and a power cut.
 /// - One failing entry of a batch, or of a commit shared with other callers, never fails its neighbours.
 /// - A delivery in a final state never changes again, and an attempt takes effect only if its delivery is still at
-///   that attempt's number and still claimed by the node that made it.
+/// that attempt's number and still claimed by the node that made it.
 #[async_trait]
 pub trait Store:
     KeyStore
@@ -130,13 +130,13 @@ pub trait Store:
     /// request. Answers `None` if it was already taken.
     fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>>;
 
-    /// What other nodes changed, as it comes in; it may say too much, never too little. `None` if there can be no other
+    /// Stream of changes by other nodes; it may report too much, never too little. `None` if there can be no other
     /// nodes, or it was already taken.
     fn take_changes(&self) -> Option<mpsc::Receiver<Change>> {
         None
     }
 
-    /// How many nodes share the work now, this one included.
+    /// Number of live nodes, including this one.
     fn nodes(&self) -> u32 {
         1
     }
@@ -221,9 +221,9 @@ pub trait Store:
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError>;
 
-    /// What those of these deliveries are doing that are pending, in no order.
-    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError>;
-    /// How many deliveries of each of these webhooks are pending, counted up to `most` of each sort, and the oldest of those; in
+    /// Progress of those of these deliveries that are pending, in any order.
+    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<DeliveryProgress>, StoreError>;
+    /// Number of pending deliveries of each webhook, counted up to `most` of each sort, and the oldest of those; in
     /// the order of the webhooks.
     async fn count_pending(
         &self,
@@ -231,12 +231,12 @@ pub trait Store:
         now: Timestamp,
         most: u32,
     ) -> Result<Vec<PendingCount>, StoreError>;
-    /// When the oldest delivery of all companies was made that is pending, whatever it waits for. Cost grows with the
+    /// Creation of the oldest pending delivery of all companies, whatever it waits for. Cost grows with the
     /// companies, not with their deliveries.
     async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, StoreError>;
     /// The delivery of a webhook that has waited longest for an attempt, whether a node has it in memory or not. One that is
     /// claimed and given back again and again has waited all the time.
-    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError>;
+    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<WaitingDelivery>, StoreError>;
 
     // --- replays --------------------------------------------------------------------------------------------------
 
@@ -264,22 +264,22 @@ pub trait Store:
     /// The sums of some that begin at `from` or later and before `to`, oldest first for each.
     async fn history(
         &self,
-        whose: Vec<Whose>,
-        resolution: Resolution,
+        whose: Vec<HistorySubject>,
+        resolution: Granularity,
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Sum>, StoreError>;
     /// Removes the oldest sums of before `before`, `most` at a time; answers how many.
     async fn forget_old_history(
         &self,
-        resolution: Resolution,
+        resolution: Granularity,
         before: Timestamp,
         most: u32,
     ) -> Result<u32, StoreError>;
 
     // --- what is no longer kept -----------------------------------------------------------------------------------
 
-    /// How much room it takes.
+    /// Size of the store and free disk space.
     async fn size(&self) -> Result<StoreSize, StoreError>;
     /// Removes some of the oldest events with all that belongs to them. Those that something needs are passed over:
     /// no delivery that is pending, open, or ended after the slice's time is removed, nor its event.
@@ -295,7 +295,7 @@ pub trait Store:
 
     // --- about the store itself -----------------------------------------------------------------------------------
 
-    /// What time it is by the clock that counts for all nodes; `None` if there is only one node, whose own counts.
+    /// Time by the clock that counts for all nodes; `None` if there is only one node, whose own clock counts.
     async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
     }
@@ -305,7 +305,7 @@ pub trait Store:
     async fn ids(&self) -> Result<Arc<IdSequence>, StoreError> {
         Ok(Arc::new(IdSequence::after(self.last_id().await?)))
     }
-    /// Whether it can keep something now: writes and takes back, as an event would be.
+    /// Checks that it can keep something now: writes and rolls back, as for an event.
     async fn check(&self) -> Result<(), StoreError>;
     /// Waits until this process may not use the store any more, which can happen to a SQLite file: another process took it,
     /// or it was moved or removed. Says what happened. Nothing is accepted from then on, and the process should end.

@@ -45,7 +45,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
 /// The one that has more to do than its statements say: what fills it in is no SQL.
 pub(crate) const URL_KEYS: &str = "url_keys";
 
-/// What bringing a schema up to date did. The numbers are the same if it was.
+/// Schema versions before and after migrating, which are equal if nothing was to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migrated {
     /// The schema that was there; 0 for none.
@@ -54,9 +54,9 @@ pub struct Migrated {
     pub to: u32,
 }
 
-/// How the schema of a database relates to the one that this program knows.
+/// Relation of a database's schema to the one that this program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Age {
+pub(crate) enum SchemaAge {
     /// They are the same.
     Current,
     /// It is older, or missing.
@@ -64,10 +64,10 @@ pub(crate) enum Age {
 }
 
 /// Compares the schema with this number, and refuses what this program must not touch.
-pub(crate) fn age(number: u32) -> Result<Age, StoreError> {
+pub(crate) fn age(number: u32) -> Result<SchemaAge, StoreError> {
     match number as usize {
-        number if number == MIGRATIONS.len() => Ok(Age::Current),
-        number if number < MIGRATIONS.len() => Ok(Age::Older),
+        number if number == MIGRATIONS.len() => Ok(SchemaAge::Current),
+        number if number < MIGRATIONS.len() => Ok(SchemaAge::Older),
         number => Err(StoreError::Unusable(format!(
             "the database has schema {number}, this program knows schemas up to {}: it was written by a newer version of \
              Switchhook; use that one, or restore a backup made before the update",

@@ -8,12 +8,11 @@ use switchhook_domain::notification::{Channel, Notification, Progress, Recipient
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotificationRecord {
     pub notification: Notification,
-    /// How far it is on its way to each of its recipients, by their ids. Empty until it is handed out, and afterwards if nobody
-    /// wanted it.
+    /// Progress for each recipient, by id. Empty until it is handed out, and afterwards if no channel wants it.
     pub progress: Vec<Progress>,
 }
 
-/// Which recipients somebody sends to.
+/// Recipients that a sender serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipients {
     Channels,
@@ -26,13 +25,13 @@ pub enum Recipients {
 pub struct NotificationClaim {
     /// To whom they are to be sent.
     pub recipients: Recipients,
-    /// Whether there is an operator's command that is to get each.
+    /// True if the operator has a command, which gets every notification.
     pub has_command: bool,
-    /// Due by then.
+    /// Claims what is due by then.
     pub now: Timestamp,
     /// Until when nobody else gets them.
     pub until: Timestamp,
-    /// How many at the most.
+    /// Bound on the notifications.
     pub most: u32,
 }
 
@@ -42,23 +41,22 @@ pub struct ClaimedNotification {
     pub notification: Notification,
     /// The channel it goes to; `None`: the operator's command.
     pub channel: Option<Channel>,
-    /// How many times it was tried, this time included.
+    /// Number of tries, including this one.
     pub attempts: u32,
 }
 
-/// What came of sending a notification to one recipient.
+/// Result of sending a notification to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedNotification {
     pub notification_id: NotificationId,
-    /// To whom.
     pub recipient: Recipient,
     /// The number of the attempt: of one that was claimed again meanwhile, nothing is kept.
     pub attempts: u32,
-    /// When it arrived.
+    /// Time of arrival.
     pub sent_at: Option<Timestamp>,
-    /// Why it did not.
+    /// Error of the last try.
     pub error: Option<String>,
-    /// When it is tried again, if it is.
+    /// Time of the next try, if there is one.
     pub due_at: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! What a store reports of its work to whoever counts it.
+//! Reports of a store about its work, for metrics and logs.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use switchhook_domain::id::DeliveryId;
 use tokio::task::JoinHandle;
 
-/// What one commit was like, for metrics.
+/// Statistics of one commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Commit {
-    /// How many callers' operations it held.
+    /// Number of callers' operations in it.
     pub operations: usize,
     /// From its first statement until it was durable.
     pub duration: Duration,
@@ -43,15 +43,15 @@ impl<F: Fn(Commit) + Send + Sync + 'static> CommitObserver for F {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
     pub delivery_id: DeliveryId,
-    /// What is wrong with it, for a person.
+    /// Reason, for a person.
     pub why: String,
 }
 
-/// Who hears of it if a part fails.
+/// Observer that is told when a part fails.
 #[derive(Clone, Default)]
-pub(crate) struct Watch(pub(crate) Option<Arc<dyn CommitObserver>>);
+pub(crate) struct FailureObserver(pub(crate) Option<Arc<dyn CommitObserver>>);
 
-impl Watch {
+impl FailureObserver {
     /// Runs a part on this thread.
     pub(crate) fn over(&self, part: &'static str, work: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {

@@ -12,7 +12,7 @@ use crate::options::StoreOptions;
 use crate::postgres::PostgresStore;
 use crate::sqlite::{Copied, Existing, SqliteStore};
 
-/// Which driver a URL means, and what for.
+/// Driver of a URL, with its parameters.
 pub(crate) enum Driver<'u> {
     /// A SQLite file at this path.
     Sqlite(&'u Path),
@@ -48,13 +48,13 @@ fn not_understood() -> StoreError {
     )
 }
 
-/// Whether a store's URL means one that is in memory only.
+/// True if the URL means a store in memory.
 #[must_use]
 pub fn is_in_memory(url: &str) -> bool {
     matches!(driver_of(url), Ok(Driver::Memory))
 }
 
-/// Whether a store's URL is understood; it is not connected to.
+/// Checks that a store's URL is understood, without connecting.
 ///
 /// # Errors
 /// `Unusable` if it is not, in words that do not repeat it.

@@ -1,4 +1,4 @@
-//! How a store is opened, whichever driver it has.
+//! Options for opening a store, whichever driver it has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use switchhook_domain::Timestamp;
 use crate::observer::CommitObserver;
 use crate::sealing::Sealer;
 
-/// What this process is to the store.
+/// Role of this process for the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// It serves, and claims deliveries. A SQLite file has one such process, and claims of an earlier life end when it
@@ -18,8 +18,8 @@ pub enum Role {
     Guest,
 }
 
-/// How long a transaction of a SQLite store stays open unless told otherwise: long enough for most deliveries to end within it,
-/// and for a quiet server to write little; short beside the time that a crash takes anyway.
+/// Default for the time that an SQLite transaction stays open: long enough for most deliveries to end within it, and
+/// for a quiet server to write little; short compared with the time that a crash costs anyway.
 pub const COMMIT_EVERY: Duration = Duration::from_millis(100);
 
 /// How long to wait for another process that writes to a SQLite file.
@@ -28,19 +28,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// How to open a store.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// What this process is to the store.
     pub role: Role,
-    /// Who does the work; for SQLite only.
+    /// Writer; for SQLite only.
     pub writer: WriterMode,
-    /// What time it is: when migrations are done and lost claims are closed.
+    /// Present time, for migrations and for closing lost claims.
     pub now: Timestamp,
-    /// Who wants to know of every commit.
+    /// Observer of commits.
     pub observer: Option<Arc<dyn CommitObserver>>,
-    /// Who encrypts secrets; without one they are kept as they are.
+    /// Encryption of secrets; without it they are stored as they are.
     pub sealer: Option<Arc<dyn Sealer>>,
-    /// How many bytes an owner keeps free beside the file, for the day on which the disk is full; 0 for none. For SQLite only.
+    /// Bytes that an owner reserves beside the file, for the day on which the disk is full; 0 for none. For SQLite
+    /// only.
     pub reserve_bytes: u64,
-    /// How long a transaction stays open, while its events are safe in the journal; for SQLite only.
+    /// Time for which a transaction stays open, while its events are safe in the journal; for SQLite only.
     pub commit_every: Duration,
     /// How long an owner waits for another process that writes to its file; for SQLite only.
     pub patience: Duration,
@@ -78,7 +78,7 @@ impl StoreOptions {
     }
 }
 
-/// Who does the work.
+/// Where writes are executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriterMode {
     /// A writer's thread with shared commits, a checkpointer's, and a few readers.

@@ -2,16 +2,16 @@
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::notification::{FailingWebhook, News, Notice, WebhookOf};
+use switchhook_domain::notification::{FailingWebhook, Notice, NotificationPayload, WebhookInfo};
 use switchhook_domain::outage::Outage;
 
 use crate::error::StoreError;
 use crate::row::{Columns, Row};
 
-/// How many outages of a webhook are kept.
+/// Bound on the outages kept per webhook.
 pub(crate) const MOST_KEPT: u32 = 1_000;
 
-/// What is to be written of a webhook's outage.
+/// Change to a webhook's stored outage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutageWrite {
     /// It begins or goes on: its attempts are added to those that are known.
@@ -25,15 +25,15 @@ pub enum OutageWrite {
 }
 
 /// A webhook, as far as it matters to whoever is notified of its outage.
-pub(crate) struct Failing {
+pub(crate) struct FailingWebhookRow {
     id: WebhookId,
     company_id: CompanyId,
     hook_url: String,
-    /// Whether it exists for a replay only: nobody is notified of that.
+    /// True if it exists for a replay only, about which nobody is notified.
     is_of_replay: bool,
 }
 
-/// What [`Failing::read`] reads, in its order.
+/// Columns for [`FailingWebhookRow::read`].
 macro_rules! failing_columns {
     () => {
         "id, company_id, hook_url, replay_id"
@@ -41,7 +41,7 @@ macro_rules! failing_columns {
 }
 pub(crate) use failing_columns;
 
-impl Failing {
+impl FailingWebhookRow {
     pub(crate) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
         let mut columns = Columns::of("webhooks", row)?;
         Ok(Self {
@@ -54,21 +54,24 @@ impl Failing {
 
     /// That an outage began.
     pub(crate) fn began(&self, outage: &Outage) -> Option<Notice> {
-        self.notice(outage.last.at, News::WebhookFailing(self.news(outage)))
+        self.notice(
+            outage.last.at,
+            NotificationPayload::WebhookFailing(self.payload(outage)),
+        )
     }
 
     /// That an outage ended.
     pub(crate) fn ended(&self, outage: &Outage, at: Timestamp) -> Option<Notice> {
-        self.notice(at, News::WebhookRecovered(self.news(outage)))
+        self.notice(at, NotificationPayload::WebhookRecovered(self.payload(outage)))
     }
 
-    fn notice(&self, at: Timestamp, news: News) -> Option<Notice> {
-        (!self.is_of_replay).then(|| Notice::new(Some(self.company_id), at, news))
+    fn notice(&self, at: Timestamp, payload: NotificationPayload) -> Option<Notice> {
+        (!self.is_of_replay).then(|| Notice::new(Some(self.company_id), at, payload))
     }
 
-    fn news(&self, outage: &Outage) -> FailingWebhook {
+    fn payload(&self, outage: &Outage) -> FailingWebhook {
         FailingWebhook {
-            webhook: WebhookOf::new(self.id, &self.hook_url),
+            webhook: WebhookInfo::new(self.id, &self.hook_url),
             since: outage.since,
             attempts: outage.attempts,
             last: outage.last.failure,

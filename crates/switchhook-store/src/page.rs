@@ -3,15 +3,15 @@
 
 use crate::StoreError;
 
-/// How many items are read at a time of a list that is read to its end.
+/// Page size for lists that are read to their end.
 const AT_ONCE: u32 = 1_000;
 
-/// Which page.
+/// Position and size of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
     /// The last id of the page before; `None` for the first page.
     pub after: Option<i64>,
-    /// How many items at the most.
+    /// Bound on the items.
     pub limit: u32,
 }
 
@@ -23,10 +23,9 @@ impl PageRequest {
     }
 }
 
-/// How many refusals are read whole at once.
+/// Bounds on the refusals read at once with their bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalSlice {
-    /// At the most.
     pub count: u32,
     /// No further ones once their bodies have so many bytes.
     pub bytes: usize,
@@ -36,7 +35,7 @@ pub struct RefusalSlice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// What to ask for as `after` to get the next page; `None` on the last one.
+    /// Value of `after` for the next page; `None` on the last one.
     pub next: Option<i64>,
 }
 

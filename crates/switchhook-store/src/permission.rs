@@ -1,4 +1,4 @@
-//! Why this process may not use a file: whose that is, who we are, and what to do about it.
+//! Explanation of denied access to a file: who owns it, who we are, and what to do.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
-/// What one wants with a file or folder.
+/// Access that is needed to a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum FileAccess {
     Read,
     /// To read it and write to it.
     Write,
@@ -17,18 +17,20 @@ pub enum Purpose {
     MakeFiles,
 }
 
-/// Why this process may not use what is at `path`; `None` if it may, or if something else is wrong with it.
+/// Reason for which this process may not use `path`; `None` if it may, or if something else is wrong.
 ///
-/// Of the folders that lead there the first counts that lets nobody through.
+/// Of the folders on the way, the first that denies passage is named.
 #[must_use]
-pub fn denied(path: &Path, purpose: Purpose) -> Option<String> {
+pub fn denied(path: &Path, purpose: FileAccess) -> Option<String> {
     denied_any([path], purpose)
 }
 
-/// Why this process may not use one of `paths`: of all that it may not use, those named at once that have the same owner.
+/// Reason for which this process may not use one of `paths`, naming all denied ones of the same owner.
 #[must_use]
-pub fn denied_any<'a>(paths: impl IntoIterator<Item = &'a Path>, purpose: Purpose) -> Option<String> {
-    let mut all = paths.into_iter().filter_map(|path| Denied::find(path, purpose));
+pub fn denied_any<'a>(paths: impl IntoIterator<Item = &'a Path>, purpose: FileAccess) -> Option<String> {
+    let mut all = paths
+        .into_iter()
+        .filter_map(|path| AccessDenied::find(path, purpose));
     let mut first = all.next()?;
     for other in all.filter(|other| other.uid == first.uid && other.wanted == first.wanted) {
         if !first.places.contains(&other.places[0]) {
@@ -39,8 +41,8 @@ pub fn denied_any<'a>(paths: impl IntoIterator<Item = &'a Path>, purpose: Purpos
     Some(first.in_words(&owner, &user))
 }
 
-/// What may not be used.
-struct Denied {
+/// Denied paths of one owner.
+struct AccessDenied {
     /// At least one.
     places: Vec<PathBuf>,
     uid: u32,
@@ -48,13 +50,13 @@ struct Denied {
     wanted: &'static str,
 }
 
-impl Denied {
-    fn find(path: &Path, purpose: Purpose) -> Option<Self> {
+impl AccessDenied {
+    fn find(path: &Path, purpose: FileAccess) -> Option<Self> {
         let path = std::path::absolute(path).ok()?;
         let (access, wanted) = match purpose {
-            Purpose::Read => (Access::READ_OK, "r"),
-            Purpose::Write => (Access::READ_OK | Access::WRITE_OK, "rw"),
-            Purpose::MakeFiles => (Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK, "rwx"),
+            FileAccess::Read => (Access::READ_OK, "r"),
+            FileAccess::Write => (Access::READ_OK | Access::WRITE_OK, "rw"),
+            FileAccess::MakeFiles => (Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK, "rwx"),
         };
         let mut way: Vec<_> = path.ancestors().skip(1).collect();
         way.reverse();
@@ -119,14 +121,14 @@ mod tests {
     #[test]
     fn what_may_be_used_or_is_not_there_is_not_denied() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(denied(folder.path(), Purpose::MakeFiles), None);
-        assert_eq!(denied(&folder.path().join("nothing"), Purpose::Write), None);
-        assert_eq!(denied(Path::new("/no/such/folder/file"), Purpose::Read), None);
+        assert_eq!(denied(folder.path(), FileAccess::MakeFiles), None);
+        assert_eq!(denied(&folder.path().join("nothing"), FileAccess::Write), None);
+        assert_eq!(denied(Path::new("/no/such/folder/file"), FileAccess::Read), None);
     }
 
     #[test]
     fn all_files_of_another_owner_are_named_at_once() {
-        let denied = |places: &[&str]| Denied {
+        let denied = |places: &[&str]| AccessDenied {
             places: places.iter().map(PathBuf::from).collect(),
             uid: 0,
             mode: 0o600,
@@ -154,15 +156,15 @@ mod tests {
         let path = folder.path().join("file");
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
-        assert_eq!(denied(&path, Purpose::Read), None);
-        let told = denied(&path, Purpose::Write).unwrap();
+        assert_eq!(denied(&path, FileAccess::Read), None);
+        let told = denied(&path, FileAccess::Write).unwrap();
         assert!(
             told.contains("mode 0400") && told.contains("chmod u+rw"),
             "{told}"
         );
         let other = folder.path().join("other");
         fs::copy(&path, &other).unwrap();
-        let told = denied_any([&*path, &other], Purpose::Write).unwrap();
+        let told = denied_any([&*path, &other], FileAccess::Write).unwrap();
         let both = format!("chmod u+rw {} {}`", path.display(), other.display());
         assert!(told.contains(&both), "{told}");
     }

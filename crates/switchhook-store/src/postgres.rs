@@ -63,22 +63,22 @@ use self::pool::Pool;
 use self::targets::Targets;
 use crate::change::Change;
 use crate::claim::HandOver;
-use crate::effects::Audience;
+use crate::copy_endpoint;
+use crate::effects::CommitListeners;
 use crate::error::StoreError;
 use crate::migrations::Migrated;
-use crate::observer::Watch;
+use crate::observer::FailureObserver;
 use crate::options::{Role, StoreOptions};
 use crate::sealing::Sealing;
 use crate::shared::secrets;
-use crate::side;
 
-/// How many threads the connections have. They wait most of the time.
+/// Threads for the connections, which mostly wait.
 const THREADS: usize = 2;
 
-/// How long opening, registering or reading may take before the caller learns that it failed.
+/// Time limit for opening, registering and reading before the caller gets an error.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many changes wait for the node to take them.
+/// Bound on the changes that wait for the node.
 const CHANGES: usize = 1_024;
 
 /// A store in a PostgreSQL database.
@@ -158,7 +158,7 @@ impl Parts {
         let now = options.now.min(node::time(connection).await?);
         schema::migrate(connection, now).await?;
         if copying::is_marked(connection).await? {
-            return Err(side::not_whole());
+            return Err(copy_endpoint::not_whole());
         }
         let node = match options.role {
             Role::Owner => {
@@ -170,8 +170,8 @@ impl Parts {
         pool.give_back(lent, Ok(())).await?;
         // Bounded by what the node asks for: nothing is claimed that it did not request.
         let (sender, receiver) = mpsc::unbounded_channel();
-        let watch = Watch(options.observer.clone());
-        let notifier = Arc::new(Notifier::new(Audience {
+        let watch = FailureObserver(options.observer.clone());
+        let notifier = Arc::new(Notifier::new(CommitListeners {
             hand_over: Some(sender),
             observer: options.observer,
         }));
@@ -225,7 +225,7 @@ impl Parts {
     }
 }
 
-/// Whether a URL is understood.
+/// Checks that a URL is understood.
 pub(crate) fn check_url(url: &str) -> Result<(), StoreError> {
     Targets::parse(url).map(|_| ())
 }

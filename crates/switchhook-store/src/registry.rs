@@ -1,4 +1,4 @@
-//! What lists of subscriptions can be narrowed to, how many there may be, and when webhooks were suspended.
+//! Filters and limits of subscriptions, and stored suspensions of webhooks.
 
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
@@ -9,18 +9,17 @@ use switchhook_protocol::TargetType;
 
 use crate::error::StoreError;
 
-/// Which subscription a caller means: of another company or kind there is none.
+/// Reference to a subscription. It matches none of another company or kind.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject {
+pub(crate) struct SubscriptionRef {
     pub(crate) company_id: CompanyId,
     pub(crate) kind: Kind,
     pub(crate) id: SubscriptionId,
 }
 
-/// Which subscriptions.
+/// Filter for subscriptions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SubscriptionFilter {
-    /// Only this kind.
     pub kind: Option<Kind>,
     /// Only those narrowed to a target of this type.
     pub target_type: Option<TargetType>,
@@ -31,7 +30,7 @@ pub struct SubscriptionFilter {
 }
 
 impl SubscriptionFilter {
-    /// Whether it lets `subscription` through.
+    /// True if `subscription` matches.
     #[must_use]
     pub fn lets_through(&self, subscription: &Subscription) -> bool {
         let target = subscription.filter.target();
@@ -46,7 +45,7 @@ impl SubscriptionFilter {
     }
 }
 
-/// How many subscriptions a company may have.
+/// Limits on the subscriptions of a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubscriptionLimits {
     pub per_kind: u32,
@@ -54,7 +53,7 @@ pub struct SubscriptionLimits {
     pub per_kind_without_target: u32,
 }
 
-/// How many subscriptions of one kind a company has.
+/// Numbers of a company's subscriptions of one kind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SubscriptionCounts {
     pub(crate) all: u32,
@@ -87,7 +86,6 @@ impl SubscriptionLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SuspensionRecord {
     pub webhook_id: WebhookId,
-    /// When and why.
     pub suspension: Suspension,
     /// For a breaker: when the next attempt may be made.
     pub probe_at: Option<Timestamp>,

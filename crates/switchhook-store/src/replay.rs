@@ -11,18 +11,18 @@ pub struct NewReplay {
     pub replay: Replay,
     /// The webhook that exists for it only, if it goes to an address of its own.
     pub webhook: Option<Webhook>,
-    /// How many replays of the company may run at once, this one included.
+    /// Limit on the company's running replays, including this one.
     pub most_running: u32,
 }
 
-/// Where to look for events that a replay selects, and how far.
+/// Range of a scan for events that a replay selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scan {
     /// The last event that was looked at.
     pub after: EventId,
-    /// How many events to look at, at the most.
+    /// Bound on the events examined.
     pub most_scanned: u32,
-    /// How many selected ones to find, at the most.
+    /// Bound on the events selected.
     pub most_selected: u32,
 }
 
@@ -31,34 +31,33 @@ pub struct Scan {
 pub struct Selection {
     /// The events, oldest first, with their deliveries.
     pub candidates: Vec<Candidate>,
-    /// How many events were looked at.
+    /// Number of events examined.
     pub scanned: u32,
     /// The first event looked at.
     pub first: Option<EventId>,
     /// The last event looked at: where the next scan goes on.
     pub cursor: EventId,
-    /// Whether there is nothing after it.
+    /// True if nothing follows.
     pub is_last: bool,
 }
 
 /// A step of a replay: what it makes, and how far that takes it.
 #[derive(Debug, Clone)]
 pub struct ReplayStep {
-    /// Which replay.
     pub id: ReplayId,
-    /// Where it stood: if it stands elsewhere by now, nothing is done.
+    /// Cursor before the step. If the replay is elsewhere by now, nothing is done.
     pub from: EventId,
     /// The last event that it has now looked at.
     pub to: EventId,
-    /// Whether that was the last one of all.
+    /// True for the last step.
     pub is_last: bool,
-    /// How many events it looked at.
+    /// Number of events examined.
     pub scanned: u32,
-    /// How many deliveries it could not make.
+    /// Number of deliveries that could not be made.
     pub skipped: u32,
-    /// What it makes.
+    /// Deliveries to make.
     pub deliveries: Vec<ReplayDelivery>,
-    /// When its next delivery is due at the earliest.
+    /// Earliest due time of its next delivery.
     pub next_due_at: Timestamp,
     pub now: Timestamp,
 }
@@ -71,7 +70,7 @@ pub struct ReplayDelivery {
     pub due_at: Timestamp,
 }
 
-/// How a replay ends by itself.
+/// End of a replay that was not cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayEnd {
     /// It made all its deliveries, and each has ended.

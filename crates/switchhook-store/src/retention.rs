@@ -1,18 +1,18 @@
-//! What is no longer kept: which events and payloads may go, and what removing them came to.
+//! Types of retention and erasure: slices of events, and the results of removing them.
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_protocol::spelled_enum;
 
-/// How much room a store takes.
+/// Size of a store, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreSize {
-    /// What is in use, in bytes. Room that was freed and will be used again does not count.
+    /// Space in use. Freed space that will be reused does not count.
     pub used: u64,
-    /// What the file takes, without its log.
+    /// Size of the file, without its log.
     pub file: u64,
-    /// What the disk has left; `None` where that is not known.
+    /// Free space on the disk; `None` where it is unknown.
     pub disk_left: Option<u64>,
 }
 
@@ -23,20 +23,20 @@ pub struct RemovalSlice {
     pub after: Option<EventId>,
     /// Only events accepted, and their deliveries ended, before this time.
     pub before: Timestamp,
-    /// How many events at the most are removed.
+    /// Bound on the events removed.
     pub limit: u32,
     /// About how many bytes of payload at the most; one event goes in any case.
     pub bytes: u64,
 }
 
-/// What removing events came to.
+/// Result of removing events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// How many events, with their idempotency keys.
+    /// Number of events, with their idempotency keys.
     pub events: u64,
-    /// How many deliveries of theirs.
+    /// Number of their deliveries.
     pub deliveries: u64,
-    /// How many attempts of those.
+    /// Number of the attempts at those.
     pub attempts: u64,
     /// The event to go on after; `None` if there are no more that old.
     pub next: Option<EventId>,
@@ -48,14 +48,13 @@ pub struct PayloadSlice {
     pub company_id: CompanyId,
     /// Only events after this one; `None` begins with the oldest.
     pub after: Option<EventId>,
-    /// How many events at the most are looked at.
+    /// Bound on the events examined.
     pub limit: u32,
 }
 
-/// What dropping payloads came to.
+/// Result of dropping payloads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DroppedPayloads {
-    /// How many payloads.
     pub payloads: u64,
     /// The event to go on after; `None` after the last one.
     pub next: Option<EventId>,
@@ -68,28 +67,28 @@ pub struct ErasureSlice {
     pub number: PhoneNumber,
     /// Only events after this one; `None` begins with the oldest.
     pub after: Option<EventId>,
-    /// How many events at the most are looked at.
+    /// Bound on the events examined.
     pub limit: u32,
-    /// Whether something is done, or only counted.
+    /// Whether data is changed, or only counted.
     pub extent: ErasureExtent,
 }
 
-/// Whether an erasure is done.
+/// Whether an erasure changes data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErasureExtent {
     Erase,
-    /// What it would do is counted.
+    /// Only counts what it would do.
     Count,
 }
 
-/// What an erasure came to.
+/// Result of an erasure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Erased {
-    /// How many events were looked at.
+    /// Number of events examined.
     pub examined: u64,
-    /// How many the number occurred in: their payloads are gone.
+    /// Number of events that contained the number: their payloads are removed.
     pub events: u64,
-    /// How many deliveries were pending and are cancelled.
+    /// Number of pending deliveries that are cancelled.
     pub cancelled: u64,
     /// From how many attempts something was taken out: the receiver's answer, or a record of the request.
     pub attempts: u64,
@@ -100,14 +99,12 @@ pub struct Erased {
 /// Since when and why an event has no payload any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadRemoval {
-    /// Since when.
     pub at: Timestamp,
-    /// Why.
     pub reason: RemovalReason,
 }
 
 spelled_enum! {
-    /// Why an event has no payload any more.
+    /// Reason for which an event has no payload any more.
     pub enum RemovalReason: "reason for a removal" {
         /// It was delivered, and its company keeps no payloads.
         Delivered = "delivered",

@@ -39,7 +39,7 @@ pub(crate) trait DriverRow {
     fn column_name(&self, column: usize) -> String;
 }
 
-/// Any driver's row.
+/// Row of any driver.
 pub(crate) type Row<'r> = dyn DriverRow + 'r;
 
 impl Row<'_> {
@@ -50,7 +50,7 @@ impl Row<'_> {
     }
 }
 
-/// What a column can be read as.
+/// Type that a column can be read as.
 pub(crate) trait FromColumn<'r>: Sized {
     /// `None` if the column is NULL.
     fn maybe(row: &'r Row<'_>, column: usize) -> Result<Option<Self>, String>;
@@ -128,7 +128,7 @@ impl<'r> Columns<'r> {
         self.id
     }
 
-    /// The next column.
+    /// Reads the next column.
     pub(crate) fn read<T: FromColumn<'r>>(&mut self) -> Result<T, StoreError> {
         let column = self.next;
         self.next += 1;

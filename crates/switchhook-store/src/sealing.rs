@@ -8,7 +8,7 @@ use switchhook_domain::secret::Secret;
 
 use crate::error::StoreError;
 
-/// What a secret belongs to.
+/// Row that a secret belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretOwner {
     /// It signs a webhook's deliveries.
@@ -68,22 +68,23 @@ pub trait Sealer: Send + Sync + 'static {
     /// # Errors
     /// Says for a person why it cannot be read, and nothing of the secret.
     fn unseal(&self, owner: SecretOwner, sealed: &str) -> Result<Secret, String>;
-    /// Whether `sealed` was made with the key that is used now.
+    /// True if `sealed` was made with the present key.
     fn is_current(&self, sealed: &str) -> bool;
 }
 
-/// What stands before a sealed secret.
+/// Prefix of a sealed secret.
 const SEALED: &str = "enc:";
 
-/// What stands before a plain secret that could be taken for a sealed one.
+/// Prefix of a plain secret that could be mistaken for a sealed one.
 const PLAIN: &str = "plain:";
 
-/// How secrets go into the store and come out of it: sealed if there is a sealer. Plain ones are always read.
+/// Conversion of secrets on their way into and out of the store: sealed if there is a sealer. Plain ones can always
+/// be read.
 #[derive(Clone, Default)]
 pub(crate) struct Sealing(pub(crate) Option<Arc<dyn Sealer>>);
 
 impl Sealing {
-    /// What is kept of a secret.
+    /// Stored form of a secret.
     pub(crate) fn keep(&self, owner: impl Into<SecretOwner>, secret: &Secret) -> String {
         let text = secret.expose();
         match &self.0 {
@@ -110,7 +111,7 @@ impl Sealing {
             .map_err(|why| StoreError::Unusable(format!("the secret of {owner}: {why}")))
     }
 
-    /// Whether what is kept is as [`Sealing::keep`] would keep it now.
+    /// True if the stored form is what [`Sealing::keep`] would make now.
     pub(crate) fn is_current(&self, kept: &str) -> bool {
         match (&self.0, kept.strip_prefix(SEALED)) {
             (Some(sealer), Some(sealed)) => sealer.is_current(sealed),
@@ -126,12 +127,12 @@ impl fmt::Debug for Sealing {
     }
 }
 
-/// What rewriting some secrets came to.
+/// Result of resealing some secrets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resealed {
-    /// How many secrets were rewritten.
+    /// Number of secrets rewritten.
     pub rewritten: u32,
-    /// How many were as they should be.
+    /// Number of secrets already sealed with the present key.
     pub current: u32,
     /// The webhook to go on after; `None` after the last one.
     pub next: Option<WebhookId>,

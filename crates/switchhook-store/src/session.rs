@@ -5,10 +5,10 @@ use std::time::Duration;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::KeyId;
 
-/// How long it is remembered that a session was ended. No cookie is taken up again that long after its session began.
+/// Time for which the end of a session is remembered, after which no cookie can restore it.
 pub const ENDED_SESSIONS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
-/// How many sessions of one key are remembered one by one. With one more, all that the key began until then have ended.
+/// Bound on the ended sessions remembered per key. Beyond it, all sessions that the key began until then have ended.
 pub(crate) const MOST_ENDED: u32 = 1_000;
 
 /// Somebody's session, by what it takes to end it.

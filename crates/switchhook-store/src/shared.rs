@@ -1,6 +1,6 @@
-//! What both drivers do alike, written once: each file has a noun's part of [`Store`](crate::Store) and its statements.
+//! Parts of [`Store`](crate::Store) that both drivers share, with their statements; each file is one noun.
 //!
-//! What differs for a reason is in `sqlite/` and `postgres/`: whatever makes, claims, ends and removes deliveries.
+//! The drivers differ for a reason in `sqlite/` and `postgres/`: whatever makes, claims, ends and removes deliveries.
 
 pub(crate) mod channels;
 pub(crate) mod companies;

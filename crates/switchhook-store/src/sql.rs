@@ -15,8 +15,8 @@ use switchhook_domain::id::{CompanyId, ReplayId};
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::listing::Listing;
 pub(crate) use self::value::{Value, values};
-use crate::aside::aside;
 use crate::error::StoreError;
+use crate::result_slot::aside;
 use crate::row::Row;
 use crate::sealing::Sealing;
 
@@ -31,14 +31,14 @@ pub(crate) trait Sql: Send {
         plan: Plan,
         statement: &str,
         values: &[Value<'_>],
-        each: &mut Each<'_>,
+        each: &mut RowCallback<'_>,
     ) -> Result<(), StoreError>;
 
     /// Runs a statement that finds nothing; answers how many rows it changed.
     async fn execute(&mut self, statement: &str, values: &[Value<'_>]) -> Result<u64, StoreError>;
 }
 
-/// The open transaction.
+/// Open transaction.
 #[async_trait]
 pub(crate) trait SqlTransaction: Sql {
     /// Lets every node know, once this is committed, that webhooks, websockets or subscriptions of the company changed. The
@@ -49,16 +49,16 @@ pub(crate) trait SqlTransaction: Sql {
     async fn lock_replay(&mut self, id: ReplayId) -> Result<(), StoreError>;
 
     /// Locks what notices are about, so that of two at once one is new and the other counts with it.
-    async fn lock_subject(&mut self, subject: &str) -> Result<(), StoreError>;
+    async fn lock_subscription(&mut self, subject: &str) -> Result<(), StoreError>;
 
     /// From now on, what is deleted or replaced is overwritten where the database can do that, and not only forgotten.
     async fn overwrite(&mut self) -> Result<(), StoreError>;
 }
 
-/// What is done with a row.
-pub(crate) type Each<'e> = dyn FnMut(&Row<'_>) -> Result<(), StoreError> + Send + 'e;
+/// Callback for each row.
+pub(crate) type RowCallback<'e> = dyn FnMut(&Row<'_>) -> Result<(), StoreError> + Send + 'e;
 
-/// Whether a statement is planned once for all values. SQLite always does.
+/// Whether a statement is planned once for all values. SQLite always does that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plan {
     Once,
@@ -66,25 +66,25 @@ pub(crate) enum Plan {
     EachTime,
 }
 
-/// What a task does, until it is done.
-pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
+/// Future of a task.
+pub(crate) type TaskFuture<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
 
-/// What is read, with what was given for it.
-pub(crate) type Reading<A, T> = for<'c> fn(&'c mut dyn Sql, &'c A) -> Work<'c, T>;
+/// Task that reads, with its input.
+pub(crate) type ReadTask<A, T> = for<'c> fn(&'c mut dyn Sql, &'c A) -> TaskFuture<'c, T>;
 
-/// What is written, with what was given for it. It may be done twice, if the first transaction was not committed.
-pub(crate) type Writing<A, T> = for<'c> fn(&'c mut dyn SqlTransaction, &'c A) -> Work<'c, T>;
+/// Task that writes, with its input. It may run twice, if the first transaction was not committed.
+pub(crate) type WriteTask<A, T> = for<'c> fn(&'c mut dyn SqlTransaction, &'c A) -> TaskFuture<'c, T>;
 
-/// What can be given to a task.
-pub(crate) trait Given: Send + Sync + 'static {}
+/// Input of a task.
+pub(crate) trait TaskInput: Send + Sync + 'static {}
 
-impl<A: Send + Sync + 'static> Given for A {}
+impl<A: Send + Sync + 'static> TaskInput for A {}
 
 /// What is read, with what was given for it. What it answers is put aside.
-pub(crate) type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut dyn Sql) -> Work<'c, ()> + Send>;
+pub(crate) type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut dyn Sql) -> TaskFuture<'c, ()> + Send>;
 
 /// The same of what is written.
-pub(crate) type WritingTask = Box<dyn for<'c> FnMut(&'c mut dyn SqlTransaction) -> Work<'c, ()> + Send>;
+pub(crate) type WritingTask = Box<dyn for<'c> FnMut(&'c mut dyn SqlTransaction) -> TaskFuture<'c, ()> + Send>;
 
 /// How a task reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,58 +120,66 @@ pub(crate) trait Driver: Send + Sync + 'static {
 /// Tasks and what they answer.
 pub(crate) trait Tasks: Driver + Sized {
     /// Reads, and sees everything that was answered before.
-    fn read<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T> {
-        read(self, ReadMode::Committed, given, task)
+    fn read<A: TaskInput, T: Send + 'static>(&self, input: A, task: ReadTask<A, T>) -> impl TaskAnswer<T> {
+        read(self, ReadMode::Committed, input, task)
     }
 
     /// Reads everything as it was at one moment.
-    fn read_moment<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T> {
-        read(self, ReadMode::Snapshot, given, task)
+    fn read_moment<A: TaskInput, T: Send + 'static>(
+        &self,
+        input: A,
+        task: ReadTask<A, T>,
+    ) -> impl TaskAnswer<T> {
+        read(self, ReadMode::Snapshot, input, task)
     }
 
     /// Looks up who somebody is.
-    fn look_up<A: Given, T: Send + 'static>(&self, given: A, task: Reading<A, T>) -> impl Answer<T> {
-        read(self, ReadMode::Keys, given, task)
+    fn look_up<A: TaskInput, T: Send + 'static>(&self, input: A, task: ReadTask<A, T>) -> impl TaskAnswer<T> {
+        read(self, ReadMode::Keys, input, task)
     }
 
     /// Changes something that no order depends on, in a transaction.
-    fn keep<A: Given, T: Send + 'static>(&self, given: A, task: Writing<A, T>) -> impl Answer<T> {
-        self.keep_bytes(0, given, task)
+    fn keep<A: TaskInput, T: Send + 'static>(&self, input: A, task: WriteTask<A, T>) -> impl TaskAnswer<T> {
+        self.keep_bytes(0, input, task)
     }
 
     /// The same with so many bytes that are kept.
-    fn keep_bytes<A: Given, T: Send + 'static>(
+    fn keep_bytes<A: TaskInput, T: Send + 'static>(
         &self,
         bytes: usize,
-        given: A,
-        task: Writing<A, T>,
-    ) -> impl Answer<T> {
-        write(self, WriteMode::Unordered { bytes }, given, task)
+        input: A,
+        task: WriteTask<A, T>,
+    ) -> impl TaskAnswer<T> {
+        write(self, WriteMode::Unordered { bytes }, input, task)
     }
 
     /// Changes what is registered, in a transaction.
-    fn register<A: Given, T: Send + 'static>(&self, given: A, task: Writing<A, T>) -> impl Answer<T> {
-        write(self, WriteMode::Registry, given, task)
+    fn register<A: TaskInput, T: Send + 'static>(
+        &self,
+        input: A,
+        task: WriteTask<A, T>,
+    ) -> impl TaskAnswer<T> {
+        write(self, WriteMode::Registry, input, task)
     }
 }
 
 impl<D: Driver> Tasks for D {}
 
 /// What is answered, some time.
-pub(crate) trait Answer<T>: Future<Output = Result<T, StoreError>> + Send {}
+pub(crate) trait TaskAnswer<T>: Future<Output = Result<T, StoreError>> + Send {}
 
-impl<T, F: Future<Output = Result<T, StoreError>> + Send> Answer<T> for F {}
+impl<T, F: Future<Output = Result<T, StoreError>> + Send> TaskAnswer<T> for F {}
 
-async fn read<A: Given, T: Send + 'static>(
+async fn read<A: TaskInput, T: Send + 'static>(
     driver: &dyn Driver,
     mode: ReadMode,
-    given: A,
-    task: Reading<A, T>,
+    input: A,
+    task: ReadTask<A, T>,
 ) -> Result<T, StoreError> {
     let (answer, answered) = aside();
     let task: ReadingTask = Box::new(move |sql| {
         Box::pin(async move {
-            answer.put(task(sql, &given).await?);
+            answer.put(task(sql, &input).await?);
             Ok(())
         })
     });
@@ -179,19 +187,19 @@ async fn read<A: Given, T: Send + 'static>(
     answered.take()
 }
 
-async fn write<A: Given, T: Send + 'static>(
+async fn write<A: TaskInput, T: Send + 'static>(
     driver: &dyn Driver,
     mode: WriteMode,
-    given: A,
-    task: Writing<A, T>,
+    input: A,
+    task: WriteTask<A, T>,
 ) -> Result<T, StoreError> {
     let (answer, answered) = aside();
-    let parts = Arc::new((given, answer));
+    let parts = Arc::new((input, answer));
     let task: WritingTask = Box::new(move |sql| {
         let parts = Arc::clone(&parts);
         Box::pin(async move {
-            let (given, answer) = &*parts;
-            answer.put(task(sql, given).await?);
+            let (input, answer) = &*parts;
+            answer.put(task(sql, input).await?);
             Ok(())
         })
     });

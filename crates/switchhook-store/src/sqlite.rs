@@ -14,7 +14,6 @@ mod clock;
 mod committer;
 mod connection;
 pub(crate) mod copying;
-mod custody;
 mod deferred;
 mod deliveries;
 mod delivery_row;
@@ -32,6 +31,7 @@ mod location;
 mod lock;
 mod order_queue;
 mod owner;
+mod ownership_monitor;
 mod pending;
 #[cfg(test)]
 mod query_plans;
@@ -73,7 +73,7 @@ pub use self::removal::remove;
 
 use self::checkpointer::Checkpointer;
 use self::committer::Committer;
-use self::connection::{Checkpoints, Place};
+use self::connection::{Checkpoints, DatabaseLocation};
 use self::location::StoreFile;
 use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
@@ -83,14 +83,14 @@ use self::sql::{OnThread, at_once};
 use self::write_connection::WriteConnection;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
-use crate::effects::Audience;
+use crate::copy_endpoint;
+use crate::effects::CommitListeners;
 use crate::error::StoreError;
-use crate::migrations::{Age, Migrated};
-use crate::observer::Watch;
+use crate::migrations::{Migrated, SchemaAge};
+use crate::observer::FailureObserver;
 use crate::options::{COMMIT_EVERY, Role, StoreOptions, WriterMode};
 use crate::sealing::Sealing;
 use crate::shared::secrets;
-use crate::side;
 
 /// The version of the SQLite library that this build has.
 #[must_use]
@@ -106,28 +106,28 @@ pub struct SqliteStore {
 struct Parts {
     writer: Writer,
     readers: Readers,
-    /// Who looks up keys, and nothing else.
+    /// Readers for looking up keys only.
     key_reader: Readers,
-    /// Whether something was answered that readers do not see yet.
+    /// True if something was answered that readers do not see yet.
     is_ahead: Arc<AtomicBool>,
     sealing: Sealing,
     reserve: Arc<Reserve>,
     checkpointer: Option<Checkpointer>,
     commit_every: Duration,
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
-    /// Why this process owns the file no longer, once nothing is left to be done about it.
+    /// Reason for which this process no longer owns the file, once everything was done about it.
     loss: Arc<OnceLock<String>>,
     owned: Mutex<Option<OwnedFile>>,
 }
 
-/// What is asked of the secrets in a store that is opened.
+/// Whether secrets must be readable for the store to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Secrets {
+enum SecretCheck {
     Readable,
     AsTheyAre,
 }
 
-/// What makes this process the owner of its file, until everything else is closed.
+/// Ownership of the file, until everything else is closed.
 struct OwnedFile {
     _lock: OwnerLock,
     /// Closing it would end the locks that SQLite has on it in this process.
@@ -142,7 +142,7 @@ impl SqliteStore {
     #[expect(clippy::needless_pass_by_value, reason = "options are made for one store")]
     pub fn open(path: &Path, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
         connection::check_version()?;
-        Self::open_place(&Place::File(StoreFile::at(path)?), &options)
+        Self::open_place(&DatabaseLocation::File(StoreFile::at(path)?), &options)
     }
 
     /// A store that is gone when it is dropped. It has no file to share, so whoever calls does the work.
@@ -151,7 +151,7 @@ impl SqliteStore {
     /// If SQLite cannot be used at all.
     pub fn in_memory(options: StoreOptions) -> Result<Arc<Self>, StoreError> {
         Self::open_place(
-            &Place::Memory,
+            &DatabaseLocation::Memory,
             &StoreOptions {
                 writer: WriterMode::Inline,
                 ..options
@@ -166,7 +166,7 @@ impl SqliteStore {
     pub fn migrate(path: &Path, now: Timestamp) -> Result<Migrated, StoreError> {
         connection::check_version()?;
         let file = StoreFile::at(path)?;
-        let place = Place::File(file.clone());
+        let place = DatabaseLocation::File(file.clone());
         let mut connection = connection::open_writing(&place, Checkpoints::Elsewhere)?;
         owner::refuse_without_its_log(&connection, &file)?;
         let from = schema::number(&connection)?;
@@ -197,36 +197,44 @@ impl SqliteStore {
 
     /// Opens the store of a file whose secrets need not be readable: nobody is going to use them.
     fn open_sealed(file: &StoreFile, options: &StoreOptions) -> Result<Arc<Self>, StoreError> {
-        Self::open_with(&Place::File(file.clone()), options, Secrets::AsTheyAre)
+        Self::open_with(
+            &DatabaseLocation::File(file.clone()),
+            options,
+            SecretCheck::AsTheyAre,
+        )
     }
 
-    fn open_place(place: &Place, options: &StoreOptions) -> Result<Arc<Self>, StoreError> {
+    fn open_place(place: &DatabaseLocation, options: &StoreOptions) -> Result<Arc<Self>, StoreError> {
         let secrets = match options.role {
-            Role::Owner => Secrets::Readable,
-            Role::Guest => Secrets::AsTheyAre,
+            Role::Owner => SecretCheck::Readable,
+            Role::Guest => SecretCheck::AsTheyAre,
         };
         Self::open_with(place, options, secrets)
     }
 
-    fn open_with(place: &Place, options: &StoreOptions, secrets: Secrets) -> Result<Arc<Self>, StoreError> {
+    fn open_with(
+        place: &DatabaseLocation,
+        options: &StoreOptions,
+        secrets: SecretCheck,
+    ) -> Result<Arc<Self>, StoreError> {
         let owned = match (place, options.role) {
-            (Place::File(file), Role::Owner) => Some(own(file)?),
-            (Place::File(file), Role::Guest) => {
+            (DatabaseLocation::File(file), Role::Owner) => Some(own(file)?),
+            (DatabaseLocation::File(file), Role::Guest) => {
                 see_what_was_accepted(file)?;
                 None
             }
-            (Place::Memory, _) => None,
+            (DatabaseLocation::Memory, _) => None,
         };
         let mut connection = match (place, options.role) {
-            (Place::File(file), Role::Guest) => connection::open_beside(file)?,
+            (DatabaseLocation::File(file), Role::Guest) => connection::open_beside(file)?,
             _ => connection::open_writing(place, checkpoints(options))?,
         };
-        if let Place::File(file) = place {
+        if let DatabaseLocation::File(file) = place {
             owner::refuse_without_its_log(&connection, file)?;
         }
         bring_up_to_date(&mut connection, place, options)?;
         let sealing = Sealing(options.sealer.clone());
-        if secrets == Secrets::Readable {
+        if secrets == SecretCheck::Readable {
             at_once(secrets::check(&mut OnThread::new(&connection), &sealing))?;
         }
         let (sender, receiver) = match options.role {
@@ -235,29 +243,29 @@ impl SqliteStore {
             Role::Guest => (None, None),
         };
         let reserve = Arc::new(match (place, options.role) {
-            (Place::File(file), Role::Owner) => Reserve::of(file, options.reserve_bytes),
+            (DatabaseLocation::File(file), Role::Owner) => Reserve::of(file, options.reserve_bytes),
             _ => Reserve::default(),
         });
         let mut database = WriteConnection::new(connection, sender.is_some(), options.commit_every);
-        if let (Place::File(file), Some(owned)) = (place, &owned) {
+        if let (DatabaseLocation::File(file), Some(owned)) = (place, &owned) {
             database.own(file, Arc::clone(&owned.database), options.patience)?;
             if options.writer == WriterMode::Inline {
                 database.leave_journal();
             }
         }
-        let (is_ahead, loss) = (database.is_ahead(), database.custody.loss());
-        let audience = Audience {
+        let (is_ahead, loss) = (database.is_ahead(), database.ownership_monitor.loss());
+        let listeners = CommitListeners {
             hand_over: sender,
             observer: options.observer.clone(),
         };
-        let mut committer = Committer::new(database, audience, Arc::clone(&reserve));
+        let mut committer = Committer::new(database, listeners, Arc::clone(&reserve));
         if options.role == Role::Owner {
             let now = options.now;
             while committer.do_now(move |transaction| recovery::close_some_claims(transaction, now))? {}
         }
         let (writer, [readers, key_reader], checkpointer) = match (place, options.writer) {
-            (Place::File(file), WriterMode::Thread) => {
-                let watch = Watch(options.observer.clone());
+            (DatabaseLocation::File(file), WriterMode::Thread) => {
+                let watch = FailureObserver(options.observer.clone());
                 threads(file, options, committer, &watch)?
             }
             _ => inline(committer),
@@ -303,9 +311,9 @@ fn see_what_was_accepted(file: &StoreFile) -> Result<(), StoreError> {
     let Some(_lock) = OwnerLock::try_take(file)? else {
         return journal::wait_for_commit(file, &connection::open_reading(file)?);
     };
-    let connection = connection::open_writing(&Place::File(file.clone()), Checkpoints::Elsewhere)?;
+    let connection = connection::open_writing(&DatabaseLocation::File(file.clone()), Checkpoints::Elsewhere)?;
     owner::refuse_without_its_log(&connection, file)?;
-    if schema::age(&connection)? == Age::Current {
+    if schema::age(&connection)? == SchemaAge::Current {
         let mut database = WriteConnection::new(connection, false, COMMIT_EVERY);
         database.take_in(file)?;
         database.leave_journal();
@@ -342,17 +350,17 @@ fn checkpoints(options: &StoreOptions) -> Checkpoints {
 /// A guest touches the schema only when nobody serves: the one that does knows what it needs.
 fn bring_up_to_date(
     connection: &mut Connection,
-    place: &Place,
+    place: &DatabaseLocation,
     options: &StoreOptions,
 ) -> Result<(), StoreError> {
     if copying::is_marked(connection)? {
-        return Err(side::not_whole());
+        return Err(copy_endpoint::not_whole());
     }
-    if schema::age(connection)? == Age::Current {
+    if schema::age(connection)? == SchemaAge::Current {
         return Ok(());
     }
     let _lock = match (place, options.role) {
-        (Place::File(file), Role::Guest) => Some(OwnerLock::try_take(file)?.ok_or_else(|| {
+        (DatabaseLocation::File(file), Role::Guest) => Some(OwnerLock::try_take(file)?.ok_or_else(|| {
             StoreError::Unusable(
                 "another process serves this store with an older schema: stop it and start the new version first".into(),
             )
@@ -368,7 +376,7 @@ fn threads(
     file: &StoreFile,
     options: &StoreOptions,
     committer: Committer,
-    watch: &Watch,
+    watch: &FailureObserver,
 ) -> Result<Workers, StoreError> {
     let no_thread = |error| StoreError::Unusable(format!("a thread of the store cannot be started: {error}"));
     let connections = (0..READERS)

@@ -10,10 +10,9 @@ use crate::event::EventRecord;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogPosition(pub i64);
 
-/// How much of the log is read at once. At least one event is, if there is one.
+/// Bounds on one read of the log. At least one event is read, if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogBounds {
-    /// How many events at the most.
     pub events: u32,
     /// No further event once they have this many bytes.
     pub bytes: usize,
@@ -22,7 +21,6 @@ pub struct LogBounds {
 /// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
-    /// Where it stands.
     pub position: LogPosition,
     pub event: EventRecord,
 }
@@ -33,19 +31,18 @@ pub struct Consumer {
     pub company_id: CompanyId,
     /// Its name, unique in the company.
     pub name: String,
-    /// What it has acknowledged: everything up to here.
+    /// Acknowledged position: everything up to here is done.
     pub position: LogPosition,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last moved.
+    /// Time of the last move.
     pub updated_at: Timestamp,
 }
 
-/// Where a consumer is put.
+/// New position of a consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewPlace {
+pub enum ConsumerMove {
     /// On to here, unless it is further already.
     Acknowledged(LogPosition),
-    /// Here, back too.
-    Sought(LogPosition),
+    /// Moves to this position, which may be earlier.
+    Seeked(LogPosition),
 }

@@ -7,7 +7,7 @@ use crate::claim::{FinishedAttempt, Release};
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
 
-/// What a caller wants written. `W` is a driver's own work.
+/// Write that a caller asks for. `W` is a driver's own work.
 pub(crate) enum Write<W: ?Sized> {
     Hot(HotWrite),
     Other(Box<W>),
@@ -21,7 +21,7 @@ pub(crate) enum HotWrite {
     },
     Finish {
         attempts: Vec<FinishedAttempt>,
-        /// How many came too late.
+        /// Answers the number of attempts that came too late.
         reply: Reply<usize>,
     },
     Release {
@@ -32,7 +32,7 @@ pub(crate) enum HotWrite {
 }
 
 impl<W: ?Sized> Write<W> {
-    /// Whether somebody waits for it. How an attempt ended is known to whoever needs it before it is written.
+    /// True if somebody waits for it. The end of an attempt is known to all who need it before it is written.
     pub(crate) const fn is_urgent(&self) -> bool {
         !matches!(self, Self::Hot(HotWrite::Finish { .. }))
     }
@@ -85,7 +85,7 @@ pub(crate) struct Reply<T> {
     result: Option<Result<T, StoreError>>,
 }
 
-/// The caller's end.
+/// Caller's end.
 pub(crate) struct Answer<T>(oneshot::Receiver<Result<T, StoreError>>);
 
 pub(crate) fn reply<T>() -> (Reply<T>, Answer<T>) {
@@ -95,7 +95,7 @@ pub(crate) fn reply<T>() -> (Reply<T>, Answer<T>) {
 }
 
 impl<T> Reply<T> {
-    /// What to answer if the commit comes about. The last one counts: a write may be done twice.
+    /// Sets the answer for a successful commit. The last one counts, because a write may run twice.
     pub(crate) fn set(&mut self, result: Result<T, StoreError>) {
         self.result = Some(result);
     }
@@ -132,7 +132,7 @@ fn for_each_caller(error: &StoreError) -> StoreError {
     }
 }
 
-/// How much work a write is, or how much of it one commit takes on.
+/// Cost of a write, or bound on the cost of one commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Weight {
     pub(crate) items: u32,

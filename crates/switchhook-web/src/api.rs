@@ -17,7 +17,6 @@ mod explain;
 mod feed;
 mod field;
 mod filtered;
-mod front;
 mod health;
 mod history;
 mod inlet;
@@ -30,6 +29,7 @@ mod parameters;
 mod query;
 mod replays;
 mod request;
+mod request_handler;
 mod rerouting;
 mod sources;
 mod stream;
@@ -38,7 +38,7 @@ mod webhook_settings;
 mod webhooks;
 mod websockets;
 
-/// What is answered, as whoever asks reads it: the commands do.
+/// Types of the API's answers, with which the commands read them.
 pub mod answers {
     pub use super::compat::{Signature, WebhookAnswer};
     pub use super::dead_letters::answer::{DeadLetterGroupAnswer, DeadLetterGroups, DismissAnswer};
@@ -58,7 +58,7 @@ pub mod answers {
     };
     pub use super::replays::answer::{DryRunAnswer, FilterAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
     pub use super::sources::answer::{RefusalAnswer, RetriedAnswer, SourceAnswer};
-    pub use super::subscriptions::answer::OfSomeKind;
+    pub use super::subscriptions::answer::AnySubscription;
     pub use super::webhook_settings::answer::health::{
         FailuresAnswer, HealthAnswer, RecentAnswer, WaitingAnswer,
     };
@@ -89,25 +89,24 @@ use utoipa_axum::routes;
 
 pub use self::compat::LARGEST_PAGE;
 pub use self::dead_letters::export::{MOST_EXPORTED, export as export_dead_letters};
-pub use self::front::FrontDoor;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate, limit_reads};
 use self::parameters::Parameters;
 pub use self::query::LARGEST_PAGE_OF_OURS;
+pub use self::request_handler::RequestHandler;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use switchhook_ingress::error::ApiError;
 use switchhook_node::Node;
 use switchhook_node::settings::Settings;
-use switchhook_node::source::Inlets;
+use switchhook_node::source::SourceCache;
 use switchhook_protocol::quoted;
 
-/// What every handler has.
+/// State shared by all handlers.
 pub(crate) struct Api {
     node: Arc<Node>,
     limiter: Limiter,
-    inlets: Inlets,
+    inlets: SourceCache,
     readiness: LastReadiness,
-    /// The OpenAPI document.
     openapi: Bytes,
     /// The places of the streams that are open.
     streams: Arc<Semaphore>,
@@ -115,7 +114,7 @@ pub(crate) struct Api {
 
 pub(crate) type SharedApi = Arc<Api>;
 
-/// Dialpad's API.
+/// Routes of Dialpad's API.
 fn compatible_routes() -> OpenApiRouter<SharedApi> {
     OpenApiRouter::new()
         .routes(routes!(webhooks::list, webhooks::create))
@@ -138,7 +137,7 @@ fn compatible_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(changelog::get, changelog::update, changelog::delete))
 }
 
-/// Ours.
+/// Routes of our own API.
 fn own_routes() -> OpenApiRouter<SharedApi> {
     OpenApiRouter::new()
         .routes(routes!(webhook_settings::list, webhook_settings::create))
@@ -209,17 +208,17 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
 
 /// The whole API of a node.
 pub fn router(node: Arc<Node>) -> Router {
-    front_door(node).into_router()
+    request_handler(node).into_router()
 }
 
 /// The same, as what a server of connections asks.
-pub fn front_door(node: Arc<Node>) -> FrontDoor {
+pub fn request_handler(node: Arc<Node>) -> RequestHandler {
     let openapi = openapi_text(&node.settings);
     let limiter = Limiter::new(node.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
         node,
         limiter,
-        inlets: Inlets::default(),
+        inlets: SourceCache::default(),
         readiness: LastReadiness::default(),
         openapi: Bytes::from(openapi),
         streams: Arc::new(Semaphore::new(stream::MOST_STREAMS)),
@@ -241,7 +240,7 @@ pub fn front_door(node: Arc<Node>) -> FrontDoor {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(middleware::check))
         .with_state(Arc::clone(&api));
-    FrontDoor { api, router }
+    RequestHandler { api, router }
 }
 
 /// The description of every route.

@@ -1,5 +1,5 @@
-//! What a node answers programs over HTTP: the API, behind a front door that the dashboard joins.
+//! HTTP API of a node, in a request handler that the dashboard's pages join.
 
 pub mod api;
 
-pub use self::api::FrontDoor;
+pub use self::api::RequestHandler;

@@ -69,7 +69,7 @@ use crate::config::sources::{self as settings, Mistakes, Parsed, Refusal};
 use crate::config::{file_options, mistakes_of};
 use switchhook_client::ClientError;
 use switchhook_http::cause::without_code;
-use switchhook_node::visible;
+use switchhook_node::sanitize;
 
 use crate::{terminal, words};
 
@@ -225,7 +225,7 @@ fn told_by_clap(mut error: clap::Error) -> ExitCode {
 /// The message of a wrong command line. What was typed may come from anybody, and stays on its line.
 fn in_visible_words(error: &mut clap::Error) -> String {
     let typed = error.context().filter_map(|(kind, value)| match value {
-        ContextValue::String(text) => Some((kind, visible::line(text).into_owned())),
+        ContextValue::String(text) => Some((kind, sanitize::line(text).into_owned())),
         _ => None,
     });
     for (kind, text) in typed.collect::<Vec<_>>() {
@@ -233,7 +233,7 @@ fn in_visible_words(error: &mut clap::Error) -> String {
     }
     let told = error.render().to_string();
     match std::error::Error::source(error).map(ToString::to_string) {
-        Some(reason) => told.replace(&reason, &visible::line(&reason)),
+        Some(reason) => told.replace(&reason, &sanitize::line(&reason)),
         None => told,
     }
 }

@@ -1,8 +1,8 @@
-//! What an operator can set, defined once: every option of `serve` is also an environment variable and a key of the
+//! Settings of the server, defined once: every option of `serve` is also an environment variable and a key of the
 //! configuration file, and its help is its documentation.
 //!
-//! Options that belong together have a file in `config/`. How flag, environment, file and default come together is
-//! `config/sources.rs`; what the settings do is told where they are used, beginning at [`Settings`].
+//! Options that belong together have a file in `config/`. How flag, environment, file and default are combined is
+//! `config/sources.rs`; the meaning of the settings is described where they are used, beginning at [`Settings`].
 
 pub mod amount;
 pub mod encryption;
@@ -165,7 +165,7 @@ pub fn file_options() -> Vec<Arg> {
 }
 
 impl ServeOptions {
-    /// What the options mean for the system.
+    /// Settings from the options.
     ///
     /// # Errors
     /// If they contradict each other.
@@ -221,7 +221,7 @@ impl ServeOptions {
     }
 }
 
-/// What is wrong with the settings together, those left out that are wrong by themselves.
+/// Mistakes in combinations of settings, without those that are wrong by themselves.
 #[must_use]
 pub fn mistakes_of(sound: &ArgMatches) -> Vec<String> {
     let options = ServeOptions::from_arg_matches(sound);

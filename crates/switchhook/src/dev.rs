@@ -35,7 +35,7 @@ use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::keys;
 use switchhook_node::settings::{DashboardSettings, Settings};
 
-/// Whose everything is in `dev`.
+/// Company that owns everything in `dev`.
 const COMPANY: CompanyId = CompanyId(1);
 
 /// The files of its folder by which the commands find it.
@@ -45,23 +45,22 @@ pub(crate) const ADDRESS_FILE: &str = "address";
 /// The file of its store.
 pub(crate) const STORE_FILE: &str = "switchhook.db";
 
-/// Where a receiver of one's own may be besides this machine: in its network, or around its containers.
+/// Networks of receivers near this machine: its own network, and those of its containers.
 const NEARBY: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];
 
-/// What can be chosen.
+/// Options of `dev`.
 #[derive(Debug, Clone)]
 pub struct DevOptions {
-    /// Where the server listens.
     pub listen: SocketAddr,
-    /// What the made-up company's life follows from.
+    /// Seed of the simulated company.
     pub seed: u64,
-    /// Events a second.
+    /// Events per second.
     pub rate: f64,
-    /// Whether there is a made-up company at all.
+    /// Runs the simulated company.
     pub simulate: bool,
-    /// Whether to begin with an empty store.
+    /// Begins with an empty store.
     pub fresh: bool,
-    /// Where store and key are kept.
+    /// Folder of the store and the key.
     pub dir: PathBuf,
     /// The API key, if it is not to be made up.
     pub key: Option<String>,
@@ -131,15 +130,15 @@ async fn until_asked_or_enough(watch: Option<Watch>) -> Result<()> {
     ended.unwrap_or_else(|| watch.stopped())
 }
 
-/// Whether events can be forwarded to a URL.
+/// Checks that events can be forwarded to a URL.
 ///
 /// # Errors
-/// Says why not.
+/// If not, with the reason.
 pub fn check_forward(url: &str) -> Result<(), String> {
     guard(true).check_url(url).map_err(|refused| refused.to_string())
 }
 
-/// Where may be sent. Whoever names a receiver may have it next door.
+/// Address guard. Whoever names a receiver may have it in a private network.
 fn guard(is_forwarding: bool) -> AddressGuard {
     let mut guard = AddressGuard::allowing_loopback();
     if is_forwarding {
@@ -149,7 +148,7 @@ fn guard(is_forwarding: bool) -> AddressGuard {
     guard
 }
 
-/// Where a server is reached from its own machine that listens at `address`.
+/// Address at which a server that listens at `address` is reached from its own machine.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

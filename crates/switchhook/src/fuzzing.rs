@@ -1,8 +1,8 @@
-//! What strangers can send us, thrown at what reads it: targets that `fuzz/` hands to libFuzzer and that the check runs for
-//! a moment on any machine (`fuzzing/runs.rs`). Compiled with the feature `fuzzing` only.
+//! Fuzz targets for all that strangers can send us: `fuzz/` hands them to libFuzzer, and the check runs them for a
+//! moment on any machine (`fuzzing/runs.rs`). Compiled with the feature `fuzzing` only.
 //!
-//! Each target is a function of bytes that panics if a promise is broken: `requests` asks a whole node in process, `readers`
-//! are the parts that read by themselves.
+//! Each target is a function of bytes that panics if a promise is broken: `requests` sends requests to a whole node
+//! in process, `readers` are the parts that parse by themselves.
 
 mod node;
 mod readers;
@@ -17,9 +17,9 @@ pub struct Target {
     pub name: &'static str,
     /// Reads, and panics if a promise is broken.
     pub run: fn(&[u8]),
-    /// What it is usually given.
+    /// Typical inputs.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// How many inputs the check tries: what asks a node takes longer.
+    /// Number of inputs that the check tries: requests to a node take longer.
     pub cases: u32,
 }
 
@@ -29,7 +29,6 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// Every target.
 pub const TARGETS: [Target; 11] = [
     target("request", requests::request, requests::request_seeds, 400),
     target("inlet", requests::inlet, requests::inlet_seeds, 200),

@@ -5,7 +5,7 @@
 use std::fmt::Debug;
 use std::io::{self, Write};
 
-use switchhook_node::visible;
+use switchhook_node::sanitize;
 use tracing::Subscriber;
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
@@ -15,7 +15,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::terminal;
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -38,7 +38,7 @@ pub(crate) fn init(format: LogFormat, filter: &str) {
     ));
 }
 
-/// What writes log lines in visible characters.
+/// Layer that writes log lines in visible characters.
 fn logs<W: Write + 'static>(
     format: LogFormat,
     filter: Targets,
@@ -68,7 +68,7 @@ fn logs<W: Write + 'static>(
 /// A field of a line for people, on that line and without what could play tricks on a terminal.
 fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     let value = format!("{value:?}");
-    let value = visible::line(&value);
+    let value = sanitize::line(&value);
     match field.name() {
         "message" => write!(out, "{value}"),
         name if out.has_ansi_escapes() => write!(out, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{value}"),
@@ -82,7 +82,7 @@ struct VisibleJson<W>(W);
 impl<W: Write> Write for VisibleJson<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => self.0.write_all(visible::json(text).as_bytes())?,
+            Ok(text) => self.0.write_all(sanitize::json(text).as_bytes())?,
             Err(_) => self.0.write_all(bytes)?,
         }
         Ok(bytes.len())
@@ -141,7 +141,7 @@ mod tests {
             let text = logged(format, false);
             assert_eq!(text.matches('\n').count(), 1, "{text}");
             let text = text.trim_end();
-            assert!(!text.contains(visible::is_deceptive), "{text:?}");
+            assert!(!text.contains(sanitize::is_deceptive), "{text:?}");
         }
         let text = logged(LogFormat::Text, false);
         assert!(

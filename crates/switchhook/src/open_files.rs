@@ -1,4 +1,4 @@
-//! How many files the process may have open. Each connection is one.
+//! Limit of open files. Each connection is one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Where it is. On Linux this finds the program that runs, also after another one has taken its place.
+/// Path of the program. On Linux it is right even after another file has taken its place.
 pub(crate) fn own_program() -> Option<PathBuf> {
     let running = Path::new("/proc/self/exe");
     if running.exists() {

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// What it is called unless somebody gives it another name.
+/// Default name of the folder.
 pub const NAME: &str = ".switchhook";
 
 /// Makes the folder and closes it to others. One that is there is closed too if it has our name; another may be

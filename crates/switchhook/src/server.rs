@@ -1,8 +1,8 @@
 //! Starting and stopping a node: opens the store, puts the parts together, listens, and leaves without losing a thing.
 //!
-//! Where it listens is `server/doors.rs`, where it sends `server/sending.rs`, and what it does beside both `server/tasks.rs`.
+//! Where it listens is `server/listeners.rs`, where it sends `server/sending.rs`, and what it does beside both `server/tasks.rs`.
 
-mod doors;
+mod listeners;
 mod sending;
 mod tasks;
 
@@ -18,20 +18,18 @@ use switchhook_domain::lease::Lease;
 use switchhook_store::{Store, is_in_memory};
 use tracing::{error, info, warn};
 
-use switchhook_dashboard::front_door;
-use switchhook_http::server::{
-    self as http_server, ConnectionCounts, ConnectionLimits, Entrance, HttpServer,
-};
-use switchhook_node::chance::Dice;
+use switchhook_dashboard::request_handler;
+use switchhook_http::server::{self as http_server, ConnectionCounts, ConnectionLimits, HttpServer, Inbound};
 use switchhook_node::clock::{NodeClock, SystemClock};
 use switchhook_node::delivery::HttpTransport;
 use switchhook_node::delivery::address_guard::AddressGuard;
+use switchhook_node::liveness::Liveness;
+use switchhook_node::randomness::JitterSource;
 use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
-use switchhook_node::vitals::Vitals;
 use switchhook_node::{Node, Parts, assemble, storage};
 
-use self::doors::Doors;
+use self::listeners::Listeners;
 use self::sending::Sending;
 pub use self::sending::half_of_the_processors;
 use self::tasks::Tasks;
@@ -40,19 +38,18 @@ use crate::systemd::{self, Sockets};
 use crate::tls::Secured;
 use crate::{open_files, tls};
 
-/// How many connections the address for metrics takes.
+/// Bound on the connections to the address for metrics.
 const METRICS_CONNECTIONS: usize = 64;
 
-/// How much longer than open attempts a server may take to stop of which a part has failed.
+/// Time for stopping, beyond that for attempts in flight, after a part has failed.
 const STOPPING: Duration = Duration::from_secs(5);
 
 /// A node that runs.
 pub struct Server {
-    /// Its parts.
     pub node: Arc<Node>,
-    /// Where it listens in fact (the settings may have asked for any port).
+    /// Actual address (the settings may have asked for any port).
     pub address: SocketAddr,
-    /// Where it serves metrics, if not there.
+    /// Address for metrics, if it is a separate one.
     pub metrics_address: Option<SocketAddr>,
     http: HttpServer,
     metrics: Option<HttpServer>,
@@ -85,15 +82,15 @@ impl Server {
 
     /// The same, at sockets that we were started with, as far as there are such.
     async fn start_at(sockets: Sockets, settings: Settings) -> Result<Self> {
-        let (telemetry, vitals) = (Telemetry::new(), Vitals::default());
+        let (telemetry, liveness) = (Telemetry::new(), Liveness::default());
         let store = storage::open_as_owner(
             &settings.store,
             SystemClock.now(),
-            storage::Observer::new(&telemetry, &vitals),
+            storage::Observer::new(&telemetry, &liveness),
             settings.encryption.as_ref(),
             settings.commit_every,
         )?;
-        Self::on_at(sockets, store, settings, telemetry, vitals).await
+        Self::on_at(sockets, store, settings, telemetry, liveness).await
     }
 
     /// Starts sending from a store that is open, and listens.
@@ -104,9 +101,9 @@ impl Server {
         store: Arc<dyn Store>,
         settings: Settings,
         telemetry: Telemetry,
-        vitals: Vitals,
+        liveness: Liveness,
     ) -> Result<Self> {
-        Self::on_at(Sockets::default(), store, settings, telemetry, vitals).await
+        Self::on_at(Sockets::default(), store, settings, telemetry, liveness).await
     }
 
     async fn on_at(
@@ -114,17 +111,17 @@ impl Server {
         store: Arc<dyn Store>,
         settings: Settings,
         telemetry: Telemetry,
-        vitals: Vitals,
+        liveness: Liveness,
     ) -> Result<Self> {
         let open_files = open_files::allow_many();
         let clock = clock_of(&*store, Lease(settings.lease)).await?;
-        let (doors, settings) = Doors::open(sockets, settings)?;
+        let (listeners, settings) = Listeners::open(sockets, settings)?;
         let secured = tls::start(&settings.tls)?;
-        let sending = Sending::start(&vitals)?;
-        let parts = parts_of(settings, Arc::clone(&clock), store, telemetry, vitals)?;
+        let sending = Sending::start(&liveness)?;
+        let parts = parts_of(settings, Arc::clone(&clock), store, telemetry, liveness)?;
         let node = Arc::new(assemble(parts, &sending.handle).await?);
-        let door = front_door(Arc::clone(&node));
-        let metrics = doors.metrics.map(|listener| {
+        let door = request_handler(Arc::clone(&node));
+        let metrics = listeners.metrics.map(|listener| {
             let router = door.metrics_only();
             let handler = move |request| http_server::answer_by(&router, request);
             let (limits, counts) = (ConnectionLimits::default(), ConnectionCounts::none());
@@ -132,13 +129,13 @@ impl Server {
         });
         let settings = &node.settings;
         let max_connections = max_connections(settings, open_files);
-        let entrance = Entrance {
-            listener: doors.listener,
+        let inbound = Inbound {
+            listener: listeners.listener,
             identity: secured.as_ref().map(Secured::identity),
             trusted_proxies: settings.trusted_proxies.clone(),
         };
         let http = HttpServer::start(
-            entrance,
+            inbound,
             Arc::new(move |request| door.answer(request)),
             settings.connections,
             max_connections,
@@ -168,7 +165,7 @@ impl Server {
     /// # Errors
     /// If a part has failed, or the store was lost.
     pub async fn run_until(mut self, asked_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let vitals = self.node.vitals.clone();
+        let liveness = self.node.liveness.clone();
         let store = Arc::clone(&self.node.store);
         let failure = tokio::select! {
             () = asked_to_stop => None,
@@ -176,13 +173,13 @@ impl Server {
                 error!(%lost, "stopping");
                 return Err(anyhow::Error::new(lost).context("the server lost its store"));
             }
-            failure = vitals.failed() => Some(failure),
+            failure = liveness.failed() => Some(failure),
             () = self.http.failed() => {
-                vitals.fail("listener", "no connections are taken any more");
-                vitals.failure()
+                liveness.fail("listener", "no connections are taken any more");
+                liveness.failure()
             }
         };
-        vitals.stop();
+        liveness.stop();
         systemd::stopping();
         let drain = self.node.settings.drain;
         if failure.is_none() && !drain.is_zero() {
@@ -243,13 +240,13 @@ async fn clock_of(store: &dyn Store, lease: Lease) -> Result<Arc<NodeClock>> {
     Ok(clock)
 }
 
-/// What a node is put together from.
+/// Parts of a node.
 fn parts_of(
     settings: Settings,
     clock: Arc<NodeClock>,
     store: Arc<dyn Store>,
     telemetry: Telemetry,
-    vitals: Vitals,
+    liveness: Liveness,
 ) -> Result<Parts> {
     let guard = Arc::new(AddressGuard {
         allow: settings.hook_allow.clone(),
@@ -266,16 +263,16 @@ fn parts_of(
     Ok(Parts {
         settings,
         clock,
-        dice: Dice::from_entropy(),
+        jitter: JitterSource::from_entropy(),
         telemetry,
-        vitals,
+        liveness,
         store,
         transport: Arc::new(transport),
         guard,
     })
 }
 
-/// How many connections of clients there may be, as far as the limit of open files allows.
+/// Bound on client connections, as far as the limit of open files allows.
 fn max_connections(settings: &Settings, open_files: u64) -> usize {
     let limits = settings.connections;
     let max_connections = limits.max_within(open_files, files_of_others(settings));
@@ -290,7 +287,7 @@ fn max_connections(settings: &Settings, open_files: u64) -> usize {
     max_connections
 }
 
-/// How many files others than clients may need: attempts under way, and as many connections that wait to be used again.
+/// Files needed for other things than clients: attempts in flight, and as many idle connections.
 fn files_of_others(settings: &Settings) -> u64 {
     2 * u64::from(settings.max_in_flight)
 }
@@ -306,7 +303,7 @@ pub async fn serve(settings: Settings) -> Result<()> {
     };
     let server = Server::start_at(Sockets::take()?, settings).await?;
     systemd::ready();
-    let telling = tokio::spawn(systemd::keep_alive(server.node.vitals.clone()));
+    let telling = tokio::spawn(systemd::keep_alive(server.node.liveness.clone()));
     let ended = server.run_until(asked_to_stop()).await;
     telling.abort();
     ended

@@ -1,6 +1,6 @@
-//! What systemd gives us and is told: sockets that it listens at, and how the server does.
+//! Interface to systemd: sockets to listen at, and reports of the server's state.
 //!
-//! Without systemd there are no sockets, and nothing is told to anybody.
+//! Without systemd there are no sockets, and reports go nowhere.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -8,16 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
-use switchhook_node::vitals::Vitals;
+use switchhook_node::liveness::Liveness;
 use tracing::warn;
 
 /// The sockets that we were started with: for clients, and for metrics. Connections wait in them while no server runs, so
 /// that a restart refuses none.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    /// The first.
     pub(crate) listen: Option<TcpListener>,
-    /// The second.
     pub(crate) metrics: Option<TcpListener>,
 }
 
@@ -50,12 +48,12 @@ pub(crate) fn stopping() {
 }
 
 /// Says now and then that the server is well, if systemd wants to know, for as long as no part of it has failed.
-pub(crate) async fn keep_alive(vitals: Vitals) {
+pub(crate) async fn keep_alive(liveness: Liveness) {
     let Some(patience) = sd_notify::watchdog_enabled() else {
         return;
     };
     let every = (patience / 3).max(Duration::from_millis(10));
-    while vitals.failure().is_none() {
+    while liveness.failure().is_none() {
         notify(&NotifyState::Watchdog);
         tokio::time::sleep(every).await;
     }

@@ -1,7 +1,7 @@
 //! Standard output and standard error: the one way to either, so that nothing that anybody wrote plays tricks on the
 //! terminal of whoever reads it.
 //!
-//! Text for people has what is deceptive written out (`visible.rs`), and stays on one line unless its writer laid it out.
+//! Text for people has what is deceptive written out (`sanitize.rs`), and stays on one line unless its writer laid it out.
 //! Data for programs stays byte for byte, except on a terminal, where JSON is written in another spelling of the same.
 
 #![expect(
@@ -16,7 +16,7 @@ use std::process::Stdio;
 
 use indicatif::ProgressBar;
 
-use switchhook_node::visible;
+use switchhook_node::sanitize;
 
 /// Whoever read our output has read enough. No failure.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub struct NobodyReads;
 /// # Errors
 /// If it cannot be written; [`NobodyReads`] if nobody wants it.
 pub fn print(line: impl Display) -> anyhow::Result<()> {
-    write_out(&format!("{}\n", visible::line(&line.to_string())))
+    write_out(&format!("{}\n", sanitize::line(&line.to_string())))
 }
 
 /// Writes text for people that is laid out in lines, and a line's end.
@@ -36,7 +36,7 @@ pub fn print(line: impl Display) -> anyhow::Result<()> {
 /// # Errors
 /// As [`print()`].
 pub fn print_text(text: impl Display) -> anyhow::Result<()> {
-    write_out(&format!("{}\n", visible::lines(&text.to_string())))
+    write_out(&format!("{}\n", sanitize::lines(&text.to_string())))
 }
 
 /// Writes a line with colours.
@@ -54,7 +54,7 @@ pub fn print_painted(line: &Painted) -> anyhow::Result<()> {
 pub fn print_data(data: impl Display) -> anyhow::Result<()> {
     let data = format!("{data}\n");
     if is_terminal() {
-        write_out(&visible::json(&data))
+        write_out(&sanitize::json(&data))
     } else {
         write_out(&data)
     }
@@ -74,34 +74,34 @@ pub fn print_body(body: &str) -> anyhow::Result<()> {
 
 /// Writes a remark of one line to standard error.
 pub fn remark(line: impl Display) {
-    write_aside(&visible::line(&line.to_string()));
+    write_aside(&sanitize::line(&line.to_string()));
 }
 
 /// Writes a remark that is laid out in lines.
 pub fn remark_text(text: impl Display) {
-    write_aside(&visible::lines(&text.to_string()));
+    write_aside(&sanitize::lines(&text.to_string()));
 }
 
 /// Says beside a bar what it is about.
 #[expect(clippy::disallowed_methods, reason = "bars write to standard error too")]
 pub fn set_message(bar: &ProgressBar, message: impl Display) {
-    bar.set_message(visible::line(&message.to_string()).into_owned());
+    bar.set_message(sanitize::line(&message.to_string()).into_owned());
 }
 
-/// Whether a person looks at standard output.
+/// True if standard output is a terminal.
 #[must_use]
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// How many characters a line of standard output has, if a person looks at it.
+/// Width of the terminal on standard output, in characters.
 #[must_use]
 pub fn width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
-/// Whether a person looks at standard error.
+/// True if standard error is a terminal.
 #[must_use]
 pub fn errors_are_seen() -> bool {
     io::stderr().is_terminal()
@@ -151,7 +151,6 @@ pub struct Painted {
 }
 
 impl Painted {
-    /// An empty line.
     #[must_use]
     pub fn new(has_colors: bool) -> Self {
         Self {
@@ -163,7 +162,7 @@ impl Painted {
     /// Goes on in no colour.
     #[must_use]
     pub fn then(mut self, text: &str) -> Self {
-        self.text += &visible::line(text);
+        self.text += &sanitize::line(text);
         self
     }
 
@@ -174,11 +173,10 @@ impl Painted {
             return self.then(text);
         }
         let mut painted = self;
-        painted.text += &format!("\u{1b}[{style}m{}\u{1b}[0m", visible::line(text));
+        painted.text += &format!("\u{1b}[{style}m{}\u{1b}[0m", sanitize::line(text));
         painted
     }
 
-    /// The line.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

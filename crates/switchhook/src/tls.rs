@@ -1,6 +1,6 @@
-//! Where a server's certificate comes from, and who keeps it: from files (`files`) or from an authority (`acme`).
+//! Certificate of a server: from files (`files`) or from an authority (`acme`), and kept up to date.
 //!
-//! How it is shown to clients is `server/tls.rs` of `switchhook-http`.
+//! Serving it is `server/tls.rs` of `switchhook-http`.
 
 mod acme;
 mod files;
@@ -21,7 +21,6 @@ pub(crate) struct Secured {
 }
 
 impl Secured {
-    /// What clients are shown.
     pub(crate) fn identity(&self) -> Arc<Identity> {
         Arc::clone(&self.identity)
     }

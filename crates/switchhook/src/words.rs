@@ -72,7 +72,7 @@ where
     }
 }
 
-/// How often something may happen: more than zero, with a fraction or without.
+/// Parses a rate: a positive number, with a fraction or without.
 pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = text
         .trim()

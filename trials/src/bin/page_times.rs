@@ -195,7 +195,7 @@ impl Filling {
             requests: vec![request(RARE), request(BUSY)],
             now: again_at,
             until: again_at.plus(Duration::from_secs(30)),
-            expired: switchhook_store::Expired::Claim,
+            expired: switchhook_store::ExpiredLeases::Claim,
         };
         self.store.claim_due_deliveries(claim).await?;
         let second = self.claimed(count).await?;

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use switchhook_http::address::has_nul;
-use switchhook_http::server::{BodyTrouble, read_body};
+use switchhook_http::server::{BodyReadError, read_body};
 use tokio::time::Instant;
 
 use super::Viewer;
@@ -53,16 +53,16 @@ impl FromRequest<SharedState> for SignedForm {
 pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, PageError> {
     let bytes = read_body(headers, body, LARGEST_FORM).await.map_err(|error| {
         let (status, message) = match error {
-            BodyTrouble::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
-            BodyTrouble::TooSlow => (
+            BodyReadError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
+            BodyReadError::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "The form came too slowly: send it again.",
             ),
-            BodyTrouble::NoRoom => (
+            BodyReadError::NoRoom => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The server reads too many requests: try again in a moment.",
             ),
-            BodyTrouble::Broken | BodyTrouble::UnknownCoding | BodyTrouble::BrokenCoding => (
+            BodyReadError::Broken | BodyReadError::UnknownCoding | BodyReadError::BrokenCoding => (
                 StatusCode::BAD_REQUEST,
                 "The form did not arrive whole: send it again.",
             ),

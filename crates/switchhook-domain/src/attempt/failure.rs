@@ -1,4 +1,5 @@
-//! How an attempt failed, in one word: a status, or why no answer came. Lists are narrowed and grouped by it.
+//! Failure of an attempt in one word: a status, or the reason for which no answer came. Lists are filtered and
+//! grouped by it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,17 +9,17 @@ use switchhook_protocol::UnknownWord;
 
 use super::{AttemptOutcome, FailureReason, OutcomeClass};
 
-/// How an attempt failed. Its text form is the status or the reason: `503`, `connection_refused`.
+/// Failure of an attempt. Its text form is the status or the reason: `503`, `connection_refused`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Failure {
-    /// With this status.
+    /// An answer with this status.
     Status(u16),
-    /// Without an answer.
+    /// No answer.
     NoAnswer(FailureReason),
 }
 
 impl Failure {
-    /// What can be said: a status, or one of the reasons.
+    /// Valid words: a status, or one of the reasons.
     const WORDS: [&str; 12] = [
         "a status such as 503",
         FailureReason::Dns.as_str(),
@@ -34,7 +35,7 @@ impl Failure {
         FailureReason::Authentication.as_str(),
     ];
 
-    /// How an attempt failed that ended so; `None` if it did not, or nobody knows.
+    /// Failure in an outcome; `None` if it is a success, or unknown.
     #[must_use]
     pub const fn of(outcome: &AttemptOutcome) -> Option<Self> {
         match outcome {
@@ -46,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// What the failure means for the delivery.
+    /// Class of the failure, which decides on the consequences.
     #[must_use]
     pub const fn class(self) -> OutcomeClass {
         match self {
@@ -64,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// What [`Failure::parts`] took apart; `None` if neither is there.
+    /// Inverse of [`Failure::parts`]; `None` if neither is there.
     #[must_use]
     pub const fn from_parts(status: Option<u16>, reason: Option<FailureReason>) -> Option<Self> {
         match (status, reason) {
@@ -74,7 +75,7 @@ impl Failure {
         }
     }
 
-    /// What the line is that is shown of an attempt that failed with this status, or without one.
+    /// Label of the line shown for a failed attempt with this status, or without one.
     #[must_use]
     pub const fn name_of_last(status: Option<u16>) -> &'static str {
         match status {
@@ -83,7 +84,7 @@ impl Failure {
         }
     }
 
-    /// What the receiver did, as the end of a sentence about it in the past: `answered 500`, `refused the connection`.
+    /// Failure as the end of a sentence about the receiver, in the past: `answered 500`, `refused the connection`.
     #[must_use]
     pub fn in_words(self) -> String {
         match self {

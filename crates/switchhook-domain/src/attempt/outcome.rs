@@ -2,7 +2,7 @@
 
 use switchhook_protocol::{Timestamp, spelled_enum};
 
-/// What came of an attempt.
+/// Outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// The receiver answered: the line with the status came, which decides, whatever became of the rest.
@@ -14,7 +14,6 @@ pub enum AttemptOutcome {
     },
     /// No status came.
     Unanswered {
-        /// Why not.
         reason: FailureReason,
         /// The particulars, in words for a person.
         detail: String,
@@ -24,7 +23,7 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
-    /// What the outcome means for the delivery.
+    /// Class of the outcome, which decides on the consequences.
     #[must_use]
     pub const fn class(&self) -> OutcomeClass {
         match self {
@@ -36,13 +35,13 @@ impl AttemptOutcome {
 }
 
 spelled_enum! {
-    /// Why no answer came.
+    /// Reason for which no answer came.
     pub enum FailureReason: "failure reason" {
         /// The host's name has no address.
         Dns = "dns",
         /// The address is one we do not send to.
         AddressRefused = "address_refused",
-        /// Nobody listens there.
+        /// Nobody listens at the address.
         ConnectionRefused = "connection_refused",
         /// The connection did not stand in time.
         ConnectTimeout = "connect_timeout",
@@ -52,19 +51,19 @@ spelled_enum! {
         AnswerTimeout = "answer_timeout",
         /// The connection broke.
         ConnectionLost = "connection_lost",
-        /// What came was no HTTP.
+        /// The answer was not HTTP.
         NotHttp = "not_http",
         /// The request could not even be made (a `hook_url` that is no URL, a header that is none).
         BadRequest = "bad_request",
         /// The webhook's template makes nothing of the event that could be sent.
         Template = "template",
-        /// What the receiver wants to know us by could not be had: a token of an `OAuth2` server, or a certificate.
+        /// The credentials for the receiver could not be obtained: a token of an `OAuth2` server, or a certificate.
         Authentication = "authentication",
     }
 }
 
 impl FailureReason {
-    /// What the receiver did, as the end of a sentence about it in the past: `at the last one it refused the connection`.
+    /// Reason as the end of a sentence about the receiver, in the past: `at the last one it refused the connection`.
     #[must_use]
     pub const fn in_words(self) -> &'static str {
         match self {
@@ -84,7 +83,7 @@ impl FailureReason {
 }
 
 spelled_enum! {
-    /// What an outcome means. What follows from each class is said by [`OutcomeClass::consequences`].
+    /// Class of an outcome. [`OutcomeClass::consequences`] is the table of what follows from each.
     pub enum OutcomeClass: "attempt outcome" {
         /// 2xx: the receiver has it.
         Accepted = "accepted",
@@ -92,21 +91,21 @@ spelled_enum! {
         Redirected = "redirected",
         /// 408, 425, 429: not now.
         Postponed = "postponed",
-        /// 410: never again.
+        /// 410: the receiver wants nothing ever again.
         Gone = "gone",
         /// Any other 4xx: the receiver thinks the request is wrong. Or there is none, because the template is wrong.
         Refused = "refused",
         /// 5xx, or a status that is none.
         Failed = "failed",
-        /// Nothing came.
+        /// No answer came.
         Unanswered = "unanswered",
-        /// Unknown.
+        /// The outcome is unknown.
         Lost = "lost",
     }
 }
 
 impl OutcomeClass {
-    /// What an answer with this status means.
+    /// Class of an answer with this status.
     pub(super) const fn of_status(status: u16) -> Self {
         match status {
             200..=299 => Self::Accepted,
@@ -118,7 +117,7 @@ impl OutcomeClass {
         }
     }
 
-    /// What it means that there is none, for this reason.
+    /// Class of a missing answer.
     pub(super) const fn of_reason(reason: FailureReason) -> Self {
         match reason {
             // As if the receiver had refused it: the same is to be expected until somebody changes the template.
@@ -128,24 +127,24 @@ impl OutcomeClass {
     }
 }
 
-/// What follows from an attempt that ended with a class: for its delivery, for those behind it, for its webhook.
+/// Consequences of an outcome: for its delivery, for those behind it, and for its webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consequences {
-    /// What the attempt counts as in its delivery.
+    /// Count that the delivery keeps.
     pub counts_as: CountsAs,
-    /// Whether the profile `durable` tries again.
+    /// Retry of the profile `durable`.
     pub durable: Retry,
-    /// Whether the profile `dialpad` tries again.
+    /// Retry of the profile `dialpad`.
     pub dialpad: Retry,
-    /// How long the delivery still holds up those behind it that share its order key.
+    /// Time for which the delivery still holds up those behind it with the same order key.
     pub blocks: Blocks,
-    /// What it is for the webhook's breaker: good closes it, ten bad ones in a row open it.
-    pub breaker: Sign,
-    /// What it is for the cap on the webhook's attempts under way: good raises it by one, bad halves it.
-    pub cap: Sign,
+    /// Signal for the webhook's breaker: a good one closes it, ten bad ones in a row open it.
+    pub breaker: HealthSignal,
+    /// Signal for the cap on the webhook's attempts in flight: a good one raises it by one, a bad one halves it.
+    pub cap: HealthSignal,
 }
 
-/// What an attempt counts as in its delivery.
+/// Count of a delivery that an attempt adds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountsAs {
     /// Delivered.
@@ -158,7 +157,7 @@ pub enum CountsAs {
     Nothing,
 }
 
-/// Whether a delivery is tried again.
+/// Whether and when a delivery is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// No: unless the attempt succeeded, the delivery is given up.
@@ -171,10 +170,10 @@ pub enum Retry {
     AtOnce,
 }
 
-/// How long a delivery holds up those behind it that share its order key.
+/// Time for which a delivery holds up those behind it with the same order key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocks {
-    /// No longer.
+    /// It no longer does.
     Never,
     /// For [`ATTEMPTS_THAT_BLOCK`](crate::order::ATTEMPTS_THAT_BLOCK) attempts: the same answer is to be expected tomorrow.
     Briefly,
@@ -182,24 +181,24 @@ pub enum Blocks {
     WhileTried,
 }
 
-/// What an attempt says of its receiver.
+/// Statement of an attempt about its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
-    /// It works.
+pub enum HealthSignal {
+    /// The receiver works.
     Good,
-    /// It does not.
+    /// The receiver fails.
     Bad,
-    /// Nothing.
+    /// It says nothing about the receiver.
     Neither,
 }
 
 impl OutcomeClass {
-    /// What follows from an attempt of this class: the one table that every rule reads.
+    /// Consequences of this class: the one table that every rule reads.
     #[must_use]
     #[rustfmt::skip]
     pub const fn consequences(self) -> Consequences {
         use Retry::{AtOnce, AtOnceTwice, Scheduled};
-        use Sign::{Bad, Good, Neither};
+        use HealthSignal::{Bad, Good, Neither};
         match self {
             //                        counts as             durable        dialpad        blocks              breaker  cap
             Self::Accepted   => row(CountsAs::Success,    Retry::Never,  Retry::Never,  Blocks::Never,      Good,    Good),
@@ -213,7 +212,7 @@ impl OutcomeClass {
         }
     }
 
-    /// Whether the receiver has the delivery.
+    /// True if the receiver has the delivery.
     #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self.consequences().counts_as, CountsAs::Success)
@@ -225,8 +224,8 @@ const fn row(
     durable: Retry,
     dialpad: Retry,
     blocks: Blocks,
-    breaker: Sign,
-    cap: Sign,
+    breaker: HealthSignal,
+    cap: HealthSignal,
 ) -> Consequences {
     Consequences {
         counts_as,
@@ -300,12 +299,12 @@ mod tests {
                 "durable is the more patient: {class}"
             );
             assert!(
-                row.breaker != Sign::Bad || row.cap == Sign::Bad,
+                row.breaker != HealthSignal::Bad || row.cap == HealthSignal::Bad,
                 "who fails is sent less: {class}"
             );
             assert_eq!(
                 class.is_success(),
-                row.breaker == Sign::Good,
+                row.breaker == HealthSignal::Good,
                 "only success closes: {class}"
             );
         }

@@ -1,4 +1,4 @@
-//! Where attempts lead, and what a delivery waits for.
+//! States after attempts, and reasons for waiting.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn first_context(class: OutcomeClass) -> RetryContext {
     RetryContext {
         failures: Failures::default().and(class),
         age: Duration::ZERO,
-        is_unwanted: false,
+        is_opted_out: false,
     }
 }
 
@@ -165,7 +165,7 @@ fn success_counts_at_any_age_and_after_any_failures() {
             unanswered: 100,
         },
         age: Duration::from_secs(30 * 24 * HOUR),
-        is_unwanted: false,
+        is_opted_out: false,
     };
     for profile in [Profile::Durable, Profile::Dialpad] {
         assert_eq!(
@@ -244,7 +244,7 @@ fn asking_for_a_wait_does_not_bring_back_what_is_over() {
             unanswered: 0,
         },
         age: Duration::from_secs(72 * HOUR),
-        is_unwanted: false,
+        is_opted_out: false,
     };
     let failed = AttemptOutcome::Answered {
         status: 503,
@@ -264,7 +264,7 @@ fn what_the_receiver_wants_no_more_is_given_up_at_once() {
         OutcomeClass::Postponed,
     ] {
         let unwanted = RetryContext {
-            is_unwanted: true,
+            is_opted_out: true,
             ..first_context(class)
         };
         for profile in [Profile::Durable, Profile::Dialpad] {
@@ -286,7 +286,7 @@ fn a_lost_attempt_is_no_failure() {
     let context = RetryContext {
         failures,
         age: Duration::from_secs(100 * HOUR),
-        is_unwanted: false,
+        is_opted_out: false,
     };
     for profile in [Profile::Durable, Profile::Dialpad] {
         assert_eq!(

@@ -1,11 +1,11 @@
-//! What a pending delivery waits for.
+//! Reason for which a pending delivery waits.
 
 use switchhook_protocol::Timestamp;
 
 use super::{Delivery, DeliveryState};
 use crate::id::DeliveryId;
 
-/// What a pending delivery waits for.
+/// Reason for which a pending delivery waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitingFor {
     /// The receiver's answer: it is being sent.
@@ -45,23 +45,21 @@ impl WaitingFor {
     }
 }
 
-/// What decides, besides a pending delivery itself, what it waits for.
+/// Inputs, besides a pending delivery itself, to the reason for which it waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PendingFacts {
-    /// Whether a node has it, to attempt it.
+    /// True if a node has claimed it.
     pub is_claimed: bool,
     /// The first of those that it must not overtake, if it waits for them.
     pub behind: Option<DeliveryId>,
-    /// Whether its webhook is paused.
     pub is_paused: bool,
-    /// Whether it is one of its webhook's quiet hours.
+    /// True during its webhook's quiet hours.
     pub is_quiet: bool,
-    /// Whether its webhook's breaker is open.
     pub is_breaker_open: bool,
 }
 
 impl Delivery {
-    /// What it waits for at `now`; `None` if it has ended.
+    /// Reason for waiting at `now`; `None` if it has ended.
     #[must_use]
     pub fn waiting_for(&self, facts: PendingFacts, now: Timestamp) -> Option<WaitingFor> {
         let DeliveryState::Pending { due_at } = self.state else {

@@ -10,7 +10,7 @@ use switchhook_protocol::{JsonNode, Outline};
 
 use crate::redaction::{Hidden, redact};
 
-/// How many ways there are to hide something.
+/// Number of combinations of hidden parts.
 const WAYS: usize = 4;
 
 /// An event's bytes, and those without what is hidden from some.
@@ -21,9 +21,9 @@ pub struct Content<'a> {
     redacted: [OnceCell<Cow<'a, [u8]>>; WAYS],
 }
 
-/// What was read of the bytes so far.
+/// Parts of the bytes parsed so far.
 #[derive(Debug)]
-pub struct Looks<'c, 'a> {
+pub struct ParsedContent<'c, 'a> {
     content: &'c Content<'a>,
     roots: [OnceCell<Option<JsonNode<'c>>>; WAYS],
 }
@@ -57,7 +57,7 @@ impl<'a> Content<'a> {
     }
 }
 
-impl<'c, 'a> Looks<'c, 'a> {
+impl<'c, 'a> ParsedContent<'c, 'a> {
     /// Nothing is read yet.
     #[must_use]
     pub fn at(content: &'c Content<'a>) -> Self {

@@ -4,12 +4,12 @@ use serde::de::IgnoredAny;
 use switchhook_protocol::{JsonNode, Shape, Text};
 
 use super::number::Decimal;
-use super::{Bound, Clause, Condition, Literal, Sides, Test};
+use super::{AllowedOrderings, Bound, Clause, Condition, Literal, Test};
 
 /// The most bytes of a filter.
 pub const MOST_BYTES: usize = 16 * 1024;
 
-/// How deep it may be nested.
+/// Deepest nesting.
 pub const MOST_DEPTH: usize = 16;
 
 /// The most conditions in it: values to be equal to, operators, and the members that lead to them.
@@ -34,11 +34,11 @@ pub const OPERATORS: [&str; 15] = [
     "$not",
 ];
 
-/// What in a filter cannot be.
+/// Mistake in a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("filter{place}: {why}")]
 pub struct FilterError {
-    /// Where, as the end of a word: `.duration.$gt`.
+    /// Path, as the end of a word: `.duration.$gt`.
     place: String,
     why: String,
 }
@@ -153,7 +153,7 @@ impl Reader {
     }
 
     fn test(&mut self, operator: &str, node: &JsonNode<'_>) -> Result<Test, FilterError> {
-        let sides = |below, at, above| Sides { below, at, above };
+        let sides = |below, at, above| AllowedOrderings { below, at, above };
         Ok(match (operator, node.shape()) {
             ("$eq", _) => Test::Equal(self.literal(node)?),
             ("$neq", _) => not(node, Test::Equal(self.literal(node)?)),
@@ -237,7 +237,7 @@ impl Reader {
     }
 }
 
-/// What holds if the test does not, also where there is no value.
+/// Negation, which also holds where there is no value.
 fn not(node: &JsonNode<'_>, test: Test) -> Test {
     let clause = Clause {
         json: canonical(node),

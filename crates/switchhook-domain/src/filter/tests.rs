@@ -1,4 +1,4 @@
-//! What filters say, operator by operator, and what is no filter.
+//! Each operator, and invalid filters.
 
 use super::*;
 

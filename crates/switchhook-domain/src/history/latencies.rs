@@ -1,4 +1,4 @@
-//! How long things took, in few numbers: a count for each of 48 buckets, from which percentiles come.
+//! Distribution of durations: a count for each of 48 buckets, from which percentiles are computed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,6 @@ const BUCKETS: usize = 48;
 pub struct Latencies([u32; BUCKETS]);
 
 impl Latencies {
-    /// None yet.
     pub const NONE: Self = Self([0; BUCKETS]);
 
     pub fn count(&mut self, took: Duration) {
@@ -29,7 +28,8 @@ impl Latencies {
         }
     }
 
-    /// What this share of all (0.95 for 95 %) took at the most, in milliseconds and to within √2; `None` if there are none.
+    /// Upper bound of this share (0.95 for 95 %) of the durations, in milliseconds and within a factor of √2; `None`
+    /// if there are none.
     #[must_use]
     pub fn percentile(&self, share: f64) -> Option<f64> {
         let total: u64 = self.0.iter().copied().map(u64::from).sum();

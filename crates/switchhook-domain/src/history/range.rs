@@ -1,15 +1,15 @@
-//! Which time is looked at and in which steps, and what sums are as points of a chart.
+//! Range of time in steps, and the points of a chart from sums.
 
 use std::time::Duration;
 
 use switchhook_protocol::Timestamp;
 
-use super::{Counts, MINUTES_KEPT, Resolution, Sum};
+use super::{Counts, Granularity, MINUTES_KEPT, Sum};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// How many points a range may have.
+/// Bound on the points of a range.
 pub const MOST_POINTS: u32 = 1_500;
 
 /// How many it has at the most if nobody says how long its steps are.
@@ -18,7 +18,7 @@ pub const USUAL_POINTS: u32 = 180;
 /// The steps to choose from then, in minutes.
 const STEPS: [u64; 12] = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1_440];
 
-/// Which time is looked at, in steps that begin at whole multiples of their length since 1970.
+/// Range of time in steps, which begin at whole multiples of their length since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
     from: Timestamp,
@@ -69,31 +69,31 @@ impl Range {
         }
     }
 
-    /// When the first step begins.
+    /// Start of the first step.
     #[must_use]
     pub const fn from(self) -> Timestamp {
         self.from
     }
 
-    /// When the last step ends, or is looked at.
+    /// End of the last step, or the present time.
     #[must_use]
     pub const fn to(self) -> Timestamp {
         self.to
     }
 
-    /// How long the steps are.
+    /// Length of a step.
     #[must_use]
     pub const fn step(self) -> Duration {
         self.step
     }
 
-    /// Which sums it is made of.
+    /// Granularity of the sums that it needs.
     #[must_use]
-    pub fn resolution(self) -> Resolution {
+    pub fn resolution(self) -> Granularity {
         if is_multiple(self.step, HOUR) {
-            Resolution::Hour
+            Granularity::Hour
         } else {
-            Resolution::Minute
+            Granularity::Minute
         }
     }
 
@@ -112,7 +112,7 @@ impl Range {
     }
 }
 
-/// How short the steps of what begins at `from` can be.
+/// Shortest step of a range that begins at `from`.
 fn finest(from: Timestamp, now: Timestamp) -> Duration {
     if now.since(from) > MINUTES_KEPT {
         HOUR
@@ -155,11 +155,10 @@ pub(super) fn floor(at: Timestamp, step: Duration) -> Timestamp {
 /// One step of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// When it began.
     pub at: Timestamp,
-    /// How much of it has passed.
+    /// Part of it that has passed.
     pub length: Duration,
-    /// What was counted in it; `None` if no server ran.
+    /// Counts; `None` if no server ran.
     pub counts: Option<Counts>,
 }
 
@@ -217,7 +216,7 @@ pub fn failing_since(points: &[Point]) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Whose;
+    use super::super::HistorySubject;
     use super::*;
 
     /// A whole hour, and a minute.
@@ -229,8 +228,8 @@ mod tests {
 
     fn sum(from: Timestamp, delivered: u64, failed_answered: u64) -> Sum {
         Sum {
-            whose: Whose::Server,
-            resolution: Resolution::Minute,
+            subject: HistorySubject::Server,
+            resolution: Granularity::Minute,
             from,
             counts: Counts {
                 delivered,
@@ -268,10 +267,10 @@ mod tests {
         };
         assert_eq!(step(before(9), 90), Err(UnevenStep));
         assert_eq!(step(before(9), 0), Err(UnevenStep));
-        assert_eq!(step(before(60), 60), Ok((1, Resolution::Minute)));
-        assert_eq!(step(before(49 * 60), 5_400), Ok((120, Resolution::Hour)));
-        assert_eq!(step(before(47 * 60), 60), Ok((2, Resolution::Minute)));
-        assert_eq!(step(before(49 * 60), 3 * 60 * 60), Ok((180, Resolution::Hour)));
+        assert_eq!(step(before(60), 60), Ok((1, Granularity::Minute)));
+        assert_eq!(step(before(49 * 60), 5_400), Ok((120, Granularity::Hour)));
+        assert_eq!(step(before(47 * 60), 60), Ok((2, Granularity::Minute)));
+        assert_eq!(step(before(49 * 60), 3 * 60 * 60), Ok((180, Granularity::Hour)));
         for wish in [None, Some(MINUTE)] {
             let (first, last) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
             let ever = Range::new(first, last, wish, NOW).expect("a minute is whole");

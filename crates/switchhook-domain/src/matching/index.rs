@@ -9,9 +9,9 @@ use std::ops::Range;
 use smallvec::{SmallVec, smallvec};
 use switchhook_protocol::{CallState, CallStateFilter, ContactType, Direction, SmsDirection};
 
-use super::Demands;
+use super::ExtraConditions;
 use crate::event::{EventDetail, EventFacts, PayloadState};
-use crate::filter::{Content, Looks, PayloadFilter};
+use crate::filter::{Content, ParsedContent, PayloadFilter};
 use crate::id::{IdHash, SubscriptionId};
 use crate::redaction::Hidden;
 use crate::subscription::{Endpoint, Filter, Subscription, TargetRef};
@@ -19,11 +19,10 @@ use crate::subscription::{Endpoint, Filter, Subscription, TargetRef};
 /// A webhook or a websocket that an event goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
-    /// Where to.
     pub endpoint: Endpoint,
     /// The subscriptions that asked for it, in ascending order; never empty.
     pub subscription_ids: Vec<SubscriptionId>,
-    /// What none of them may see.
+    /// Parts that none of them may see.
     pub hidden: Hidden,
 }
 
@@ -43,21 +42,21 @@ pub struct CompanyIndex {
     filters: Vec<PayloadFilter>,
 }
 
-/// What matching needs of a subscription.
+/// Subscription, as far as matching needs it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     id: SubscriptionId,
     endpoint: Endpoint,
-    demands: Demands,
+    demands: ExtraConditions,
     hidden: Hidden,
     /// Its number among `filters`, from 1.
     filter: Option<NonZeroU32>,
 }
 
-/// What a subscription is found by: one facet and its target, or the whole company.
+/// Key of the index: one facet and a target, or the whole company.
 type Key = (Facet, Option<TargetRef>);
 
-/// What a filter asks for and an event has. A filter has one facet or, for each call state it lists, one.
+/// Property that a filter asks for and an event has. A filter has one facet or, for call states, one per state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Facet {
     AnyCall,
@@ -150,7 +149,7 @@ impl CompanyIndex {
         index
     }
 
-    /// Where its subscriptions point, each as often as one does.
+    /// Endpoints of the subscriptions, each as often as it occurs.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
         self.entries.iter().map(|entry| entry.endpoint)
     }
@@ -167,13 +166,13 @@ impl CompanyIndex {
         self.keys.shrink_to_fit();
     }
 
-    /// How many subscriptions can match.
+    /// Number of subscriptions that can match.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no event can match.
+    /// True if no event can match.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -197,7 +196,7 @@ impl CompanyIndex {
     }
 
     fn drop_filtered(&self, found: &mut SmallVec<[Entry; 8]>, content: &Content<'_>) {
-        let looks = Looks::at(content);
+        let looks = ParsedContent::at(content);
         found.retain(|entry| match entry.filter {
             None => true,
             Some(number) => {
@@ -243,7 +242,7 @@ impl Entry {
         Some(Self {
             id: subscription.id,
             endpoint,
-            demands: Demands::of(&subscription.filter),
+            demands: ExtraConditions::of(&subscription.filter),
             hidden: Hidden::of(subscription),
             filter: None,
         })

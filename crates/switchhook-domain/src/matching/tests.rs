@@ -30,9 +30,13 @@ fn event(kind: Kind, body: &str) -> EventFacts {
     EventFacts::of(&Payload::read(kind, body.as_bytes()).unwrap())
 }
 
-/// What a subscription says to an event of these bytes.
+/// Verdict of a subscription on an event with these bytes.
 fn said(subscription: &Subscription, facts: &EventFacts, body: &str) -> Verdict {
-    judge(subscription, facts, &Looks::at(&Content::of(body.as_bytes())))
+    judge(
+        subscription,
+        facts,
+        &ParsedContent::at(&Content::of(body.as_bytes())),
+    )
 }
 
 fn states(names: &[&str]) -> CallFilter {
@@ -694,8 +698,8 @@ fn version(revision: i64, change: VersionChange) -> SubscriptionVersion {
     }
 }
 
-fn decided(body: &str) -> Decided {
-    Decided {
+fn decided(body: &str) -> PastDecision {
+    PastDecision {
         revision: Revision(7),
         facts: event(Kind::Call, body),
         body: body.as_bytes().to_vec(),
@@ -705,7 +709,7 @@ fn decided(body: &str) -> Decided {
 }
 
 #[track_caller]
-fn check_verdict(decided: &Decided, version: &SubscriptionVersion, expected: Reason) {
+fn check_verdict(decided: &PastDecision, version: &SubscriptionVersion, expected: Reason) {
     assert_eq!(
         decided.verdict(version, false),
         Verdict::PassedOver(expected),
@@ -738,12 +742,12 @@ fn what_was_not_sent_is_explained_by_the_version_that_was_in_force() {
 
 #[test]
 fn a_test_event_and_one_without_its_payload_are_not_judged_by_filters() {
-    let test = Decided {
+    let test = PastDecision {
         is_test: true,
         ..decided(r#"{"state":"hangup"}"#)
     };
     check_verdict(&test, &version(1, VersionChange::Created), Reason::TestEvent);
-    let emptied = Decided {
+    let emptied = PastDecision {
         has_payload: false,
         ..decided("{}")
     };

@@ -21,13 +21,13 @@ spelled_enum! {
     }
 }
 
-/// How many channels a company may have.
+/// Limit on the channels of a company.
 pub const MOST_CHANNELS: u32 = 20;
 
-/// How many mailboxes a channel may have.
+/// Limit on the mailboxes of a channel.
 pub const MOST_RECIPIENTS: usize = 10;
 
-/// Where notifications go.
+/// Destination of notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
     pub id: ChannelId,
@@ -35,24 +35,22 @@ pub struct Channel {
     pub channel_type: ChannelType,
     /// A URL, which with chats is a credential; or mailboxes, separated by commas.
     pub destination: Secret,
-    /// What notifications are signed with.
+    /// Secret that signs notifications.
     pub secret: Option<Secret>,
-    /// What it is told of.
+    /// Kinds that it gets.
     pub kinds: Vec<NotificationKind>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
 /// A change to a channel: what is `None` stays, `Some(None)` clears.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChannelChange {
-    /// Another destination.
+    /// New destination.
     pub destination: Option<Secret>,
     /// Another secret, or none any more.
     pub secret: Option<Option<Secret>>,
-    /// What it is told of from now on.
+    /// New kinds.
     pub kinds: Option<Vec<NotificationKind>>,
 }
 

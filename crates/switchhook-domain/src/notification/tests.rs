@@ -8,8 +8,8 @@ use crate::id::{DeliveryId, KeyId, SourceId, WebhookId};
 const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const ID: NotificationId = NotificationId(7);
 
-fn webhook() -> WebhookOf {
-    WebhookOf::new(WebhookId(123), "https://ann:s3cret@example.com/hook?token=t0k")
+fn webhook() -> WebhookInfo {
+    WebhookInfo::new(WebhookId(123), "https://ann:s3cret@example.com/hook?token=t0k")
 }
 
 fn failing(attempts: u32) -> FailingWebhook {
@@ -21,36 +21,36 @@ fn failing(attempts: u32) -> FailingWebhook {
     }
 }
 
-fn one_of_each() -> Vec<News> {
+fn one_of_each() -> Vec<NotificationPayload> {
     vec![
-        News::WebhookFailing(failing(12)),
-        News::WebhookRecovered(failing(1)),
-        News::WebhookDisabled(webhook()),
-        News::DeliveryExhausted(GivenUp {
+        NotificationPayload::WebhookFailing(failing(12)),
+        NotificationPayload::WebhookRecovered(failing(1)),
+        NotificationPayload::WebhookDisabled(webhook()),
+        NotificationPayload::DeliveryExhausted(GivenUpDelivery {
             webhook: webhook(),
             delivery_id: DeliveryId(5),
             last: Some(Failure::NoAnswer(FailureReason::ConnectTimeout)),
         }),
-        News::SourceRefusing(RefusingSource {
+        NotificationPayload::SourceRefusing(RefusingSource {
             source_id: SourceId(9),
             name: "our account".to_owned(),
             status: 401,
         }),
-        News::SourceSilent(SilentSource {
+        NotificationPayload::SourceSilent(SilentSource {
             source_id: SourceId(9),
             name: "our account".to_owned(),
             last_event_at: NOON,
         }),
-        News::ServerLate(LateServer {
+        NotificationPayload::ServerLate(LateServer {
             delivery_id: DeliveryId(5),
             due_since: NOON,
         }),
-        News::StoreTrouble(SuspectStore {
+        NotificationPayload::StoreTrouble(SuspectStore {
             problem: "the disk is full".to_owned(),
             since: NOON,
             until: Some(NOON.plus(Duration::from_secs(90))),
         }),
-        News::KeyExpiring(ExpiringKey {
+        NotificationPayload::KeyExpiring(ExpiringKey {
             key_id: KeyId(4),
             name: "crm".to_owned(),
             expires_at: NOON,
@@ -59,7 +59,7 @@ fn one_of_each() -> Vec<News> {
 }
 
 #[track_caller]
-fn check(newest: Option<Newest>, opposite: Option<Newest>, expected: Placement) {
+fn check(newest: Option<LatestNotification>, opposite: Option<LatestNotification>, expected: Placement) {
     let kind = NotificationKind::WebhookFailing;
     assert_eq!(placement(kind, newest, opposite, NOON), expected);
 }
@@ -71,44 +71,44 @@ fn what_is_new_is_said_at_once_and_what_follows_waits_for_the_end_of_the_quiet_t
         .expect("it can be said again");
     let minute = Duration::from_secs(60);
     check(None, None, Placement::New { due_at: NOON });
-    check(Some(Newest::Open(ID)), None, Placement::Joins(ID));
-    let lately = Newest::HandedOut(NOON.minus(minute));
+    check(Some(LatestNotification::Open(ID)), None, Placement::Joins(ID));
+    let lately = LatestNotification::HandedOut(NOON.minus(minute));
     let end = NOON.minus(minute).plus(quiet);
     check(Some(lately), None, Placement::New { due_at: end });
-    let long_ago = Newest::HandedOut(NOON.minus(quiet));
+    let long_ago = LatestNotification::HandedOut(NOON.minus(quiet));
     check(Some(long_ago), None, Placement::New { due_at: NOON });
 }
 
 #[test]
 fn what_is_said_once_is_not_said_again() {
     let kind = NotificationKind::KeyExpiring;
-    let said = Some(Newest::HandedOut(NOON));
+    let said = Some(LatestNotification::HandedOut(NOON));
     assert_eq!(placement(kind, said, None, NOON), Placement::Known);
     assert_eq!(placement(kind, None, None, NOON), Placement::New { due_at: NOON });
 }
 
 #[test]
 fn a_failure_and_its_recovery_within_the_quiet_time_are_not_said() {
-    let said = Some(Newest::HandedOut(NOON.minus(Duration::from_secs(1))));
-    check(said, Some(Newest::Open(ID)), Placement::Cancels(ID));
+    let said = Some(LatestNotification::HandedOut(NOON.minus(Duration::from_secs(1))));
+    check(said, Some(LatestNotification::Open(ID)), Placement::Cancels(ID));
     check(None, said, Placement::New { due_at: NOON });
 }
 
 #[test]
 fn what_is_no_longer_so_is_corrected_before_the_quiet_time_ends() {
     let ago = |minutes: u64| NOON.minus(Duration::from_secs(60 * minutes));
-    let failed = Some(Newest::HandedOut(ago(9)));
+    let failed = Some(LatestNotification::HandedOut(ago(9)));
     let due_at = |recovered| Placement::New { due_at: recovered };
     check(
         failed,
-        Some(Newest::HandedOut(ago(1))),
+        Some(LatestNotification::HandedOut(ago(1))),
         due_at(ago(1).plus(WRONG_FOR)),
     );
-    check(failed, Some(Newest::HandedOut(ago(8))), due_at(NOON));
+    check(failed, Some(LatestNotification::HandedOut(ago(8))), due_at(NOON));
     let quiet = NotificationKind::WebhookFailing.quiet_time().unwrap();
     check(
         failed,
-        Some(Newest::HandedOut(ago(10))),
+        Some(LatestNotification::HandedOut(ago(10))),
         due_at(ago(9).plus(quiet)),
     );
 }
@@ -124,19 +124,22 @@ fn a_kind_and_its_opposite_are_each_others() {
 
 #[test]
 fn each_kind_of_news_reads_back_as_it_was_kept() {
-    let kinds: Vec<_> = one_of_each().iter().map(News::kind).collect();
+    let kinds: Vec<_> = one_of_each().iter().map(NotificationPayload::kind).collect();
     assert_eq!(kinds, NotificationKind::ALL);
-    for news in one_of_each() {
-        let kept = news.data().to_string();
-        assert_eq!(News::from_kept(news.kind(), &kept).ok(), Some(news));
+    for payload in one_of_each() {
+        let kept = payload.data().to_string();
+        assert_eq!(
+            NotificationPayload::from_kept(payload.kind(), &kept).ok(),
+            Some(payload)
+        );
     }
-    assert!(News::from_kept(NotificationKind::KeyExpiring, "{}").is_err());
+    assert!(NotificationPayload::from_kept(NotificationKind::KeyExpiring, "{}").is_err());
 }
 
 #[test]
 fn data_has_ids_as_text_and_no_credentials() {
     assert_eq!(
-        News::WebhookFailing(failing(12)).data(),
+        NotificationPayload::WebhookFailing(failing(12)).data(),
         json!({
             "webhook_id": "123",
             "hook_url": "https://***@example.com/hook?token=***",
@@ -150,7 +153,10 @@ fn data_has_ids_as_text_and_no_credentials() {
 #[test]
 fn texts_say_what_happened_since_when_and_what_to_do() {
     let later = NOON.plus(Duration::from_secs(12_000));
-    let texts: Vec<_> = one_of_each().iter().map(|news| news.text(later, 1)).collect();
+    let texts: Vec<_> = one_of_each()
+        .iter()
+        .map(|payload| payload.text(later, 1))
+        .collect();
     assert_eq!(
         texts,
         [

@@ -1,14 +1,14 @@
 //! Runs of digits in a text, with what people put between the digits of a telephone number.
 //!
-//! What a run means is asked by `phone_number.rs` (is it this number?) and `look.rs` (is it any?).
+//! What a run means is asked by `phone_number.rs` (is it this number?) and `detection.rs` (is it any?).
 
 use smallvec::SmallVec;
 
-/// How many separators may stand between two digits of a number: `+1 (555) …` has two.
+/// Bound on the separators between two digits of a number: `+1 (555) …` has two.
 const MOST_SEPARATORS: usize = 3;
 
-/// How long a group of digits may be that others belong to. Longer ones are instants in milliseconds or ids, and stand
-/// alone; only behind a plus may a number have so many.
+/// Length up to which a group of digits can be part of a number. Longer ones are timestamps in milliseconds or ids,
+/// and stand alone; only behind a plus may a number have so many.
 const LONGEST_GROUP: usize = 12;
 
 /// The most digits of a number (E.164).
@@ -20,17 +20,17 @@ pub(super) struct Run<'a> {
     pub(super) text: &'a str,
     pub(super) digits: SmallVec<[u8; 24]>,
     pub(super) groups: SmallVec<[Group; 6]>,
-    /// Whether a plus stands before it.
+    /// True behind a plus.
     pub(super) has_plus: bool,
 }
 
 /// Digits with nothing between them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Group {
-    /// Where it stands in the text.
+    /// Offset in the text.
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Which of the run's digits is its first.
+    /// Index of its first digit in the run.
     pub(super) first: usize,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
         self.groups.push(Group { start, end, first });
     }
 
-    /// Whether what was taken last may be a part of a number.
+    /// True if what was read last may be part of a number.
     fn may_go_on(&self) -> bool {
         let last = self
             .groups
@@ -88,17 +88,17 @@ impl<'a> Run<'a> {
         last <= LONGEST_GROUP || self.has_plus && self.digits.len() <= LONGEST_NUMBER
     }
 
-    /// Where its first digit is.
+    /// Offset of its first digit.
     pub(super) fn start(&self) -> usize {
         self.groups[0].start
     }
 
-    /// Where its last digit ends.
+    /// Offset behind its last digit.
     pub(super) fn end(&self) -> usize {
         self.groups[self.groups.len() - 1].end
     }
 
-    /// Whether it is written as decimal numbers are.
+    /// True if it is written like a decimal number.
     pub(super) fn is_decimal(&self) -> bool {
         self.groups.len() == 2 && !self.has_plus && self.gap(0) == "."
     }
@@ -112,18 +112,18 @@ impl<'a> Run<'a> {
         &self.digits[self.groups[place].first..end]
     }
 
-    /// How many digits the group in that place has.
+    /// Number of digits in a group.
     pub(super) fn length(&self, place: usize) -> usize {
         self.group(place).len()
     }
 
-    /// What stands between the group in that place and the next.
+    /// Text between a group and the next.
     pub(super) fn gap(&self, place: usize) -> &'a str {
         &self.text[self.groups[place].end..self.groups[place + 1].start]
     }
 }
 
-/// Where the first digit from there on stands. Most of a text is ASCII and no digit, which is told without decoding it.
+/// Offset of the next digit. Most of a text is ASCII without digits, which is checked without decoding.
 fn first_digit(text: &str, from: usize) -> Option<usize> {
     let mut at = from;
     loop {
@@ -138,7 +138,7 @@ fn first_digit(text: &str, from: usize) -> Option<usize> {
     }
 }
 
-/// What a digit is worth, in the scripts that telephones show.
+/// Value of a digit, in the scripts that telephones show.
 pub(super) fn value(letter: char) -> Option<u8> {
     let zero = match letter {
         '0'..='9' => '0',
@@ -150,7 +150,7 @@ pub(super) fn value(letter: char) -> Option<u8> {
     u8::try_from(u32::from(letter) - u32::from(zero)).ok()
 }
 
-/// What people put between digits, and what address books put around them unseen.
+/// True for separators that people put between digits, and for invisible marks that address books put around them.
 pub(super) fn is_separator(letter: char) -> bool {
     matches!(
         letter,
@@ -159,7 +159,7 @@ pub(super) fn is_separator(letter: char) -> bool {
     )
 }
 
-/// Where the next digit is, if no more than a few separators stand before it.
+/// Offset of the next digit, if at most a few separators precede it.
 fn after_gap(text: &str, from: usize) -> Option<usize> {
     let mut at = from;
     for _ in 0..=MOST_SEPARATORS {
@@ -172,7 +172,7 @@ fn after_gap(text: &str, from: usize) -> Option<usize> {
     None
 }
 
-/// How long the separator is that a text begins with, as it is or as URLs have it.
+/// Length of the separator at the start of a text, plain or URL-encoded.
 fn separator_length(text: &str) -> Option<usize> {
     const IN_URLS: [&str; 7] = ["%20", "%28", "%29", "%2D", "%2d", "%2E", "%2e"];
     if let Some(written) = IN_URLS.iter().find(|written| text.starts_with(**written)) {
@@ -182,7 +182,7 @@ fn separator_length(text: &str) -> Option<usize> {
     is_separator(letter).then(|| letter.len_utf8())
 }
 
-/// Whether a text ends with a plus and hardly anything behind it.
+/// True if a text ends with a plus and hardly anything behind it.
 fn has_plus(text: &str) -> bool {
     let mut rest = text;
     for _ in 0..MOST_SEPARATORS {

@@ -105,7 +105,7 @@ fn what_begins_as_a_number_from_abroad_may_be_one_from_home() {
         for (before, after) in [("", ""), ("ring ", ", please"), ("0113 246 0001 / ", "")] {
             let text = format!("{before}{text}{after}");
             check(number, &text, true);
-            assert!(!found(Place::Text, &text).is_empty(), "{text}");
+            assert!(!found(FieldKind::Text, &text).is_empty(), "{text}");
         }
     }
     check(US, "011 49 619 555 0142", false);
@@ -180,7 +180,7 @@ fn a_part_of_a_number_is_found_across_its_separators() {
 }
 
 #[track_caller]
-fn found(place: Place, text: &str) -> Vec<&str> {
+fn found(place: FieldKind, text: &str) -> Vec<&str> {
     numbers_in(text, place).map(|range| &text[range]).collect()
 }
 
@@ -228,7 +228,7 @@ fn what_looks_like_a_number_is_one_whosever_it_is() {
             ("2026-11-29, ", ""),
         ] {
             let text = format!("{before}{text}{after}");
-            assert_eq!(found(Place::Text, &text).len(), 1, "{text}");
+            assert_eq!(found(FieldKind::Text, &text).len(), 1, "{text}");
         }
     }
     for text in [
@@ -238,14 +238,14 @@ fn what_looks_like_a_number_is_one_whosever_it_is() {
         "room 12 6195550142",
         "619-555-0142x42",
     ] {
-        let shown = found(Place::Text, text).concat();
+        let shown = found(FieldKind::Text, text).concat();
         assert!(shown.contains("619") && shown.contains("0142"), "{text}: {shown}");
     }
-    assert_eq!(found(Place::Text, "Room4 619-555-0142"), ["619-555-0142"]);
-    assert_eq!(found(Place::Text, "619-555-0142x42"), ["619-555-0142"]);
-    assert_eq!(found(Place::Text, "619-555-0142 ext. 42"), ["619-555-0142"]);
+    assert_eq!(found(FieldKind::Text, "Room4 619-555-0142"), ["619-555-0142"]);
+    assert_eq!(found(FieldKind::Text, "619-555-0142x42"), ["619-555-0142"]);
+    assert_eq!(found(FieldKind::Text, "619-555-0142 ext. 42"), ["619-555-0142"]);
     assert_eq!(
-        found(Place::Text, "1795624039404 (619) 555-0142"),
+        found(FieldKind::Text, "1795624039404 (619) 555-0142"),
         ["619) 555-0142"]
     );
 }
@@ -286,14 +286,14 @@ fn ids_instants_dates_and_codes_are_no_numbers() {
         "88811",
         "",
     ] {
-        assert_eq!(found(Place::Text, text), Vec::<&str>::new(), "{text}");
-        assert_eq!(found(Place::Id, text), Vec::<&str>::new(), "{text}");
+        assert_eq!(found(FieldKind::Text, text), Vec::<&str>::new(), "{text}");
+        assert_eq!(found(FieldKind::Id, text), Vec::<&str>::new(), "{text}");
     }
     for text in ["81234567", "555-0142", "8123-4567"] {
-        assert_eq!(found(Place::Name, text), [text]);
-        assert_eq!(found(Place::Text, text), Vec::<&str>::new());
+        assert_eq!(found(FieldKind::Name, text), [text]);
+        assert_eq!(found(FieldKind::Text, text), Vec::<&str>::new());
     }
-    assert_eq!(found(Place::Name, "6412345678901248"), Vec::<&str>::new());
+    assert_eq!(found(FieldKind::Name, "6412345678901248"), Vec::<&str>::new());
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn an_id_is_a_number_only_where_it_is_written_as_one() {
         "contact:(619) 555-0142",
         "call:16195550142",
     ] {
-        assert_eq!(found(Place::Id, id).len(), 1, "{id}");
+        assert_eq!(found(FieldKind::Id, id).len(), 1, "{id}");
     }
     for id in [
         "call:6195550142",
@@ -312,7 +312,7 @@ fn an_id_is_a_number_only_where_it_is_written_as_one() {
         "call:6412345678901248",
         "replay:7:call:1001",
     ] {
-        assert_eq!(found(Place::Id, id).len(), 0, "{id}");
+        assert_eq!(found(FieldKind::Id, id).len(), 0, "{id}");
     }
 }
 
@@ -323,7 +323,7 @@ proptest! {
         for text in [&text, &digits, &format!("{text}{digits}")] {
             let _ = number.occurs_in(text.as_bytes());
             let mut end = 0;
-            for range in numbers_in(text, Place::Text) {
+            for range in numbers_in(text, FieldKind::Text) {
                 prop_assert!(range.start >= end && range.end <= text.len());
                 end = range.end;
             }

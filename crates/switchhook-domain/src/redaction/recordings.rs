@@ -1,7 +1,8 @@
-//! Which members of an event lead to the sound or the picture of a call: what nobody sees without `recordings_export`.
+//! Members of an event that lead to the sound or picture of a call, which are hidden without `recordings_export`.
 //!
-//! Real traffic has more names for them than any document, so their parts decide: a name that speaks of a recording and
-//! ends in a link. Where the name says only that there is a recording, an address in the value decides. How a member leaves an event's bytes is in `redaction.rs`.
+//! Real traffic has more names for them than any document, so parts of names decide: a name that mentions a recording
+//! and ends in a link. Where the name says only that there is a recording, an address in the value decides. How a
+//! member is removed from the bytes is in `redaction.rs`.
 
 use memchr::{memchr, memchr2, memmem};
 
@@ -39,25 +40,25 @@ const LINK_SUBJECTS: [Part; 4] = [
 /// The whole names of links to recordings and voicemails, but for their ends.
 const SHORT_SUBJECTS: [&[u8]; 2] = [b"rec", b"vm"];
 
-/// What a call left on its way, a voicemail among it: the links in it may lead there.
+/// Trail of a call, voicemails included, whose links may lead to recordings.
 const TRAIL: Part = Part::new("breadcrumb");
 
 /// The ends of a name whose value is an address.
 const LINKS: [&str; 8] = ["url", "urls", "link", "links", "uri", "uris", "href", "hrefs"];
 
-/// What was said in a recording is no address of it, even if somebody spelled one out.
+/// Transcript of a recording, which is no address of it, even if somebody spelled one out.
 const TRANSCRIPT: Part = Part::new("transcript");
 
 /// An id that Dialpad gives out with the same scope only.
 const VOICEMAIL_ID: &[u8] = b"voicemailrecordingid";
 
-/// What a name may have in it.
+/// Part of a name.
 struct Part {
     text: &'static str,
     letters: Letters,
 }
 
-/// Which letters and digits there are, as bits. Most names lack some of each part, and need not be searched for it.
+/// Set of letters and digits, as bits. Most names lack some of each part, and need not be searched for it.
 #[derive(Clone, Copy)]
 struct Letters(u64);
 
@@ -94,7 +95,7 @@ pub(super) struct Name<'a> {
 /// Names that are longer than this need memory of their own.
 const USUAL_NAME: usize = 64;
 
-/// What a byte of a name is here: a small letter or a digit, or 0 if it is passed over.
+/// Normalized byte of a name: a small letter or a digit, or 0 if it is skipped.
 static LETTERS: [u8; 256] = {
     let mut letters = [0; 256];
     let mut byte = 0_u8;
@@ -154,14 +155,14 @@ impl<'a> Name<'a> {
         memmem::find(self.text, part.text.as_bytes()).is_some()
     }
 
-    /// Whether the member leads to a recording whatever it stands in.
+    /// True if the member leads to a recording whatever contains it.
     pub(super) fn leads_to_recording(&self, body: &[u8], value: usize) -> bool {
         self.is_link() && (self.has_subject() || self.is_link_to_recording())
             || self.text == VOICEMAIL_ID
             || self.has_subject() && self.has_address(body, value)
     }
 
-    /// Whether the member leads to a recording if it stands in what holds recordings.
+    /// True if the member leads to a recording when it is inside a container of recordings.
     pub(super) fn is_link_in_recording(&self, body: &[u8], value: usize) -> bool {
         self.is_link() || self.has_address(body, value)
     }
@@ -178,25 +179,25 @@ impl<'a> Name<'a> {
         is_address(body, value) && !self.has(&TRANSCRIPT)
     }
 
-    /// Whether the value is an address, going by its name alone.
+    /// True if the value is an address, going by the name alone.
     fn is_link(&self) -> bool {
         // Most names end in another letter than any of these.
         matches!(self.text.last(), Some(b'f' | b'i' | b'k' | b'l' | b's'))
             && LINKS.iter().any(|link| self.text.ends_with(link.as_bytes()))
     }
 
-    /// Whether the member's value is a container that may hold recordings.
+    /// True if the value is a container that may hold recordings.
     pub(super) fn may_hold_recordings(&self, body: &[u8], value: usize) -> bool {
         matches!(body.get(value), Some(b'[' | b'{')) && (self.has_subject() || self.has(&TRAIL))
     }
 
-    /// Whether the name speaks of a recording.
+    /// True if the name mentions a recording.
     fn has_subject(&self) -> bool {
         SUBJECTS.iter().any(|subject| self.has(subject))
     }
 }
 
-/// Whether a member with this value leads to a recording or may hold some.
+/// True if a member with this value may lead to a recording or hold some.
 pub(super) fn may_matter(key: Key<'_>, value: &[u8]) -> bool {
     is_worth_a_look(key, value)
         && Name::ask(key, |name| {
@@ -204,8 +205,8 @@ pub(super) fn may_matter(key: Key<'_>, value: &[u8]) -> bool {
         })
 }
 
-/// Whether the name has to be read at all. Most members have a value that is neither a container nor an address, and a name that ends
-/// unlike those of links and unlike [`VOICEMAIL_ID`].
+/// True if the name must be read at all. Most members have a value that is neither a container nor an address, and a
+/// name that ends unlike those of links and unlike [`VOICEMAIL_ID`].
 fn is_worth_a_look(key: Key<'_>, value: &[u8]) -> bool {
     let has_value = match value {
         [b'[' | b'{', ..] => true,
@@ -222,7 +223,7 @@ fn is_worth_a_look(key: Key<'_>, value: &[u8]) -> bool {
         })
 }
 
-/// Whether the value that begins at `value` is a text with an address in it, of whatever scheme; or one that is a path.
+/// True if the value is a string with an address of any scheme in it, or a path.
 pub(super) fn is_address(body: &[u8], value: usize) -> bool {
     if body.get(value) != Some(&b'"') {
         return false;

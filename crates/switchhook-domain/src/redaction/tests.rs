@@ -1,4 +1,4 @@
-//! What goes, what stays, and that nothing else changes.
+//! Removed parts, kept parts, and that nothing else changes.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -407,7 +407,7 @@ fn redact_value(value: &mut Value, hidden: Hidden, in_details: bool) {
     }
 }
 
-/// Whether `short` is `long` with some bytes left out.
+/// True if `short` is `long` with some bytes left out.
 fn is_subsequence(short: &[u8], long: &[u8]) -> bool {
     let mut long = long.iter();
     short.iter().all(|byte| long.any(|other| other == byte))

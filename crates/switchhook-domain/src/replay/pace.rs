@@ -1,4 +1,4 @@
-//! How fast a replay goes, how many deliveries it will make, and when it will be done.
+//! Pace of a replay, its number of deliveries, and its expected end.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use switchhook_protocol::Timestamp;
 use super::{Replay, ReplayState};
 use crate::id::{EventId, made_at};
 
-/// How far ahead of their time deliveries are made.
+/// Time by which deliveries are made before they are due.
 pub const HORIZON: Duration = Duration::from_secs(2);
 
-/// When the next deliveries of a replay are due.
+/// Due times of a replay's next deliveries.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     start: Timestamp,
@@ -27,7 +27,7 @@ impl Pace {
         }
     }
 
-    /// How many may be made at `now`, so that none is due later than the horizon.
+    /// Number that may be made at `now`, so that none is due beyond the horizon.
     #[must_use]
     pub fn allowed(self, now: Timestamp) -> u32 {
         let Some(rate) = self.rate else {
@@ -47,13 +47,13 @@ impl Pace {
         more.saturating_add(1)
     }
 
-    /// When the delivery after `before` others is due.
+    /// Due time of the delivery after `before` others.
     #[must_use]
     pub fn due_at(self, before: u32) -> Timestamp {
         self.start.plus(self.after(before))
     }
 
-    /// When the first one after `count` deliveries is due: rounded up, so that the rate is never exceeded.
+    /// Due time after `count` deliveries: rounded up, so that the rate is never exceeded.
     #[must_use]
     pub fn next_due_at(self, count: u32) -> Timestamp {
         let exact = self.after(count);
@@ -62,7 +62,7 @@ impl Pace {
         self.start.plus(millis.saturating_add(rounding))
     }
 
-    /// When it is worth looking again, if none are allowed now.
+    /// Time of the next look, if none are allowed now.
     #[must_use]
     pub fn look_again_at(self) -> Timestamp {
         self.start.minus(HORIZON / 2)
@@ -77,7 +77,7 @@ impl Pace {
 /// A count in the making: how many deliveries a replay would make, looked at from the oldest event on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Events looked at.
+    /// Events scanned.
     pub scanned: u64,
     /// Deliveries that would be made.
     pub planned: u64,
@@ -89,17 +89,16 @@ pub struct Tally {
     pub stopped_at: Option<(EventId, EventId)>,
 }
 
-/// How many deliveries a replay will make.
+/// Number of a replay's deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// That many.
     pub total: u64,
-    /// Whether they were counted, all of them.
+    /// True if all were counted.
     pub is_exact: bool,
 }
 
 impl Estimate {
-    /// What a count says: if not all events were looked at, the rest is taken to be as dense in time.
+    /// Estimate from a count: if not all events were scanned, the rest is assumed to be as dense in time.
     #[must_use]
     pub fn of(tally: Tally) -> Self {
         let Some((stopped_at, last)) = tally.stopped_at.filter(|(seen, last)| seen < last) else {
@@ -126,7 +125,7 @@ impl Estimate {
 }
 
 impl Replay {
-    /// How many deliveries it will make, as far as is known by now.
+    /// Number of its deliveries, as far as known by now.
     #[must_use]
     pub fn total(&self) -> Estimate {
         if self.is_all_created {
@@ -141,7 +140,7 @@ impl Replay {
         }
     }
 
-    /// When it will be done, if it goes on as until now; `None` if there is no telling.
+    /// Expected end at the present pace; `None` if it cannot be told.
     #[must_use]
     pub fn expected_end(&self, now: Timestamp) -> Option<Timestamp> {
         if self.state != ReplayState::Running {

@@ -1,4 +1,4 @@
-//! What a replay makes of one event: which new deliveries, to whom, and what they show.
+//! Plan of a replay for one event: the new deliveries, their webhooks, and what they show.
 
 use switchhook_protocol::Kind;
 
@@ -13,25 +13,23 @@ use crate::redaction::Hidden;
 pub struct Candidate {
     pub event_id: EventId,
     pub kind: Kind,
-    /// What it shares with those it must not overtake.
+    /// Key shared with the deliveries that it must not overtake.
     pub order_key: Option<OrderKey>,
     /// Every delivery of it, by id; for a replay of dead letters, the one that is meant.
     pub deliveries: Vec<PastDelivery>,
 }
 
-/// What a replay needs to know of an earlier delivery.
+/// Earlier delivery, as far as a replay needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastDelivery {
     pub id: DeliveryId,
-    /// Where it went.
     pub webhook_id: WebhookId,
-    /// Where it stands.
     pub state: StateName,
-    /// What was taken out.
+    /// Parts that were removed.
     pub hidden: Hidden,
     /// The subscriptions that asked for it.
     pub subscription_ids: Vec<SubscriptionId>,
-    /// Whether it was made with the event: neither a redelivery nor a replay.
+    /// True if it was made with the event, as opposed to a redelivery or a replay.
     pub is_original: bool,
 }
 
@@ -40,22 +38,21 @@ pub struct PastDelivery {
 pub struct PlannedDelivery {
     pub event_id: EventId,
     pub kind: Kind,
-    /// Where it goes.
     pub webhook_id: WebhookId,
     /// The earlier delivery that it repeats, if the event had any.
     pub origin: Option<DeliveryId>,
     /// The subscriptions that had asked for that one, if it went to the same webhook.
     pub subscription_ids: Vec<SubscriptionId>,
-    /// What is taken out.
+    /// Parts to remove.
     pub hidden: Hidden,
-    /// Whether it shows all that the one it repeats showed, so that nobody has to deal with that one any more.
+    /// True if it shows all that the repeated one showed, so that it resolves that one.
     pub settles: bool,
-    /// What it shares with those it must not overtake: keys of this replay.
+    /// Key shared with the deliveries that it must not overtake; specific to this replay.
     pub order_key: Option<OrderKey>,
 }
 
 impl ReplayFilter {
-    /// Whether earlier deliveries decide, and not the event alone.
+    /// True if earlier deliveries decide, and not the event alone.
     const fn asks_for_deliveries(&self) -> bool {
         self.webhook_id.is_some() || self.state.is_some() || self.not_delivered || self.dead_letters
     }
@@ -71,7 +68,7 @@ impl ReplayFilter {
     }
 }
 
-/// Whether it ended without success, and nothing since has brought the event to that webhook or is about to.
+/// True if it ended without success, and no later delivery has brought the event to that webhook or is about to.
 fn never_arrived(original: &PastDelivery, all: &[PastDelivery]) -> bool {
     let mut same = all.iter().filter(|one| one.webhook_id == original.webhook_id);
     same.all(|one| matches!(one.state, StateName::Exhausted | StateName::Cancelled))

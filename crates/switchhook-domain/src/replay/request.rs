@@ -1,4 +1,4 @@
-//! What a replay that somebody asks for must say.
+//! Validation of a requested replay.
 
 use super::ReplayFilter;
 use crate::webhook::HIGHEST_RATE;
@@ -9,7 +9,7 @@ pub const MOST_NAMED: usize = 1_000;
 /// The lowest rate, in events a second.
 pub const LOWEST_RATE: f64 = 0.001;
 
-/// Why a replay cannot be made.
+/// Reason for which a replay cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReplay {
     /// It would send everything, which nobody means who says nothing.
@@ -18,7 +18,7 @@ pub enum InvalidReplay {
          true}}; {{\"since\": 0}} means all"
     )]
     NoFilter,
-    /// What is not delivered is in one of two states.
+    /// `not_delivered` covers two states, so no other state can be given with it.
     #[error("filter.state and filter.not_delivered exclude each other: send one of them")]
     StateOfNotDelivered,
     /// Dead letters are found in another way.
@@ -33,10 +33,10 @@ pub enum InvalidReplay {
 }
 
 impl ReplayFilter {
-    /// Whether a replay can have it.
+    /// Checks that a replay can have it.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// If not, with the reason.
     pub fn check(&self) -> Result<(), InvalidReplay> {
         if self.not_delivered && self.state.is_some() {
             return Err(InvalidReplay::StateOfNotDelivered);
@@ -56,7 +56,7 @@ impl ReplayFilter {
     }
 }
 
-/// Whether a replay can go at this rate.
+/// Checks a rate.
 ///
 /// # Errors
 /// If it is too low or too high.

@@ -13,7 +13,7 @@ use crate::kind::rules;
 /// The whole attempt, connection included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long after a 5xx the next attempt follows; `None`: never.
+/// Delay after a 5xx; `None` if there is no retry.
 pub(super) fn delay(kind: Kind, failures: Failures) -> Option<Duration> {
     let step = failures.answered.max(1) as usize - 1;
     rules(kind)
@@ -39,7 +39,7 @@ mod tests {
         let context = RetryContext {
             failures: Failures { answered, unanswered },
             age: Duration::ZERO,
-            is_unwanted: false,
+            is_opted_out: false,
         };
         let delay = policy.delay_after(class, context, Jitter::NONE);
         assert_eq!(

@@ -10,10 +10,10 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest wait that a receiver may ask for.
 pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * HOUR);
 
-/// How long a delivery is tried.
+/// Age at which a delivery is given up.
 const LONGEST_AGE: Duration = Duration::from_secs(3 * 24 * HOUR);
 
-/// How far a delay may deviate, so that what failed together does not come back together.
+/// Deviation of a delay, so that deliveries that failed together do not come back together.
 const JITTER_PERCENT: u32 = 20;
 
 const MINUTE: u64 = 60;
@@ -33,9 +33,9 @@ const SCHEDULE: [u64; 10] = [
     12 * HOUR,
 ];
 
-/// How long after a failure the next attempt follows; `None`: never.
+/// Delay after a failure; `None` if there is no retry.
 ///
-/// `own` is the webhook's schedule, in seconds; empty if it has none. It is tried to its end, however long that takes.
+/// `own` is the webhook's schedule, in seconds, or empty. It is tried to its end, however long that takes.
 pub(super) fn delay(context: RetryContext, own: &[u32], jitter: Jitter) -> Option<Duration> {
     let failures_before = context.failures.total().max(1) as usize - 1;
     let spread = |seconds| jitter.spread(Duration::from_secs(seconds), JITTER_PERCENT);
@@ -59,7 +59,7 @@ mod tests {
         RetryContext {
             failures,
             age,
-            is_unwanted: false,
+            is_opted_out: false,
         }
     }
 

@@ -1,11 +1,11 @@
-//! What a subscription's scopes hide of the events that it lets through.
+//! Parts of events that a subscription's scopes hide.
 
 use super::Subscription;
 use crate::clearance::Clearance;
 use crate::redaction::Hidden;
 
 impl Hidden {
-    /// What `subscription` may not see of the events of its kind.
+    /// Parts of events of its kind that `subscription` may not see.
     #[must_use]
     pub fn of(subscription: &Subscription) -> Self {
         let clearance = Clearance {
@@ -20,7 +20,7 @@ impl Hidden {
         }
     }
 
-    /// What none of `subscriptions` may see. Without any subscription that is everything.
+    /// Parts that none of `subscriptions` may see. Without subscriptions, that is all of them.
     #[must_use]
     pub fn of_all<'a>(subscriptions: impl IntoIterator<Item = &'a Subscription>) -> Self {
         subscriptions

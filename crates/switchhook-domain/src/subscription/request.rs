@@ -1,6 +1,6 @@
-//! What somebody asks of a subscription: all fields of all kinds, of which each kind reads its own.
+//! Request for a subscription: the fields of all kinds, of which each kind reads its own.
 //!
-//! Owns which fields a kind must have to be made, and which of them a change may clear.
+//! This file decides which fields a kind needs to be created, and which a change may clear.
 
 use switchhook_protocol::{AgentType, ContactType, Kind, SmsDirection, TargetType};
 
@@ -20,7 +20,7 @@ pub struct SubscriptionRequest {
     pub call_states: Option<Option<CallStateSet>>,
     /// Calls: only those to groups.
     pub group_calls_only: Option<Option<bool>>,
-    /// Messages: which way.
+    /// Direction, for messages.
     pub direction: Option<Option<SmsDirection>>,
     /// Messages: those between two users too.
     pub include_internal: Option<Option<bool>>,
@@ -38,7 +38,7 @@ pub struct SubscriptionRequest {
     pub payload_filter: Option<Option<PayloadFilter>>,
 }
 
-/// Why a request cannot be made or changed into a subscription.
+/// Reason for which a request cannot become a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
     /// A field is missing.
@@ -84,10 +84,10 @@ impl SubscriptionRequest {
         }
     }
 
-    /// What the request changes in the filter of a subscription of this kind.
+    /// Change to the filter of a subscription of this kind.
     ///
     /// # Errors
-    /// If it clears what the kind must have. A change of contacts must name their type, as in Dialpad's API.
+    /// If it clears a required field. A change of contacts must name their type, as in Dialpad's API.
     pub fn change(&self, kind: Kind) -> Result<FilterChange, InvalidRequest> {
         let mut change = FilterChange::default();
         match kind {

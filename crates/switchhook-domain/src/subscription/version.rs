@@ -7,36 +7,33 @@ use switchhook_protocol::{Timestamp, spelled_enum};
 
 use super::Subscription;
 
-/// How many changes of subscriptions there had been: each change has the next one, in the order of the commits.
+/// Number of changes to subscriptions so far, in the order of the commits.
 ///
-/// An event keeps the revision that it was matched with. Clocks have no say in it: what was decided and what is told
-/// of it later agree, however close a change came to an event.
+/// An event keeps the revision that it was matched with. So matching and a later explanation agree, however close a
+/// change came to an event, and whatever the clocks say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub i64);
 
-/// What a subscription was from one change to the next.
+/// State of a subscription from one change to the next.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubscriptionVersion {
     /// The change that it began with.
     pub revision: Revision,
-    /// What kind of change that was.
     pub change: VersionChange,
     /// The subscription; if it was deleted, what it was last.
     pub subscription: Subscription,
-    /// When it began, by the clock.
+    /// Time of its beginning.
     pub from_at: Timestamp,
-    /// When the next one began.
+    /// Time of the next change.
     pub until_at: Option<Timestamp>,
 }
 
 spelled_enum! {
-    /// What a version began with.
+    /// Change with which a version begins.
     pub enum VersionChange: "change of a subscription" {
         /// It was there when versions began to be kept.
         CarriedOver = "carried_over",
-        /// It was made.
         Created = "created",
-        /// Somebody changed it.
         Updated = "updated",
         WebhookDeleted = "webhook_deleted",
         WebsocketDeleted = "websocket_deleted",
@@ -44,9 +41,9 @@ spelled_enum! {
     }
 }
 
-/// How a subscription stood at a revision.
+/// Existence of a subscription at a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum StateAtRevision {
     /// It did not exist yet.
     NotYet,
     Existed,
@@ -55,13 +52,13 @@ pub enum Standing {
 }
 
 impl SubscriptionVersion {
-    /// How the subscription stood at `revision`, if this is its last version until then, or else its first of all.
+    /// Existence at `revision`, if this is its last version up to that, or else its first of all.
     #[must_use]
-    pub fn standing_at(&self, revision: Revision) -> Standing {
+    pub fn standing_at(&self, revision: Revision) -> StateAtRevision {
         match self.change {
-            _ if self.revision > revision => Standing::NotYet,
-            VersionChange::Deleted => Standing::Gone,
-            _ => Standing::Existed,
+            _ if self.revision > revision => StateAtRevision::NotYet,
+            VersionChange::Deleted => StateAtRevision::Gone,
+            _ => StateAtRevision::Existed,
         }
     }
 }

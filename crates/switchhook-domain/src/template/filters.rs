@@ -44,7 +44,7 @@ fn truncate(text: String, most: usize) -> String {
     }
 }
 
-/// What Slack would take for a link, a channel or a person is text.
+/// Escapes what Slack would take for a link, a channel or a person.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "as a text of its own, whatever is there can be taken: numbers too"
@@ -55,7 +55,7 @@ fn slack(text: String) -> String {
         .replace('>', "&gt;")
 }
 
-/// What Markdown, as Discord has it, would take for a link, a quotation or a mark is text.
+/// Escapes what Discord's Markdown would take for a link, a quotation or formatting.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "as a text of its own, whatever is there can be taken: numbers too"

@@ -1,6 +1,6 @@
 //! The template of a header's value.
 
-use super::{Circumstances, Template, TemplateError};
+use super::{Template, TemplateContext, TemplateError};
 
 /// The most bytes of a value.
 const LONGEST_VALUE: usize = 2 * 1024;
@@ -22,8 +22,8 @@ impl HeaderTemplate {
     ///
     /// # Errors
     /// Says what is wrong: the next time the same will be.
-    pub fn fill_in(&self, event: &[u8], circumstances: Circumstances) -> Result<String, TemplateError> {
-        let filled = self.0.fill_in(event, circumstances)?;
+    pub fn fill_in(&self, event: &[u8], context: TemplateContext) -> Result<String, TemplateError> {
+        let filled = self.0.fill_in(event, context)?;
         let value = filled.trim().replace(char::is_control, " ");
         if value.len() > LONGEST_VALUE {
             return Err(TemplateError::TooLarge { most: LONGEST_VALUE });

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadyTemplate {
     pub name: &'static str,
-    /// What it makes, in a few words.
+    /// Description, in a few words.
     pub help: &'static str,
     pub text: &'static str,
 }

@@ -1,10 +1,10 @@
-//! What templates make, what they say if they cannot, and what the ready ones make.
+//! Output and errors of templates, and the output of the ready ones.
 
 use serde_json::Value as Json;
 
 use super::*;
 
-const CIRCUMSTANCES: Circumstances = Circumstances {
+const CIRCUMSTANCES: TemplateContext = TemplateContext {
     kind: Kind::Call,
     event_id: EventId(7_730_318_061_039_616),
     delivery_id: DeliveryId(7_730_318_061_039_617),
@@ -124,8 +124,8 @@ fn what_is_nested_too_deep_ends_neither_the_process_nor_the_delivery() {
     assert_eq!(shown, expected, "what lies deeper is a text");
 }
 
-/// What Slack, Teams and Discord document of the messages that they take. The bounds stand in words only: `chats.rs` of the
-/// program's tests asks the packages that they publish for the rest.
+/// Checks a message against what Slack, Teams and Discord document. They state the bounds in prose only: `chats.rs`
+/// of the program's tests checks the rest with their packages.
 fn is_taken(name: &str, body: &Json) -> bool {
     let text = |value: &Json, most: usize| {
         value

@@ -1,5 +1,5 @@
-//! How a webhook's deliveries show their receiver whom they are from, beside their signature: a token, a password, a token of
-//! an `OAuth2` server, or a certificate. What is secret of it is never shown again.
+//! Authentication of deliveries beside the signature: a token, a password, a token of an `OAuth2` server, or a client
+//! certificate. Its secrets are never shown again.
 
 use std::fmt;
 
@@ -14,27 +14,22 @@ const LONGEST_TEXT: usize = 4 * 1024;
 /// The most bytes of certificates or of a key, as PEM.
 pub const LONGEST_PEM: usize = 32 * 1024;
 
-/// What a receiver asks for.
+/// Scheme of authentication.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Authentication {
     /// `Authorization: Bearer TOKEN`.
     Bearer { token: String },
     /// `Authorization: Basic …`.
-    Basic {
-        /// The user's name.
-        username: String,
-        password: String,
-    },
+    Basic { username: String, password: String },
     /// A token that an `OAuth2` server gives for client credentials (RFC 6749 §4.4).
     Oauth2 {
-        /// Where tokens are given.
+        /// Token endpoint.
         token_url: String,
-        /// Who asks.
         client_id: String,
         /// By which the server knows who asks.
         client_secret: String,
-        /// What for, if the server wants to know.
+        /// Scope, if the server requires one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<String>,
     },
@@ -64,7 +59,7 @@ impl Authentication {
         }
     }
 
-    /// What is secret of it.
+    /// Secret parts.
     fn secrets(&mut self) -> Vec<&mut String> {
         match self {
             Self::Bearer { token } => vec![token],
@@ -87,7 +82,7 @@ impl Authentication {
         masked
     }
 
-    /// Where its secret is sent to, if that is not the receiver.
+    /// URL that its secret is sent to, if that is not the receiver.
     fn token_url(&mut self) -> Option<&mut String> {
         match self {
             Self::Oauth2 { token_url, .. } => Some(token_url),
@@ -95,7 +90,7 @@ impl Authentication {
         }
     }
 
-    /// Whether it holds a secret that is not just the mask of one.
+    /// True if it holds a secret that is not just a mask.
     pub(super) fn names_secret(&self) -> bool {
         let mut own = self.clone();
         own.secrets().iter().any(|secret| *secret != MASK)
@@ -124,10 +119,10 @@ impl Authentication {
         Some(self)
     }
 
-    /// Whether it can be, as far as its texts tell.
+    /// Checks its texts.
     ///
     /// # Errors
-    /// Says what cannot be.
+    /// If one is invalid, with the reason.
     pub fn check(&self) -> Result<(), String> {
         let text = |name: &str, text: &str, longest: usize| match text.len() {
             0 => Err(format!("{name} is empty")),
@@ -178,13 +173,13 @@ impl Authentication {
 }
 
 impl Auth {
-    /// What is kept where `before` was: what was shown masked and comes back so stays.
+    /// Value to keep in place of `before`: masks that come back stand for the previous secrets.
     #[must_use]
     pub fn kept_over(self, before: &Self) -> Self {
         Self(self.0.and_then(|own| own.completed(before.0.as_ref())))
     }
 
-    /// Whether a mask was sent back although there is nothing that it stands for.
+    /// True if a mask came back that stands for nothing.
     #[must_use]
     pub fn has_unknown_mask(&self, before: &Self) -> bool {
         self.0.is_some() && self.clone().kept_over(before).0.is_none()

@@ -7,7 +7,7 @@ use crate::breaker::Breaker;
 use crate::outage::Outage;
 
 spelled_enum! {
-    /// How a webhook does.
+    /// Condition of a webhook.
     pub enum Condition: "condition of a webhook" {
         /// It is sent to, and its receiver takes what comes.
         Active = "active",
@@ -24,7 +24,7 @@ spelled_enum! {
     }
 }
 
-/// How serious a condition is.
+/// Severity of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// All is well.
@@ -36,7 +36,7 @@ pub enum Severity {
 }
 
 impl Condition {
-    /// Which condition a webhook is in.
+    /// Condition from a webhook's row, breaker, outage and subscriptions.
     #[must_use]
     pub fn of(webhook: &Webhook, breaker: Breaker, outage: Option<&Outage>, is_subscribed: bool) -> Self {
         let is_failing = outage.is_some_and(|outage| outage.until.is_none());
@@ -78,7 +78,6 @@ impl Condition {
         }
     }
 
-    /// How serious it is.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {

@@ -32,13 +32,13 @@ pub const LONGEST_RETRY_STEP: u32 = 7 * 24 * 3_600;
 /// The most days that a webhook can fail before it is disabled, if it ever is.
 pub const LONGEST_DISABLE_DAYS: u32 = 365;
 
-/// The most [`WebhookSettings::headers`].
+/// Bound on [`WebhookSettings::headers`].
 pub const MOST_HEADERS: usize = 32;
 
 /// The most bytes that [`WebhookSettings::headers`] have together.
 pub const LONGEST_HEADERS: usize = 8 * 1024;
 
-/// The most [`WebhookSettings::event_headers`].
+/// Bound on [`WebhookSettings::event_headers`].
 pub const MOST_EVENT_HEADERS: usize = 8;
 
 /// The longest media type, in bytes.
@@ -46,7 +46,7 @@ pub const LONGEST_MEDIA_TYPE: usize = 127;
 
 /// How values of a setting are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum ValueFormat {
     /// One of a few words.
     Word(&'static [&'static str]),
     /// Yes or no, or what follows from something else, which is said in a few words.
@@ -85,15 +85,14 @@ pub struct Setting {
     pub name: &'static str,
     /// Its label in a form.
     pub label: &'static str,
-    /// What it does, in a sentence without an end.
+    /// Description: a sentence without a full stop.
     pub help: &'static str,
-    /// How its values are written.
-    pub form: Form,
+    pub form: ValueFormat,
     /// An example of a value, as people write it.
     pub example: &'static str,
 }
 
-/// How far the settings of a webhook may go on a server.
+/// Server's bounds on the settings of webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// The most attempts under way at once.
@@ -104,7 +103,7 @@ pub struct Bounds {
 
 macro_rules! settings {
     ($($name:ident: $type:ty, $label:literal, $form:expr, $example:literal, $check:ident, $help:literal;)+) => {
-        /// What a webhook sets for itself; what is `None`, empty or false follows the server.
+        /// Settings of a webhook; what is `None`, empty or false follows the server.
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct WebhookSettings {
@@ -128,7 +127,7 @@ macro_rules! settings {
         #[derive(Clone, Default, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields, expecting = "a JSON object")]
         pub struct WebhookRequest {
-            /// Where deliveries are posted to.
+            /// URL that deliveries are posted to.
             #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
             pub hook_url: Option<Option<String>>,
             /// The secret that deliveries are signed with.
@@ -147,7 +146,6 @@ macro_rules! settings {
         ];
 
         impl WebhookRequest {
-            /// Its settings alone.
             #[must_use]
             pub fn settings(self) -> SettingsPatch {
                 SettingsPatch { $($name: self.$name,)+ }
@@ -166,10 +164,10 @@ macro_rules! settings {
                 }
             }
 
-            /// Whether the settings can be changed so on a server with these bounds.
+            /// Checks the settings against the server's bounds.
             ///
             /// # Errors
-            /// Names the setting and says what it can be.
+            /// If one is invalid: its name, and its valid values.
             pub fn check(&self, bounds: &Bounds) -> Result<(), String> {
                 $(if let Some(value) = &self.$name {
                     $check(value, bounds).map_err(|why| format!("{}: {why}", stringify!($name)))?;
@@ -180,9 +178,9 @@ macro_rules! settings {
 
         /// Settings as they are shown: all of them, null for what follows the server.
         #[derive(Debug, Clone, PartialEq)]
-        pub struct ShownSettings(pub WebhookSettings);
+        pub struct SettingsView(pub WebhookSettings);
 
-        impl Serialize for ShownSettings {
+        impl Serialize for SettingsView {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut map = serializer.serialize_map(Some(SETTINGS.len()))?;
                 $(map.serialize_entry(stringify!($name), &self.0.$name.shown())?;)+
@@ -193,59 +191,59 @@ macro_rules! settings {
 }
 
 settings! {
-    profile: Option<Profile>, "Retry rules", Form::Word(&["durable", "dialpad"]), "durable", any,
+    profile: Option<Profile>, "Retry rules", ValueFormat::Word(&["durable", "dialpad"]), "durable", any,
         "Retry rules: `durable` (for days, in order) or `dialpad` (exactly as Dialpad)";
-    ordered: Option<bool>, "Order", Form::YesNoOr("as the retry rules"), "true", any,
+    ordered: Option<bool>, "Order", ValueFormat::YesNoOr("as the retry rules"), "true", any,
         "Whether deliveries of one call, message, agent or contact go one after the other";
-    max_in_flight: Option<u32>, "Concurrency", Form::Count, "64", check_count,
+    max_in_flight: Option<u32>, "Concurrency", ValueFormat::Count, "64", check_count,
         "How many deliveries are sent at once";
-    rate: Option<f64>, "Attempts per second", Form::Rate, "50", check_rate,
+    rate: Option<f64>, "Attempts per second", ValueFormat::Rate, "50", check_rate,
         "Attempts per second at most; null for no limit";
-    connect_timeout_ms: Option<u32>, "Connect timeout", Form::Millis, "5000", check_timeout,
+    connect_timeout_ms: Option<u32>, "Connect timeout", ValueFormat::Millis, "5000", check_timeout,
         "How long connecting may take";
-    head_timeout_ms: Option<u32>, "Response timeout", Form::Millis, "10000", check_timeout,
+    head_timeout_ms: Option<u32>, "Response timeout", ValueFormat::Millis, "10000", check_timeout,
         "How long the receiver may take to begin its answer once connected; null for as long as the attempt";
-    timeout_ms: Option<u32>, "Attempt timeout", Form::Millis, "15000", check_timeout,
+    timeout_ms: Option<u32>, "Attempt timeout", ValueFormat::Millis, "15000", check_timeout,
         "How long a whole attempt may take";
-    retry_schedule: Vec<u32>, "Retry schedule", Form::Seconds, "5, 30, 120", check_schedule,
+    retry_schedule: Vec<u32>, "Retry schedule", ValueFormat::Seconds, "5, 30, 120", check_schedule,
         "Seconds to wait after the first, second, … failure, ±20 %, before the delivery is given up (`durable` only); \
          null for the profile's own";
-    disable_after_days: Option<u32>, "Disable after", Form::Days, "5", check_days,
+    disable_after_days: Option<u32>, "Disable after", ValueFormat::Days, "5", check_days,
         "Days without a success after which the webhook is disabled until it is resumed; 0 for never";
-    headers: BTreeMap<String, String>, "Headers", Form::Headers, "X-Team: telephony", check_headers,
+    headers: BTreeMap<String, String>, "Headers", ValueFormat::Headers, "X-Team: telephony", check_headers,
         "Headers added to every attempt, all of them; the value `***` keeps the one that is set";
-    event_headers: BTreeMap<String, String>, "Headers of the event", Form::EventHeaders, "X-Call-State: {{ event.state }}", check_event_headers,
+    event_headers: BTreeMap<String, String>, "Headers of the event", ValueFormat::EventHeaders, "X-Call-State: {{ event.state }}", check_event_headers,
         "Headers that templates make from the event for every delivery, all of them";
-    idempotency_key: bool, "Idempotency-Key", Form::YesNo, "true", any,
+    idempotency_key: bool, "Idempotency-Key", ValueFormat::YesNo, "true", any,
         "Whether deliveries carry `Idempotency-Key`: the delivery's id, the same for each of its attempts";
-    quiet_hours: Option<String>, "Quiet hours", Form::Hours, "22:00-07:00 Europe/Berlin", check_quiet_hours,
+    quiet_hours: Option<String>, "Quiet hours", ValueFormat::Hours, "22:00-07:00 Europe/Berlin", check_quiet_hours,
         "The hours of each day, with their time zone, in which nothing is sent: what comes then waits until they end";
-    jwt_content_type: Option<String>, "Content-Type of signed deliveries", Form::MediaType, "application/jwt", check_media_type,
+    jwt_content_type: Option<String>, "Content-Type of signed deliveries", ValueFormat::MediaType, "application/jwt", check_media_type,
         "The `Content-Type` of signed deliveries, for receivers that cannot take `application/jwt`";
-    hide_secret: bool, "Hide the secret", Form::YesNo, "true", any,
+    hide_secret: bool, "Hide the secret", ValueFormat::YesNo, "true", any,
         "Whether API answers and the dashboard leave the secret out";
-    announce_kid: bool, "Announce kid", Form::YesNo, "true", any,
+    announce_kid: bool, "Announce kid", ValueFormat::YesNo, "true", any,
         "Whether the header of signed deliveries names the secret (`kid`)";
-    standard_webhooks: bool, "Standard Webhooks", Form::YesNo, "true", any,
+    standard_webhooks: bool, "Standard Webhooks", ValueFormat::YesNo, "true", any,
         "Whether deliveries carry the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` of Standard Webhooks, \
          made with the secret";
-    jwt: Option<bool>, "Body as a JWT", Form::YesNoOr("with a secret"), "false", any,
+    jwt: Option<bool>, "Body as a JWT", ValueFormat::YesNoOr("with a secret"), "false", any,
         "Whether the body of a webhook with a secret is a signed JWT; false for plain JSON, which libraries for Standard \
          Webhooks expect; null for a JWT, unless there is a template";
-    template: Option<String>, "Template", Form::Template, "slack-missed-call", check_template,
+    template: Option<String>, "Template", ValueFormat::Template, "slack-missed-call", check_template,
         "The template that makes the body of deliveries from the event, or the name of a ready one";
-    content_type: Option<String>, "Content-Type of other deliveries", Form::MediaType, "application/json", check_media_type,
+    content_type: Option<String>, "Content-Type of other deliveries", ValueFormat::MediaType, "application/json", check_media_type,
         "The `Content-Type` of deliveries that are not JWTs, such as those that a template makes; null for `application/json`";
-    auth: Auth, "Authentication", Form::Auth, r#"{"type": "bearer", "token": "…"}"#, check_auth,
+    auth: Auth, "Authentication", ValueFormat::Auth, r#"{"type": "bearer", "token": "…"}"#, check_auth,
         "How deliveries show the receiver whom they are from: `bearer` (token), `basic` (username, password), `oauth2` (token_url, \
          client_id, client_secret, scope) or `mtls` (cert, key); the value `***` keeps the one that is set";
-    ca: Option<String>, "Certificate authority", Form::Pem, "-----BEGIN CERTIFICATE-----", check_ca,
+    ca: Option<String>, "Certificate authority", ValueFormat::Pem, "-----BEGIN CERTIFICATE-----", check_ca,
         "The certificates (PEM) of the authority that alone may vouch for the receiver; null for those that the server trusts";
 }
 
 /// A value of a setting.
 trait Value: Sized {
-    /// What is kept where `before` was.
+    /// Value to keep in place of `before`.
     fn in_place_of(self, _before: Self) -> Self {
         self
     }

@@ -13,24 +13,24 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::coding::Coding;
-use super::exchange::BodyError;
+use super::exchange::BodyStreamError;
 
-/// How much of a body that is too large is read and thrown away, so that its sender gets to read the answer.
+/// Bytes of a too large body that are read and thrown away, so that its sender gets to read the answer.
 const MOST_DRAINED: usize = 16 * 1024 * 1024;
 
-/// How long that may take.
+/// Time limit for that.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 
 /// A body of more bytes is large.
 const LARGE: usize = 64 * 1024;
 
-/// How many KiB of large bodies are in memory at once, until their events are kept or handed over. Who sends more waits.
+/// KiB of large bodies in memory, until their events are stored or handed over. Further senders wait.
 static ROOM: Semaphore = Semaphore::const_new(ROOM_KIB);
 const ROOM_KIB: usize = 64 * 1024;
 
-/// Why a body could not be read.
+/// Reason for which a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyTrouble {
+pub enum BodyReadError {
     /// It is larger than asked for.
     TooLarge,
     /// It came too slowly.
@@ -48,7 +48,7 @@ pub enum BodyTrouble {
 /// Reads a body of at most `limit` bytes, unpacked ones too; without a copy if it came in one piece.
 ///
 /// One that is too large is read on for a while, so that a client that sends first and listens afterwards can read why.
-pub async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, BodyTrouble> {
+pub async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, BodyReadError> {
     match Coding::of(headers) {
         Ok(Coding::None) => read_as_it_comes(headers, body, limit).await,
         Ok(coding) => {
@@ -65,19 +65,19 @@ pub async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<
     }
 }
 
-/// Whether the headers say that the body is packed.
+/// True if the headers say that the body is compressed.
 pub fn is_packed(headers: &HeaderMap) -> bool {
     Coding::of(headers) != Ok(Coding::None)
 }
 
-async fn read_as_it_comes(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, BodyTrouble> {
+async fn read_as_it_comes(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, BodyReadError> {
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
         // Who asks before sending needs no rest read.
         if !headers.contains_key(EXPECT) {
             drain(body).await;
         }
-        return Err(BodyTrouble::TooLarge);
+        return Err(BodyReadError::TooLarge);
     }
     let Some(first) = next_piece(&mut body).await? else {
         return Ok(Bytes::new());
@@ -102,7 +102,7 @@ async fn read_as_it_comes(headers: &HeaderMap, mut body: Body, limit: usize) -> 
         }
     }
     drain(body).await;
-    Err(BodyTrouble::TooLarge)
+    Err(BodyReadError::TooLarge)
 }
 
 /// Room for a body of so many bytes, if it is large.
@@ -116,31 +116,31 @@ async fn room(bytes: usize) -> Option<SemaphorePermit<'static>> {
 
 /// The same bytes, which give their room back when nobody has them any more.
 fn held(bytes: Bytes, room: Option<SemaphorePermit<'static>>) -> Bytes {
-    struct Held(
+    struct BufferedBytes(
         Bytes,
         #[expect(dead_code, reason = "it is there to be dropped")] SemaphorePermit<'static>,
     );
-    impl AsRef<[u8]> for Held {
+    impl AsRef<[u8]> for BufferedBytes {
         fn as_ref(&self) -> &[u8] {
             &self.0
         }
     }
     match room {
-        Some(room) => Bytes::from_owner(Held(bytes, room)),
+        Some(room) => Bytes::from_owner(BufferedBytes(bytes, room)),
         None => bytes,
     }
 }
 
-fn within(bytes: Bytes, limit: usize) -> Result<Bytes, BodyTrouble> {
+fn within(bytes: Bytes, limit: usize) -> Result<Bytes, BodyReadError> {
     if bytes.len() > limit {
-        Err(BodyTrouble::TooLarge)
+        Err(BodyReadError::TooLarge)
     } else {
         Ok(bytes)
     }
 }
 
 /// The next piece of a body; `None` at its end.
-pub async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, BodyTrouble> {
+pub async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, BodyReadError> {
     loop {
         match body.frame().await {
             None => return Ok(None),
@@ -154,11 +154,11 @@ pub async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, BodyTrouble> {
     }
 }
 
-fn trouble(error: &axum::Error) -> BodyTrouble {
+fn trouble(error: &axum::Error) -> BodyReadError {
     match error.source().and_then(<dyn Error>::downcast_ref) {
-        Some(BodyError::TooSlow) => BodyTrouble::TooSlow,
-        Some(BodyError::NoRoom) => BodyTrouble::NoRoom,
-        Some(BodyError::Broken(_)) | None => BodyTrouble::Broken,
+        Some(BodyStreamError::TooSlow) => BodyReadError::TooSlow,
+        Some(BodyStreamError::NoRoom) => BodyReadError::NoRoom,
+        Some(BodyStreamError::Broken(_)) | None => BodyReadError::Broken,
     }
 }
 
@@ -208,9 +208,9 @@ mod tests {
                 .now_or_never()
                 .is_some()
         );
-        let part = held.pop().map(|body| body.slice(..1));
+        let progress = held.pop().map(|body| body.slice(..1));
         assert!(read(MIB).now_or_never().is_none(), "somebody still has it");
-        drop(part);
+        drop(progress);
         assert!(read(MIB).now_or_never().is_some());
     }
 }

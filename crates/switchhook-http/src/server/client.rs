@@ -1,4 +1,4 @@
-//! Who sends a request, and whether it came securely: as the connection shows it, or as a proxy says that is trusted to.
+//! Client of a request, and whether it came securely: from the connection, or from a trusted proxy's headers.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use ipnet::IpNet;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Who sends a request. Requests have it in their extensions where a server is secure or has a proxy in front of it.
+/// Client of a request. Requests have it in their extensions if the server has TLS or a proxy in front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     pub address: IpAddr,
-    /// Whether nobody on the way could read along.
+    /// True if the request came encrypted.
     pub is_secure: bool,
 }
 
-/// Where the requests of one connection come from.
+/// Origin of a connection's requests.
 #[derive(Clone)]
 pub(super) struct Origin {
     pub(super) peer: IpAddr,

@@ -8,9 +8,9 @@ use flate2::{Decompress, FlushDecompress, Status};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-use super::body::BodyTrouble;
+use super::body::BodyReadError;
 
-/// How a body was packed.
+/// Compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     None,
@@ -19,8 +19,8 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// What the headers say.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, BodyTrouble> {
+    /// Compression named in the headers.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, BodyReadError> {
         let mut codings = headers.get_all(CONTENT_ENCODING).iter();
         let (Some(coding), another) = (codings.next(), codings.next()) else {
             return Ok(Self::None);
@@ -30,38 +30,38 @@ impl Coding {
             ("" | "identity", None) => Ok(Self::None),
             ("gzip" | "x-gzip", None) => Ok(Self::Gzip),
             ("deflate", None) => Ok(Self::Deflate),
-            _ => Err(BodyTrouble::UnknownCoding),
+            _ => Err(BodyReadError::UnknownCoding),
         }
     }
 
     /// Unpacks a body that may have `limit` bytes then.
-    pub(super) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, BodyTrouble> {
+    pub(super) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, BodyReadError> {
         match self {
             Self::None => Ok(packed),
             // It may come in several members, one after the other (RFC 1952, section 2.2).
             Self::Gzip => read(MultiGzDecoder::new(&*packed), limit),
             // Some senders leave the frame away that the name means.
             Self::Deflate => match inflate(Decompress::new(true), &packed, limit) {
-                Err(BodyTrouble::BrokenCoding) => inflate(Decompress::new(false), &packed, limit),
+                Err(BodyReadError::BrokenCoding) => inflate(Decompress::new(false), &packed, limit),
                 inflated => inflated,
             },
         }
     }
 }
 
-fn read(from: impl Read, limit: usize) -> Result<Bytes, BodyTrouble> {
+fn read(from: impl Read, limit: usize) -> Result<Bytes, BodyReadError> {
     let mut unpacked = Vec::new();
     let read = from.take(limit as u64 + 1).read_to_end(&mut unpacked);
     match read {
-        Err(_) => Err(BodyTrouble::BrokenCoding),
-        Ok(count) if count > limit => Err(BodyTrouble::TooLarge),
+        Err(_) => Err(BodyReadError::BrokenCoding),
+        Ok(count) if count > limit => Err(BodyReadError::TooLarge),
         Ok(_) => Ok(unpacked.into()),
     }
 }
 
 /// Unlike the readers of flate2 it tells a stream that breaks off, or that something follows, from one that is whole.
-fn inflate(mut inflater: Decompress, packed: &[u8], limit: usize) -> Result<Bytes, BodyTrouble> {
-    /// How much is unpacked at least at once.
+fn inflate(mut inflater: Decompress, packed: &[u8], limit: usize) -> Result<Bytes, BodyReadError> {
+    /// Least size of a piece that is decompressed.
     const PIECE: usize = 8 * 1024;
     let mut unpacked = Vec::new();
     let mut rest = packed;
@@ -69,16 +69,16 @@ fn inflate(mut inflater: Decompress, packed: &[u8], limit: usize) -> Result<Byte
         unpacked.reserve(PIECE.min(limit + 1));
         let (taken, made) = (inflater.total_in(), unpacked.len());
         let status = inflater.decompress_vec(rest, &mut unpacked, FlushDecompress::None);
-        let status = status.map_err(|_| BodyTrouble::BrokenCoding)?;
+        let status = status.map_err(|_| BodyReadError::BrokenCoding)?;
         let taken = usize::try_from(inflater.total_in() - taken).expect("it is part of what is in memory");
         rest = &rest[taken..];
         if unpacked.len() > limit {
-            return Err(BodyTrouble::TooLarge);
+            return Err(BodyReadError::TooLarge);
         }
         match status {
             Status::StreamEnd if rest.is_empty() => return Ok(unpacked.into()),
             Status::Ok | Status::BufError if taken > 0 || unpacked.len() > made => {}
-            Status::StreamEnd | Status::Ok | Status::BufError => return Err(BodyTrouble::BrokenCoding),
+            Status::StreamEnd | Status::Ok | Status::BufError => return Err(BodyReadError::BrokenCoding),
         }
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(coding: &'static str, packed: &[u8], expected: Result<&[u8], BodyTrouble>) {
+    fn check(coding: &'static str, packed: &[u8], expected: Result<&[u8], BodyReadError>) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         let unpacked =
@@ -111,7 +111,7 @@ mod tests {
         for size in [0, 10, 1_000, 1_001, 10_000_000] {
             let body = vec![b'x'; size];
             let expected = if size > 1_000 {
-                Err(BodyTrouble::TooLarge)
+                Err(BodyReadError::TooLarge)
             } else {
                 Ok(&*body)
             };
@@ -130,18 +130,18 @@ mod tests {
                     continue;
                 }
                 for cut in 0..packed.len() {
-                    check(coding, &packed[..cut], Err(BodyTrouble::BrokenCoding));
+                    check(coding, &packed[..cut], Err(BodyReadError::BrokenCoding));
                 }
                 for junk in [&b"\0"[..], b"\x1f\x8b", b"junk that is longer than any frame"] {
                     let followed = [&packed[..], junk].concat();
-                    check(coding, &followed, Err(BodyTrouble::BrokenCoding));
+                    check(coding, &followed, Err(BodyReadError::BrokenCoding));
                 }
             }
         }
         check("identity", b"{}", Ok(b"{}"));
-        check("gzip", b"{}", Err(BodyTrouble::BrokenCoding));
+        check("gzip", b"{}", Err(BodyReadError::BrokenCoding));
         for coding in ["br", "zstd", "gzip, gzip"] {
-            check(coding, b"{}", Err(BodyTrouble::UnknownCoding));
+            check(coding, b"{}", Err(BodyReadError::UnknownCoding));
         }
     }
 
@@ -155,8 +155,12 @@ mod tests {
         let (one, empty, other) = (member(b"{\"call_id\":"), member(b""), member(b"7}"));
         let whole = [&*one, &*empty, &*other].concat();
         check("gzip", &whole, Ok(b"{\"call_id\":7}"));
-        check("gzip", &whole[..whole.len() - 1], Err(BodyTrouble::BrokenCoding));
+        check(
+            "gzip",
+            &whole[..whole.len() - 1],
+            Err(BodyReadError::BrokenCoding),
+        );
         let each_allowed = [member(&[b'x'; 1_000]), member(b"x")].concat();
-        check("gzip", &each_allowed, Err(BodyTrouble::TooLarge));
+        check("gzip", &each_allowed, Err(BodyReadError::TooLarge));
     }
 }

@@ -13,9 +13,9 @@ use switchhook_protocol::spelled_enum;
 
 use super::connections::Connections;
 use super::limits::ConnectionLimits;
-use super::part::{Part, Waiting};
+use super::progress::{RequestProgress, WaitClock};
 
-/// What a connection is doing.
+/// Phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Nothing has come yet.
@@ -43,9 +43,9 @@ impl Phase {
     ];
 }
 
-/// What a connection's task is to do.
+/// Directive to a connection's task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Order {
+pub(super) enum Directive {
     GoOn,
     /// End with the request that is being dealt with, at once if there is none.
     Finish,
@@ -55,12 +55,12 @@ pub(super) enum Order {
     Cut,
 }
 
-impl Order {
+impl Directive {
     const ALL: [Self; 4] = [Self::GoOn, Self::Finish, Self::Close, Self::Cut];
 }
 
 spelled_enum! {
-    /// Why a client is not waited for any longer.
+    /// Part of a request for which a client took too long.
     pub enum Overdue: "overdue part of a request" {
         /// No complete head came.
         Head = "head",
@@ -77,23 +77,23 @@ pub(super) struct Connection {
     pub(super) all: Arc<Connections>,
     pub(super) number: u64,
     pub(super) peer: IpAddr,
-    /// Whether it is beyond the bound, and only there to ask whether the server is well.
+    /// True if it is beyond the bound, and only for health checks.
     pub(super) is_spare: bool,
     /// The phase and, in milliseconds of the clock, since when.
     state: AtomicU64,
     order: AtomicU8,
-    /// How many requests are being dealt with.
+    /// Number of requests being answered.
     requests: AtomicU32,
-    /// Whether there can be several at once (HTTP/2).
+    /// True if there can be several at once (HTTP/2).
     has_many: AtomicBool,
     /// Wakes its task.
     pub(super) task: AtomicWaker,
     /// Until the socket takes more of what is answered.
-    pub(super) answer: Waiting,
+    pub(super) answer: WaitClock,
     /// The request that is being dealt with, where there is one at a time.
-    only: Arc<Part>,
+    only: Arc<RequestProgress>,
     /// Every request that is being dealt with.
-    parts: Mutex<Vec<Arc<Part>>>,
+    parts: Mutex<Vec<Arc<RequestProgress>>>,
 }
 
 impl Connection {
@@ -107,11 +107,11 @@ impl Connection {
             peer,
             is_spare,
             state: AtomicU64::new(pack(Phase::Fresh, now)),
-            order: AtomicU8::new(Order::GoOn as u8),
+            order: AtomicU8::new(Directive::GoOn as u8),
             requests: AtomicU32::new(0),
             has_many: AtomicBool::new(false),
             task: AtomicWaker::new(),
-            answer: Waiting::default(),
+            answer: WaitClock::default(),
         }
     }
 
@@ -136,7 +136,6 @@ impl Connection {
         self.has_many.load(Ordering::Relaxed)
     }
 
-    /// Bytes came.
     pub(super) fn read(&self) {
         match self.state().0 {
             Phase::Fresh => self.enter(Phase::Head),
@@ -159,7 +158,7 @@ impl Connection {
             .moved(self.all.coarse_now(), bytes, self.all.limits.rate);
     }
 
-    pub(super) fn begin_request(&self) -> Arc<Part> {
+    pub(super) fn begin_request(&self) -> Arc<RequestProgress> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Request);
         if self.answer.has_debt() {
@@ -168,14 +167,14 @@ impl Connection {
         if !self.has_many() {
             return Arc::clone(&self.only);
         }
-        let part = Arc::default();
-        self.parts.lock().push(Arc::clone(&part));
-        part
+        let progress = Arc::default();
+        self.parts.lock().push(Arc::clone(&progress));
+        progress
     }
 
-    pub(super) fn end_request(&self, part: &Arc<Part>) {
+    pub(super) fn end_request(&self, progress: &Arc<RequestProgress>) {
         if self.has_many() {
-            self.parts.lock().retain(|other| !Arc::ptr_eq(other, part));
+            self.parts.lock().retain(|other| !Arc::ptr_eq(other, progress));
         }
         let remaining = self.requests.fetch_sub(1, Ordering::Relaxed) - 1;
         if remaining == 0 && self.state().0 == Phase::Request {
@@ -185,38 +184,38 @@ impl Connection {
 
     /// Ends every body that has had its time; each is answered for itself.
     pub(super) fn fail_bodies(&self, now: u64, patience: u64) {
-        for part in &*self.parts.lock() {
-            if part.body_behind(now).is_some_and(|behind| behind > patience) {
-                part.fail_body();
+        for progress in &*self.parts.lock() {
+            if progress.body_behind(now).is_some_and(|behind| behind > patience) {
+                progress.fail_body();
             }
         }
     }
 
-    /// How long its client has been behind with all that there is to do; `None` if the server has something to do.
+    /// Milliseconds for which its client has been behind in everything; `None` if the server has something to do.
     pub(super) fn stalled(&self, now: u64) -> Option<u64> {
         self.answer.behind(now).or_else(|| {
             let parts = self.parts.lock();
-            let behind: Option<Vec<_>> = parts.iter().map(|part| part.behind(now)).collect();
+            let behind: Option<Vec<_>> = parts.iter().map(|progress| progress.behind(now)).collect();
             behind?.into_iter().max()
         })
     }
 
-    /// Whether it is in the middle of something that a client could miss.
+    /// True if it is in the middle of something that a client could miss.
     pub(super) fn is_busy(&self) -> bool {
         self.state().0 == Phase::Request || self.answer.is_on()
     }
 
-    /// Whether it is the server that others wait for.
+    /// True if the client waits for the server.
     pub(super) fn is_working(&self) -> bool {
         self.state().0 == Phase::Request && self.stalled(self.all.coarse_now()).is_none()
     }
 
-    pub(super) fn order(&self) -> Order {
-        Order::ALL[usize::from(self.order.load(Ordering::Acquire))]
+    pub(super) fn order(&self) -> Directive {
+        Directive::ALL[usize::from(self.order.load(Ordering::Acquire))]
     }
 
     /// Tells its task what to do, unless it was told more before. Answers whether that is news.
-    pub(super) fn tell(&self, order: Order) -> bool {
+    pub(super) fn tell(&self, order: Directive) -> bool {
         let is_news = self.order.fetch_max(order as u8, Ordering::AcqRel) < order as u8;
         if is_news {
             self.task.wake();
@@ -225,11 +224,11 @@ impl Connection {
     }
 
     /// Takes back what it was told.
-    pub(super) fn tell_again(&self, order: Order) {
+    pub(super) fn tell_again(&self, order: Directive) {
         self.order.store(order as u8, Ordering::Release);
     }
 
-    /// Whether its client has had its time, and for what.
+    /// Part of a request for which the client has run out of time.
     pub(super) fn overdue(&self, now: u64, limits: &ConnectionLimits, patience: u64) -> Option<Overdue> {
         let (phase, since) = self.state();
         if phase == Phase::Upgraded {
@@ -241,10 +240,10 @@ impl Connection {
         let is_late = |behind: Option<u64>| behind.is_some_and(|behind| behind > patience);
         {
             let parts = self.parts.lock();
-            if parts.iter().any(|part| is_late(part.answer_behind(now))) {
+            if parts.iter().any(|progress| is_late(progress.answer_behind(now))) {
                 return Some(Overdue::Answer);
             }
-            if parts.iter().any(|part| is_late(part.body_behind(now))) {
+            if parts.iter().any(|progress| is_late(progress.body_behind(now))) {
                 return Some(Overdue::Body);
             }
         }
@@ -252,7 +251,7 @@ impl Connection {
         match phase {
             Phase::Fresh | Phase::Head => (age > limits.head.as_millis()).then_some(Overdue::Head),
             // What was answered last may still be waiting for its reader's window.
-            Phase::Idle if self.order() == Order::Finish => {
+            Phase::Idle if self.order() == Directive::Finish => {
                 (age > u128::from(patience)).then_some(Overdue::Answer)
             }
             Phase::Idle => (age > limits.idle.as_millis()).then_some(Overdue::Idle),

@@ -1,11 +1,11 @@
 //! All connections of a server: how many there may be, and that each is told once how to end.
 //!
-//! Which make room for new ones is `connections/room.rs`, which are closed because their clients took their time is
+//! Which make room for new ones is `connections/capacity.rs`, which are closed because their clients took their time is
 //! `connections/sweep.rs`, and how all of them end is `connections/ending.rs`.
 
+mod capacity;
 mod counts;
 mod ending;
-mod room;
 mod sweep;
 
 use std::collections::HashMap;
@@ -18,13 +18,13 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use self::capacity::Capacity;
 pub use self::counts::ConnectionCounts;
-use self::counts::Unsaid;
-use self::room::Room;
-use super::connection::{Connection, Order};
+use self::counts::UnloggedCounts;
+use super::connection::{Connection, Directive};
 use super::limits::{ConnectionLimits, SPARE};
 
-/// How long is waited until somebody may have to, if nobody does yet.
+/// Next look at the connections while none is behind.
 const SOON: Duration = Duration::from_millis(20);
 
 /// All connections of a server.
@@ -37,30 +37,30 @@ pub(super) struct Connections {
     clock: AtomicU64,
     /// Bytes of bodies that are not complete.
     pub(super) held: AtomicUsize,
-    open: Mutex<Open>,
-    /// Whether connections close with their next answer.
+    open: Mutex<OpenConnections>,
+    /// True if connections close with their next answer.
     is_draining: AtomicBool,
     is_stopping: AtomicBool,
     one_closed: Notify,
-    unsaid: Mutex<Unsaid>,
+    unsaid: Mutex<UnloggedCounts>,
 }
 
 #[derive(Default)]
-struct Open {
+struct OpenConnections {
     next: u64,
     connections: HashMap<u64, Arc<Connection>>,
-    /// How many of them are beyond the bound.
+    /// Number of connections beyond the bound.
     spare: usize,
-    /// How many of them were told to close and have not yet.
+    /// Number of connections that were told to close and have not yet.
     closing: usize,
 }
 
 /// A connection among the others, until this is dropped.
-pub(super) struct Entry {
+pub(super) struct ConnectionGuard {
     pub(super) connection: Arc<Connection>,
 }
 
-impl Drop for Entry {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.connection.all.remove(self.connection.number);
     }
@@ -84,15 +84,15 @@ impl Connections {
     }
 
     /// A place for a new connection: an ordinary one, one of the few that may only ask whether the server is well, or none.
-    pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Entry> {
+    pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionGuard> {
         let is_spare = loop {
             if self.active() < self.max {
                 break false;
             }
             match self.make_room() {
-                Room::Made => break false,
-                Room::Soon => sleep(SOON).await,
-                Room::None => break true,
+                Capacity::Made => break false,
+                Capacity::Soon => sleep(SOON).await,
+                Capacity::None => break true,
             }
         };
         let now = self.now();
@@ -114,15 +114,15 @@ impl Connections {
         drop(open);
         self.counts.accepted.increment(1);
         self.counts.open.increment(1.0);
-        Some(Entry { connection })
+        Some(ConnectionGuard { connection })
     }
 
-    /// Whether so many that were told to close have not yet that no more should come for a moment.
+    /// True if so many are closing that accepting should pause.
     pub(super) fn is_crowded(&self) -> bool {
         self.open.lock().connections.len() > self.max + self.max / 8 + SPARE
     }
 
-    /// How many stay open as far as it is known, the spare ones left out.
+    /// Number of connections that stay open as far as known, without the spare ones.
     fn active(&self) -> usize {
         let open = self.open.lock();
         let ordinary = open.connections.len() - open.spare;
@@ -139,7 +139,7 @@ impl Connections {
             return;
         };
         open.spare -= usize::from(connection.is_spare);
-        open.closing -= usize::from(connection.order() >= Order::Close);
+        open.closing -= usize::from(connection.order() >= Directive::Close);
         drop(open);
         self.counts.open.decrement(1.0);
         if self.is_stopping.load(Ordering::Relaxed) {
@@ -149,34 +149,34 @@ impl Connections {
 
     /// Tells a connection to close; false if it was told before, or has closed.
     fn close(&self, connection: &Connection) -> bool {
-        self.end(connection, Order::Close)
+        self.end(connection, Directive::Close)
     }
 
     /// Tells a connection to end in this way.
-    fn end(&self, connection: &Connection, order: Order) -> bool {
+    fn end(&self, connection: &Connection, order: Directive) -> bool {
         let mut open = self.open.lock();
         let before = connection.order();
         let is_news = open.connections.contains_key(&connection.number) && connection.tell(order);
-        open.closing += usize::from(is_news && before < Order::Close);
+        open.closing += usize::from(is_news && before < Directive::Close);
         is_news
     }
 
     /// Lets a connection go on that was to close: its client came on just in time.
     pub(super) fn spare(&self, connection: &Connection) {
         let mut open = self.open.lock();
-        if connection.order() != Order::Close {
+        if connection.order() != Directive::Close {
             return;
         }
         open.closing -= 1;
         connection.tell_again(if self.is_stopping.load(Ordering::Relaxed) {
-            Order::Finish
+            Directive::Finish
         } else {
-            Order::GoOn
+            Directive::GoOn
         });
     }
 }
 
-/// Whose connection it is: an address, or of IPv6 the network that one customer has.
+/// Key by which connections are shared out: an address, or of IPv6 the network of one customer.
 fn share_of(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {

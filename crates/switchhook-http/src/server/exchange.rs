@@ -18,28 +18,28 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::Service;
 
 use super::client::Origin;
-use super::connection::{Connection, Order, Phase};
-use super::part::Part;
+use super::connection::{Connection, Directive, Phase};
+use super::progress::RequestProgress;
 use super::{Answer, Handler};
 
 /// More than this is not held of a body by anybody.
 const MOST_HELD: usize = 2 * 1024 * 1024;
 
-/// What is answered on one connection.
+/// Service of one connection.
 pub(super) struct Exchange {
     pub(super) handler: Arc<Handler>,
     pub(super) connection: Arc<Connection>,
-    /// Who asks, where somebody wants to know.
+    /// Client of the connection, where somebody wants to know.
     pub(super) origin: Option<Origin>,
 }
 
 impl Service<Request<Incoming>> for Exchange {
     type Response = Response<AnswerBody>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = AnswerFuture;
 
-    fn call(&self, mut request: Request<Incoming>) -> Answering {
-        let in_hand = InHand::begin(&self.connection);
+    fn call(&self, mut request: Request<Incoming>) -> AnswerFuture {
+        let guard = RequestGuard::begin(&self.connection);
         if let Some(origin) = &self.origin {
             origin.note(&mut request);
         }
@@ -47,33 +47,33 @@ impl Service<Request<Incoming>> for Exchange {
         let answer = if is_refused {
             Box::pin(async { too_many_connections() })
         } else {
-            (self.handler)(request.map(|incoming| RequestBody::read(incoming, &in_hand)))
+            (self.handler)(request.map(|incoming| RequestBody::read(incoming, &guard)))
         };
-        Answering {
+        AnswerFuture {
             answer,
-            in_hand: Some(in_hand),
+            guard: Some(guard),
         }
     }
 }
 
 /// A request that is being dealt with, until this is dropped.
-struct InHand {
+struct RequestGuard {
     connection: Arc<Connection>,
-    part: Arc<Part>,
+    progress: Arc<RequestProgress>,
 }
 
-impl InHand {
+impl RequestGuard {
     fn begin(connection: &Arc<Connection>) -> Self {
         Self {
-            part: connection.begin_request(),
+            progress: connection.begin_request(),
             connection: Arc::clone(connection),
         }
     }
 }
 
-impl Drop for InHand {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.connection.end_request(&self.part);
+        self.connection.end_request(&self.progress);
     }
 }
 
@@ -88,29 +88,29 @@ fn too_many_connections() -> Response {
 }
 
 /// An answer that is being worked out.
-pub(super) struct Answering {
+pub(super) struct AnswerFuture {
     answer: Answer,
-    in_hand: Option<InHand>,
+    guard: Option<RequestGuard>,
 }
 
-impl Future for Answering {
+impl Future for AnswerFuture {
     type Output = Result<Response<AnswerBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut response = ready!(self.answer.as_mut().poll(cx));
-        let in_hand = self.in_hand.take().expect("it is asked for its answer once");
-        let connection = &in_hand.connection;
+        let guard = self.guard.take().expect("it is asked for its answer once");
+        let connection = &guard.connection;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             connection.enter(Phase::Upgraded);
         } else if connection.is_spare || connection.all.is_draining() {
             be_last(connection, &mut response);
         }
         if connection.has_many() {
-            in_hand.part.hand_over(connection.all.coarse_now());
+            guard.progress.hand_over(connection.all.coarse_now());
         }
         Poll::Ready(Ok(response.map(|body| AnswerBody {
             body,
-            in_hand,
+            guard,
             handed_over: 0,
         })))
     }
@@ -119,7 +119,7 @@ impl Future for Answering {
 /// Has a connection close with this answer.
 fn be_last(connection: &Connection, response: &mut Response) {
     if connection.has_many() {
-        connection.tell(Order::Finish);
+        connection.tell(Directive::Finish);
     } else {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
@@ -129,8 +129,8 @@ fn be_last(connection: &Connection, response: &mut Response) {
 /// An answer's body. When it is dropped, the request is dealt with.
 pub(super) struct AnswerBody {
     body: Body,
-    in_hand: InHand,
-    /// How many bytes the client had to take last.
+    guard: RequestGuard,
+    /// Size of the chunk that the client got last.
     handed_over: usize,
 }
 
@@ -142,18 +142,18 @@ impl HttpBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let connection = &self.in_hand.connection;
+        let connection = &self.guard.connection;
         if !connection.has_many() {
             return Pin::new(&mut self.body).poll_frame(cx);
         }
         // More is asked for only when there is room for it in the client's window.
         let (now, rate) = (connection.all.coarse_now(), connection.all.limits.rate);
-        self.in_hand.part.took(now, self.handed_over, rate);
+        self.guard.progress.took(now, self.handed_over, rate);
         self.handed_over = 0;
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled {
             self.handed_over = frame.data_ref().map_or(0, Bytes::len);
-            self.in_hand.part.hand_over(now);
+            self.guard.progress.hand_over(now);
         }
         polled
     }
@@ -167,16 +167,16 @@ impl HttpBody for AnswerBody {
     }
 }
 
-/// Why no more of a request's body comes.
+/// Reason for which a request's body ends early.
 #[derive(Debug)]
-pub(super) enum BodyError {
+pub(super) enum BodyStreamError {
     TooSlow,
     /// There are too many bodies already that are not complete.
     NoRoom,
     Broken(hyper::Error),
 }
 
-impl fmt::Display for BodyError {
+impl fmt::Display for BodyStreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooSlow => "the body came too slowly",
@@ -186,7 +186,7 @@ impl fmt::Display for BodyError {
     }
 }
 
-impl Error for BodyError {
+impl Error for BodyStreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Broken(error) => Some(error),
@@ -199,26 +199,26 @@ impl Error for BodyError {
 struct RequestBody {
     incoming: Incoming,
     connection: Arc<Connection>,
-    part: Arc<Part>,
+    progress: Arc<RequestProgress>,
     held: usize,
 }
 
 impl RequestBody {
-    fn read(incoming: Incoming, in_hand: &InHand) -> Body {
+    fn read(incoming: Incoming, guard: &RequestGuard) -> Body {
         if incoming.is_end_stream() {
             return Body::empty();
         }
         Body::new(Self {
             incoming,
-            connection: Arc::clone(&in_hand.connection),
-            part: Arc::clone(&in_hand.part),
+            connection: Arc::clone(&guard.connection),
+            progress: Arc::clone(&guard.progress),
             held: 0,
         })
     }
 
     fn came(&self, bytes: Option<usize>) {
         let all = &self.connection.all;
-        self.part.body_came(all.coarse_now(), bytes, all.limits.rate);
+        self.progress.body_came(all.coarse_now(), bytes, all.limits.rate);
     }
 
     /// Counts what its reader now holds of it; false if that is too much.
@@ -236,14 +236,14 @@ impl RequestBody {
 
 impl HttpBody for RequestBody {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = BodyStreamError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.part.is_body_failed() {
-            return Poll::Ready(Some(Err(BodyError::TooSlow)));
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyStreamError>>> {
+        if self.progress.is_body_failed() {
+            return Poll::Ready(Some(Err(BodyStreamError::TooSlow)));
         }
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
@@ -251,17 +251,17 @@ impl HttpBody for RequestBody {
                 self.came(Some(bytes));
                 // Most bodies come in one piece, which nobody needs to count.
                 if !self.incoming.is_end_stream() && !self.hold(bytes) {
-                    return Poll::Ready(Some(Err(BodyError::NoRoom)));
+                    return Poll::Ready(Some(Err(BodyStreamError::NoRoom)));
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::Broken(error)))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyStreamError::Broken(error)))),
             Poll::Ready(None) => {
-                self.part.end_body();
+                self.progress.end_body();
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                self.part.body_reader.register(cx.waker());
+                self.progress.body_reader.register(cx.waker());
                 self.came(None);
                 Poll::Pending
             }
@@ -279,7 +279,7 @@ impl HttpBody for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.part.end_body();
+        self.progress.end_body();
         if self.held > 0 {
             self.connection.all.held.fetch_sub(self.held, Ordering::Relaxed);
         }

@@ -1,4 +1,4 @@
-//! How long and how much a client may keep a connection busy, and how many connections there may be.
+//! Limits for clients: time and bytes per connection, and the number of connections.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ pub const MOST_BY_DEFAULT: u64 = 10_000;
 /// Files that the store, the log and the program itself have open.
 const OTHER_FILES: u64 = 64;
 
-/// How many connections there are beside the others, for whoever asks whether the server is well.
+/// Connections beyond the bound, for health checks.
 pub(super) const SPARE: usize = 16;
 
-/// What clients may take.
+/// Limits for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// How many connections there may be; `None` for as many as the limit of open files allows, at most [`MOST_BY_DEFAULT`].
     pub max: Option<u32>,
-    /// How long a connection may be open, or a head begun, until the head is complete.
+    /// Time limit from opening a connection, or from the first byte of a head, to a complete head.
     pub head: Duration,
-    /// How long a connection may wait for its next request.
+    /// Time limit between requests.
     pub idle: Duration,
-    /// How long a body or the reader of an answer may stand still, and be behind `rate` in all.
+    /// Time for which a body or the reader of an answer may stall, and be behind `rate` in all.
     pub patience: Duration,
     /// The same when there is no time: the server stops, or bodies take too much memory.
     pub hurry: Duration,
-    /// How many bytes a second a body must bring, or the reader of an answer must take.
+    /// Bytes per second that a body must bring, or the reader of an answer must take.
     pub rate: u32,
-    /// How many bytes there may be of bodies that are not complete.
+    /// Bound on the bytes of incomplete bodies.
     pub bodies: usize,
 }
 
@@ -45,8 +45,8 @@ impl Default for ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// How many connections there may be where the process may have so many files open, of which `others` are wanted for
-    /// other connections. Half of them are the clients' in any case.
+    /// Bound on connections for a process with so many open files, of which `others` are needed for other
+    /// connections. Clients get half of them in any case.
     #[must_use]
     pub fn max_within(&self, open_files: u64, others: u64) -> usize {
         let spare = SPARE as u64 + OTHER_FILES;

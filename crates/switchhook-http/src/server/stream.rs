@@ -10,23 +10,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connection::{Connection, Phase};
-use super::connections::Entry;
+use super::connections::ConnectionGuard;
 
-/// How much of what a client still sends is read after the last answer. A socket that is closed with something unread in it
-/// takes back what was written.
+/// Bytes read after the last answer, because closing a socket with unread data discards what was written.
 const MOST_LINGERED: usize = 1024 * 1024;
 
 /// A connection's socket. It counts as open until this is dropped, also when it has become a websocket.
 pub(super) struct Stream {
     // Closed before the entry says so.
     tcp: TcpStream,
-    entry: Entry,
+    entry: ConnectionGuard,
     is_shut: bool,
     lingered: usize,
 }
 
 impl Stream {
-    pub(super) const fn new(tcp: TcpStream, entry: Entry) -> Self {
+    pub(super) const fn new(tcp: TcpStream, entry: ConnectionGuard) -> Self {
         Self {
             tcp,
             entry,

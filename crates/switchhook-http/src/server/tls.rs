@@ -22,7 +22,7 @@ use tokio_rustls::server::TlsStream;
 use crate::proxy::read_certificates;
 use crate::tls::{HTTP1, HTTP2};
 
-/// What whoever looks for the answer to a challenge speaks.
+/// ALPN protocol of an ACME challenge.
 const CHALLENGE: &[u8] = b"acme-tls/1";
 
 /// A certificate with its key.
@@ -54,13 +54,13 @@ impl Certificate {
     }
 }
 
-/// How is encrypted: chosen in the first line of the program, which tests and other programs may not have.
+/// Crypto provider, which the first line of the program installs, and tests and other programs may not have.
 fn provider() -> Arc<CryptoProvider> {
     let chosen = CryptoProvider::get_default().map(Arc::clone);
     chosen.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()))
 }
 
-/// Who the server says it is.
+/// Certificate of the server, and challenges that it answers.
 #[derive(Debug, Default)]
 pub struct Identity {
     shown: RwLock<Option<Certificate>>,
@@ -100,20 +100,20 @@ impl ResolvesServerCert for Identity {
     }
 }
 
-/// What is spoken on a secure connection.
+/// Negotiated protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speech {
+pub(super) enum Protocol {
     Http1,
     Http2,
     /// Nothing: the certificate was all that was wanted.
     Nothing,
 }
 
-/// Makes connections secure.
+/// Accepts TLS connections.
 #[derive(Clone)]
-pub(super) struct Securing(TlsAcceptor);
+pub(super) struct TlsHandshaker(TlsAcceptor);
 
-impl Securing {
+impl TlsHandshaker {
     pub(super) fn as_one(identity: Arc<Identity>) -> Self {
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
@@ -122,15 +122,15 @@ impl Securing {
         Self(TlsAcceptor::from(Arc::new(config)))
     }
 
-    pub(super) async fn secure<S>(&self, stream: S) -> io::Result<(TlsStream<S>, Speech)>
+    pub(super) async fn secure<S>(&self, stream: S) -> io::Result<(TlsStream<S>, Protocol)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let stream = self.0.accept(stream).await?;
         let speech = match stream.get_ref().1.alpn_protocol() {
-            Some(HTTP2) => Speech::Http2,
-            Some(CHALLENGE) => Speech::Nothing,
-            _ => Speech::Http1,
+            Some(HTTP2) => Protocol::Http2,
+            Some(CHALLENGE) => Protocol::Nothing,
+            _ => Protocol::Http1,
         };
         Ok((stream, speech))
     }

@@ -1,7 +1,7 @@
-//! When keys were last used: noted in memory when one is looked up, and kept by the store now and then.
+//! Times of last use of keys: noted in memory at each look-up, and written to the store now and then.
 //!
-//! No request waits for it, and of a key that is used all the time the store hears once in some minutes. What is not kept
-//! yet when the process dies is lost; so the instant is one before which the key was used, and may be late by that.
+//! No request waits for that, and a key in constant use costs one write in some minutes. Times that are not written
+//! when the process dies are lost; so the stored time is a lower bound.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,31 +18,31 @@ use tracing::warn;
 
 use super::Callers;
 
-/// How long it waits after it had the store keep something: what became due until then is kept together.
+/// Pause after a write, in which further times gather for the next.
 const GATHERED_FOR: Duration = Duration::from_secs(5);
 
-/// How often the use of one key is kept at the most.
+/// Shortest interval between two writes for one key.
 const KEPT_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Of how many keys uses are in memory at the most.
 const MOST_NOTED: usize = 10_000;
 
-/// When which key was used.
+/// Last use of each key.
 #[derive(Debug, Default)]
 pub struct KeyUses {
-    all: Mutex<HashMap<KeyId, Use>>,
+    all: Mutex<HashMap<KeyId, KeyUse>>,
     /// Something is there to be kept, now or later, that was not there before.
     noted: Notify,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Use {
+struct KeyUse {
     at: Timestamp,
     kept: Option<Timestamp>,
 }
 
-impl Use {
-    /// How long until it is to be kept; `None` if it is.
+impl KeyUse {
+    /// Time until the next write; `None` if nothing waits.
     fn due_in(&self, now: Timestamp) -> Option<Duration> {
         match self.kept {
             None => Some(Duration::ZERO),
@@ -50,7 +50,7 @@ impl Use {
         }
     }
 
-    /// Whether there is nothing left to keep, nor to be remembered of what was kept.
+    /// True if nothing waits, and nothing written is recent enough to matter.
     fn is_done(&self, now: Timestamp) -> bool {
         self.kept
             .is_some_and(|kept| kept >= self.at && now.since(kept) >= KEPT_EVERY)
@@ -70,7 +70,7 @@ impl KeyUses {
                 }
             }
             None if has_room => {
-                uses.insert(id, Use { at: now, kept: None });
+                uses.insert(id, KeyUse { at: now, kept: None });
                 self.noted.notify_one();
             }
             // It is noted at one of its next uses, when what is done was let go of.

@@ -12,63 +12,62 @@ use switchhook_store::{DeliveryFilter, FailedAttempt, PageRequest, StoreError};
 use tokio::time::Instant;
 
 use crate::caller::Caller;
-use crate::sight::Sight;
+use crate::visibility::Visibility;
 use crate::{Node, blocking};
 
-/// How many deliveries are looked at, if it is not for a text.
+/// Bound on the deliveries read, unless text is searched.
 const MOST_LOOKED_AT: usize = 10_000;
 
-/// How long they are looked at, about.
+/// Approximate time limit of a search.
 const LONGEST: Duration = Duration::from_millis(800);
 
-/// How many at a time.
+/// Page size of a read.
 const AT_ONCE: u32 = 1_000;
 
 /// The longest text to look for, in characters. Looking for a longer one takes long.
 pub const LONGEST_TEXT: usize = 256;
 
-/// What is looked for. Everything that is set must hold.
+/// Conditions of a search, all of which must hold.
 #[derive(Debug, Clone, Default)]
-pub struct Sought {
-    /// What indexes know.
+pub struct DeliverySearch {
+    /// Conditions that an index answers.
     pub filter: DeliveryFilter,
-    /// How the last attempt ended.
+    /// Outcome of the last attempt.
     pub class: Option<OutcomeClass>,
-    /// What is to be found in why an attempt failed: in the answer, or in the words for why there was none. Small and large letters
-    /// are alike.
+    /// Text in the answer or the error of a failed attempt, in any case.
     pub text: Option<String>,
 }
 
-/// What was found.
+/// One page of a search.
 #[derive(Debug)]
-pub struct Found {
+pub struct SearchResult {
     /// The deliveries, newest first.
     pub deliveries: Vec<Delivery>,
-    /// Where to go on.
+    /// Cursor of the next page.
     pub next: Option<i64>,
-    /// How many were looked at.
+    /// Number of deliveries read.
     pub looked_at: usize,
-    /// Whether it was given up before there was a page, or nothing more.
+    /// True if a bound ended the search before the page was full.
     pub is_cut_short: bool,
 }
 
-impl Sought {
-    /// Whether attempts have to be read for it.
+impl DeliverySearch {
+    /// True if attempts must be read.
     #[must_use]
     pub const fn reads_attempts(&self) -> bool {
         self.class.is_some() || self.text.is_some()
     }
 
-    /// Whether more is asked for than indexes know.
+    /// True if an index alone does not answer it.
     #[must_use]
     pub fn is_search(&self) -> bool {
         self.reads_attempts() || self.filter.kind.is_some() || self.filter.state == Some(StateName::Delivered)
     }
 
-    /// Whether it may be among what is sought, as far as the delivery's row says.
-    fn may_be_in(&self, sight: Sight, delivery: &Delivery) -> bool {
+    /// True if the delivery's row does not rule it out, so that its attempts are worth reading.
+    fn may_be_in(&self, visibility: Visibility, delivery: &Delivery) -> bool {
         let filter = &self.filter;
-        sight.sees(delivery.kind)
+        visibility.sees(delivery.kind)
             && filter.webhook_id.is_none_or(|id| id == delivery.webhook_id)
             && filter.state.is_none_or(|state| state == delivery.state.name())
             && filter.kind.is_none_or(|kind| kind == delivery.kind)
@@ -106,31 +105,32 @@ impl Sought {
 
 /// A text that is sought in why attempts failed.
 #[derive(Debug, Clone)]
-struct SoughtText {
-    sight: Sight,
-    /// In small letters.
+struct FailureTextSearch {
+    visibility: Visibility,
+    /// In lower case.
     text: String,
 }
 
-impl SoughtText {
-    /// Whether it is in what is shown of the attempt. What is hidden must not be found: that would tell what it is.
+impl FailureTextSearch {
+    /// True if the text is in the shown form of the attempt. Hidden text never matches, because a match would reveal
+    /// it.
     fn is_in(&self, kind: Kind, attempt: &FailedAttempt) -> bool {
         let is_in = |shown: &str| shown.to_lowercase().contains(&self.text);
-        let mask = self.sight.mask;
+        let mask = self.visibility.mask;
         (attempt.reason).is_some_and(|reason| is_in(&reason.as_str().replace('_', " ")))
             || (attempt.detail.as_ref()).is_some_and(|detail| is_in(&mask.loose(&shown_text(detail))))
-            || is_in(&self.sight.answer(kind, &attempt.answer_head))
+            || is_in(&self.visibility.answer(kind, &attempt.answer_head))
     }
 }
 
 /// Some deliveries that follow each other on a way: those among them that are sought.
-struct Stretch {
+struct SearchBatch {
     deliveries: Vec<Delivery>,
     looked_at: usize,
     next: Option<i64>,
 }
 
-impl Stretch {
+impl SearchBatch {
     /// A stretch of what has the text. What has it not is not even read, but for why it failed. Answers are masked and searched
     /// away from the threads that accept.
     async fn with_text(
@@ -146,8 +146,8 @@ impl Stretch {
         };
         let bytes = read.attempts.iter().map(bytes_of).sum();
         let (looked_at, next) = (read.deliveries.len(), read.next);
-        let text = SoughtText {
-            sight: Sight::of(caller, node),
+        let text = FailureTextSearch {
+            visibility: Visibility::of(caller, node),
             text: text.to_lowercase(),
         };
         let search = move || {
@@ -173,7 +173,7 @@ impl Stretch {
     async fn of(
         node: &Node,
         caller: Caller,
-        sought: &Sought,
+        sought: &DeliverySearch,
         way: DeliveryFilter,
         page: PageRequest,
     ) -> Result<Self, StoreError> {
@@ -189,9 +189,9 @@ impl Stretch {
                 }
             }
         };
-        let sight = Sight::of(caller, node);
+        let visibility = Visibility::of(caller, node);
         let deliveries = &mut stretch.deliveries;
-        deliveries.retain(|delivery| sought.may_be_in(sight, delivery));
+        deliveries.retain(|delivery| sought.may_be_in(visibility, delivery));
         if let Some(class) = sought.class {
             deliveries.retain(|delivery| may_have_ended(delivery, class));
             let ids = deliveries.iter().map(|delivery| delivery.id).collect();
@@ -204,8 +204,7 @@ impl Stretch {
     }
 }
 
-/// Whether a delivery's last attempt may have ended so, as far as its row says how the last that failed did: only then attempts are
-/// read.
+/// True if the row's last failure allows that the last attempt ended so, so that the attempt is worth reading.
 fn may_have_ended(delivery: &Delivery, class: OutcomeClass) -> bool {
     !has_failed(class)
         || delivery
@@ -213,7 +212,7 @@ fn may_have_ended(delivery: &Delivery, class: OutcomeClass) -> bool {
             .is_none_or(|failure| failure.class() == class)
 }
 
-/// Whether a delivery whose last attempt ended so has failed at least once: those have an index of their own.
+/// True for outcomes that count as failures, which have an index of their own.
 const fn has_failed(class: OutcomeClass) -> bool {
     matches!(
         class.consequences().counts_as,
@@ -228,14 +227,14 @@ const fn has_failed(class: OutcomeClass) -> bool {
 pub async fn search(
     node: &Node,
     caller: Caller,
-    sought: &Sought,
+    sought: &DeliverySearch,
     page: PageRequest,
-) -> Result<Found, StoreError> {
-    let mut best: Option<Found> = None;
+) -> Result<SearchResult, StoreError> {
+    let mut best: Option<SearchResult> = None;
     for way in sought.ways() {
         let found = go_over(node, caller, sought, way, page).await?;
         let is_done = !found.is_cut_short;
-        let reached = |found: &Found| found.next.unwrap_or_default();
+        let reached = |found: &SearchResult| found.next.unwrap_or_default();
         if is_done || best.as_ref().is_none_or(|best| reached(&found) < reached(best)) {
             best = Some(found);
         }
@@ -249,11 +248,11 @@ pub async fn search(
 async fn go_over(
     node: &Node,
     caller: Caller,
-    sought: &Sought,
+    sought: &DeliverySearch,
     way: DeliveryFilter,
     page: PageRequest,
-) -> Result<Found, StoreError> {
-    let mut found = Found {
+) -> Result<SearchResult, StoreError> {
+    let mut found = SearchResult {
         deliveries: Vec::new(),
         next: page.after,
         looked_at: 0,
@@ -267,7 +266,7 @@ async fn go_over(
             after: found.next,
             limit,
         };
-        let stretch = Stretch::of(node, caller, sought, way.clone(), request).await?;
+        let stretch = SearchBatch::of(node, caller, sought, way.clone(), request).await?;
         found.looked_at += stretch.looked_at;
         found.next = stretch.next;
         found.deliveries.extend(stretch.deliveries);

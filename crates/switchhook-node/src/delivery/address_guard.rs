@@ -1,8 +1,7 @@
-//! Where we do not send: addresses that are not on the public internet.
+//! Guard against requests to addresses that are not on the public internet (SSRF).
 //!
-//! Without this a customer could have the server post into the operator's own network. The check is made on the
-//! address that the connection is then made to, on every new connection, so that a name that changes its mind after
-//! the check gains nothing.
+//! Without it a customer could make the server post into the operator's own network. The address is checked when the
+//! connection is made, for every connection, so that a name that resolves differently after the check gains nothing.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,28 +18,28 @@ pub struct AddressGuard {
     pub allow: Vec<IpNet>,
     /// Ranges that are refused, whether public or allowed.
     pub deny: Vec<IpNet>,
-    /// Whether `http://` is allowed.
+    /// True if `http://` URLs are allowed.
     pub allow_http: bool,
 }
 
-/// Why a URL or an address is not sent to.
+/// Reason for which a URL or an address is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedAddress(String);
 
 /// The addresses of a name, judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Judged {
+pub struct CheckedAddresses {
     /// Those that a connection may be made to.
     pub allowed: Vec<IpAddr>,
     /// Those that it may not.
     pub left_out: Vec<RefusedAddress>,
 }
 
-impl Judged {
+impl CheckedAddresses {
     /// In words, which addresses are left out.
     #[must_use]
     pub fn note(&self) -> Option<String> {
-        /// How many are named.
+        /// Bound on the addresses named in an error.
         const NAMED: usize = 4;
         let named: Vec<_> = self
             .left_out
@@ -109,8 +108,8 @@ impl AddressGuard {
     ///
     /// # Errors
     /// If none is: why the first one is not.
-    pub fn judge(&self, addresses: &[IpAddr]) -> Result<Judged, RefusedAddress> {
-        let mut judged = Judged::default();
+    pub fn judge(&self, addresses: &[IpAddr]) -> Result<CheckedAddresses, RefusedAddress> {
+        let mut judged = CheckedAddresses::default();
         for address in addresses {
             match self.check(*address) {
                 Ok(()) => judged.allowed.push(*address),
@@ -149,7 +148,7 @@ impl AddressGuard {
     }
 }
 
-/// Whether a name means this machine, whatever a name server says.
+/// True for names that always mean this machine, whatever a name server says.
 #[must_use]
 pub(super) fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
@@ -185,7 +184,7 @@ fn behind_isatap(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// What an address that is not public is for.
+/// Purpose of an address range that is not public.
 fn special_purpose(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => SPECIAL_V4

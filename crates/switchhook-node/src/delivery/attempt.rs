@@ -10,28 +10,27 @@ use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::redact;
 use switchhook_domain::retry::{Jitter, RetryContext, RetryPolicy};
-use switchhook_domain::template::Circumstances;
+use switchhook_domain::template::TemplateContext;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
 
 use super::EngineParts;
 use super::body::body_of;
 use super::memory::Reservation;
-use super::transport::{Post, Posted};
-use crate::destination::{Destination, Unwanted, add_own_headers};
-use crate::live::AttemptOf;
+use super::transport::{Post, PostResult};
+use crate::destination::{Destination, OptOut, add_own_headers};
+use crate::live::AttemptInfo;
 use crate::templates::Templates;
 
 /// An attempt that ended.
-pub(super) struct Ended {
+pub(super) struct EndedAttempt {
     pub(super) finished: FinishedAttempt,
-    /// Where it went.
     pub(super) destination: Arc<Destination>,
-    pub(super) of: AttemptOf,
+    pub(super) of: AttemptInfo,
     pub(super) order_key: Option<OrderKey>,
     pub(super) class: OutcomeClass,
-    /// What the receiver wants no more of.
-    pub(super) unwanted: Option<Unwanted>,
+    /// Opt-out that the answer asked for.
+    pub(super) opt_out: Option<OptOut>,
 }
 
 /// Makes one attempt of a claimed delivery; `room` is for what is made of its event.
@@ -41,38 +40,38 @@ pub(super) async fn attempt(
     room: Option<Reservation>,
     started_at: Timestamp,
     parts: Arc<EngineParts>,
-) -> Ended {
+) -> EndedAttempt {
     let posting = async {
         match prepare(&claimed, &destination, room, &parts.templates, started_at).await {
             Ok(post) => parts.transport.post(post).await,
-            Err(words) => Posted::unanswered(FailureReason::Template, words, Phases::default()),
+            Err(words) => PostResult::unanswered(FailureReason::Template, words, Phases::default()),
         }
     };
     // Whatever is odd about an event or a receiver ends one attempt, and not the engine.
     let posted = AssertUnwindSafe(posting).catch_unwind().await;
     let mut posted = posted.unwrap_or_else(|_panic| {
         let words = "the attempt failed inside the server";
-        Posted::unanswered(FailureReason::BadRequest, words, Phases::default())
+        PostResult::unanswered(FailureReason::BadRequest, words, Phases::default())
     });
     let class = posted.outcome.class();
-    let unwanted = unwanted(&destination, &mut posted);
+    let opt_out = opt_out(&destination, &mut posted);
     let finished = judge(
         &claimed.delivery,
         posted,
         &Judgement {
             destination: &destination,
-            unwanted,
+            opt_out,
             defaults: &parts.defaults,
             was_due_at: claimed.was_due_at,
             started_at,
             finished_at: parts.clock.now(),
-            jitter: parts.dice.roll(),
+            jitter: parts.jitter.sample(),
         },
     );
-    Ended {
+    EndedAttempt {
         finished,
         destination,
-        of: AttemptOf {
+        of: AttemptInfo {
             company_id: claimed.delivery.company_id,
             event_id: claimed.delivery.event_id,
             kind: claimed.delivery.kind,
@@ -80,16 +79,16 @@ pub(super) async fn attempt(
         },
         order_key: claimed.delivery.order_key,
         class,
-        unwanted,
+        opt_out,
     }
 }
 
-/// What the receiver wants no more of, which is noted on its answer. Receivers of others are not listened to.
-fn unwanted(destination: &Destination, posted: &mut Posted) -> Option<Unwanted> {
+/// Reads the opt-out from the answer and notes it there. Only receivers of Standard Webhooks have one.
+fn opt_out(destination: &Destination, posted: &mut PostResult) -> Option<OptOut> {
     destination.standard.as_ref()?;
-    let unwanted = Unwanted::told_by(posted.answer.as_ref()?)?;
-    posted.answer = posted.answer.take().map(|answer| answer.noting(unwanted.note()));
-    Some(unwanted)
+    let opt_out = OptOut::of(posted.answer.as_ref()?)?;
+    posted.answer = posted.answer.take().map(|answer| answer.noting(opt_out.note()));
+    Some(opt_out)
 }
 
 /// The POST for a claimed delivery, made at `now`.
@@ -102,14 +101,14 @@ async fn prepare(
 ) -> Result<Post, String> {
     let delivery = &claimed.delivery;
     let mut headers = destination.headers.clone();
-    let made = if destination.made.has_headers() || destination.made.has_body() {
+    let made = if destination.templates.has_headers() || destination.templates.has_body() {
         let event = redact(&claimed.body, claimed.hidden());
-        let make = destination.made.make(
+        let make = destination.templates.make(
             templates,
             delivery.company_id,
             &mut headers,
             &event,
-            circumstances(delivery),
+            context(delivery),
         );
         // In a box: few attempts need the room that this takes.
         Box::pin(make).await?
@@ -139,8 +138,8 @@ async fn prepare(
     })
 }
 
-const fn circumstances(delivery: &Delivery) -> Circumstances {
-    Circumstances {
+const fn context(delivery: &Delivery) -> TemplateContext {
+    TemplateContext {
         kind: delivery.kind,
         event_id: delivery.event_id,
         delivery_id: delivery.id,
@@ -150,10 +149,10 @@ const fn circumstances(delivery: &Delivery) -> Circumstances {
     }
 }
 
-/// What decides, besides the outcome, where a delivery goes after an attempt.
+/// Inputs, besides the outcome, to the state after an attempt.
 struct Judgement<'a> {
     destination: &'a Destination,
-    unwanted: Option<Unwanted>,
+    opt_out: Option<OptOut>,
     defaults: &'a DeliveryDefaults,
     was_due_at: Timestamp,
     started_at: Timestamp,
@@ -163,10 +162,10 @@ struct Judgement<'a> {
 }
 
 /// The finished attempt of `delivery`, as the domain judges what came of the POST.
-fn judge(delivery: &Delivery, posted: Posted, judgement: &Judgement<'_>) -> FinishedAttempt {
+fn judge(delivery: &Delivery, posted: PostResult, judgement: &Judgement<'_>) -> FinishedAttempt {
     let &Judgement {
         destination,
-        unwanted,
+        opt_out,
         defaults,
         was_due_at,
         started_at,
@@ -180,14 +179,14 @@ fn judge(delivery: &Delivery, posted: Posted, judgement: &Judgement<'_>) -> Fini
     let context = RetryContext {
         failures,
         age: finished_at.since(delivery.created_at).saturating_sub(suspended),
-        is_unwanted: unwanted.is_some(),
+        is_opted_out: opt_out.is_some(),
     };
     let policy = RetryPolicy {
         profile: settings.profile(defaults),
         kind: delivery.kind,
         schedule: &settings.retry_schedule,
     };
-    let blocks_until = if unwanted.is_none() && still_blocks(class, failures) {
+    let blocks_until = if opt_out.is_none() && still_blocks(class, failures) {
         delivery.blocks_until
     } else {
         finished_at.min(delivery.blocks_until)

@@ -38,11 +38,11 @@ pub(super) fn body_of(signer: Option<&Signer>, event: &Bytes, hidden: Hidden) ->
     })
 }
 
-/// How many bytes are made of a claimed delivery's event to post it; 0 if it is posted as it is.
+/// Size of the body built from a claimed delivery's event, in bytes; 0 if the event is posted as it is.
 pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination) -> usize {
     let is_signed = destination.signer.is_some();
     let (event, hidden) = (claimed.body.len(), claimed.hidden());
-    if destination.made.has_body() {
+    if destination.templates.has_body() {
         let made = Template::most_made_of(event);
         made + size_made(is_signed, made, hidden)
     } else {
@@ -78,8 +78,8 @@ impl Bodies {
         }
     }
 
-    /// Whether they are of `event`. Bytes at the same place are the same, since these are kept. Others may be too, but
-    /// comparing them would not be free.
+    /// True if they were built from `event`. Comparing addresses suffices, because these bytes are kept; comparing
+    /// contents would cost too much.
     fn are_of(&self, event: &Bytes, hidden: Hidden) -> bool {
         std::ptr::eq(&*self.event, &**event) && self.hidden == hidden
     }

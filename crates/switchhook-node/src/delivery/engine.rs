@@ -5,9 +5,9 @@ mod claiming;
 mod dispatcher;
 mod nodes;
 mod outbox;
+mod pending_scan;
 mod pressure;
 mod schedule;
-mod survey;
 mod tasks;
 mod urgent;
 
@@ -30,56 +30,49 @@ use self::dispatcher::Dispatcher;
 use self::pressure::Pressure;
 use super::memory::{Memory, Purpose, Reservation};
 use super::transport::Transport;
-use crate::chance::Dice;
 use crate::counters::Counters;
 use crate::destination::Destination;
 use crate::live::Live;
+use crate::liveness::Liveness;
+use crate::randomness::JitterSource;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
 use crate::templates::Templates;
-use crate::vitals::Vitals;
 
-/// What the engine and the tasks that work for it are called if one fails.
+/// Name of the engine in reports that a part has failed.
 const PART: &str = "delivery engine";
 
-/// How many deliveries of a webhook a node takes however full it is: nobody is starved by others' backlogs.
+/// Deliveries that each webhook gets even on a full node, so that backlogs of others starve nobody.
 const ALWAYS_TAKEN: u32 = 8;
 
-/// What an engine needs.
+/// Parts of the node that the engine uses.
 pub struct EngineParts {
-    /// Where deliveries come from and go back to.
     pub store: Arc<dyn Store>,
-    /// Where they are sent.
     pub registry: Arc<Registry>,
-    /// How they are sent.
     pub transport: Arc<dyn Transport>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The chance in delays.
-    pub dice: Arc<Dice>,
-    /// Who fills in their templates.
+    pub jitter: Arc<JitterSource>,
     pub templates: Arc<Templates>,
-    /// What is counted.
     pub telemetry: Telemetry,
-    /// Who watches is told of attempts.
+    /// Subscribers of live events hear of attempts.
     pub live: Live,
-    /// Where what comes of attempts is counted.
     pub history: Counters,
-    /// Who is told if the engine fails.
-    pub vitals: Vitals,
-    /// What webhooks that do not say get.
+    /// Told if the engine fails.
+    pub liveness: Liveness,
+    /// Settings for webhooks that do not set their own.
     pub defaults: DeliveryDefaults,
-    /// How long a claim lasts.
+    /// Duration of a claim.
     pub lease: Lease,
-    /// How many attempts are made at once.
+    /// Bound on the attempts in flight.
     pub max_in_flight: u32,
-    /// How many deliveries are in memory at once.
+    /// Bound on the deliveries in memory.
     pub max_handed_over: u32,
-    /// How many bytes of events are in memory at once, to be sent.
+    /// Bound on the memory for events to be sent, in bytes.
     pub max_handed_over_bytes: u64,
 }
 
-/// The engine's handle.
+/// Handle to the engine.
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
@@ -87,7 +80,7 @@ pub struct Engine {
     commands: mpsc::UnboundedSender<Command>,
 }
 
-/// What those outside see of the engine.
+/// State of the engine that its handle reads.
 struct Shared {
     pressure: Pressure,
     max_handed_over: u32,
@@ -97,14 +90,14 @@ struct Shared {
     stalled: Mutex<Option<String>>,
 }
 
-/// What the engine can be told.
+/// Request to the engine's loop.
 enum Command {
     /// Something about this webhook changed, or something of it became due.
     Nudge(WebhookId),
     /// Try this webhook now, whatever its breaker and its delays say.
     Retry(WebhookId),
-    /// What made attempts to this webhook fail may be mended: close its breaker, and try.
-    GiveAnotherChance(WebhookId),
+    /// The cause of this webhook's failures may be solved: closes its breaker and tries.
+    ResetBreaker(WebhookId),
     /// Send this delivery now, whatever its webhook's breaker says.
     Send(WebhookId, DeliveryId),
     /// Stop; answer when everything that can end has ended.
@@ -115,18 +108,16 @@ enum Command {
 }
 
 /// Says that the engine has stopped, however it did.
-struct Running(Arc<Shared>);
+struct RunningGuard(Arc<Shared>);
 
-impl Drop for Running {
+impl Drop for RunningGuard {
     fn drop(&mut self) {
         self.0.is_running.store(false, Ordering::Relaxed);
     }
 }
 
-/// How the engine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineState {
-    /// It sends.
     Running,
     /// It does not send, because what comes of it could not be stored.
     Stalled(String),
@@ -151,10 +142,10 @@ impl Engine {
         let hand_over = parts.store.take_hand_over().expect("one engine a store");
         // Bounded by its use: see `Engine::commands`.
         let (commands, received) = mpsc::unbounded_channel();
-        let running = Running(Arc::clone(&shared));
-        let vitals = parts.vitals.clone();
+        let running = RunningGuard(Arc::clone(&shared));
+        let liveness = parts.liveness.clone();
         let (dispatcher, reports) = Dispatcher::new(Arc::new(parts), Arc::clone(&shared), runtime.clone());
-        vitals.spawn(PART, runtime, async move {
+        liveness.spawn(PART, runtime, async move {
             let _running = running;
             dispatcher.run(received, hand_over, reports).await;
         });
@@ -177,7 +168,7 @@ impl Engine {
         self.shared.pressure.give_way().await;
     }
 
-    /// How many bytes of events, and of what is made of them, are in memory to be sent.
+    /// Memory used for events and for bodies built from them, in bytes.
     #[must_use]
     pub fn bytes_in_memory(&self) -> usize {
         self.shared.memory.in_use()
@@ -195,8 +186,8 @@ impl Engine {
     }
 
     /// Tells the engine that what made attempts to a webhook fail may be mended: its breaker is closed, and it is tried now.
-    pub fn give_another_chance(&self, webhook_id: WebhookId) {
-        let _ = self.commands.send(Command::GiveAnotherChance(webhook_id));
+    pub fn reset_breaker(&self, webhook_id: WebhookId) {
+        let _ = self.commands.send(Command::ResetBreaker(webhook_id));
     }
 
     /// Has one delivery sent now, whatever its webhook's breaker says. A paused webhook is sent nothing.
@@ -204,7 +195,6 @@ impl Engine {
         let _ = self.commands.send(Command::Send(webhook_id, delivery_id));
     }
 
-    /// How the engine is.
     #[must_use]
     pub fn state(&self) -> EngineState {
         if !self.shared.is_running.load(Ordering::Relaxed) {

@@ -1,17 +1,17 @@
 //! The real transport: HTTP/1.1 over TCP and TLS, on connections that are kept; HTTP/2 where nothing else is spoken.
 //!
-//! `names` looks hosts up, `connect` makes a connection to a checked address, which `dial` reaches directly or through a
+//! `resolver` looks hosts up, `connect` makes a connection to a checked address, which `dial` reaches directly or through a
 //! proxy; `exchange` sends one request over it. Here: which connection an
 //! attempt gets and what happens to it afterwards.
 
 mod connect;
 mod dial;
-mod doubts;
 mod echo;
 mod exchange;
-mod names;
+mod failed_addresses;
 mod pool;
 mod proxy;
+mod resolver;
 mod tls;
 mod token;
 
@@ -29,18 +29,18 @@ use switchhook_protocol::{Timestamp, parse_http_date};
 use tokio::time::Instant;
 
 use self::connect::Connector;
-use self::exchange::{Connection, Failure, Patience, exchange};
-pub use self::names::{Addresses, Late, NameSettings, Names, SystemNames};
+use self::exchange::{Connection, ExchangeError, Timeouts, exchange};
 use self::pool::Pool;
-use self::tls::Speech;
+pub use self::resolver::{LateAddresses, ResolvedAddresses, Resolver, ResolverSettings, SystemResolver};
+use self::tls::HttpVersion;
 use self::token::Tokens;
 use super::address_guard::AddressGuard;
-use super::transport::{NoConnection, Post, Posted, Transport};
+use super::transport::{ConnectError, Post, PostResult, Transport};
 use crate::destination::{Destination, TlsIdentity};
 use switchhook_http::address::Address;
 use switchhook_http::proxy::Outbound;
 
-/// How long a connection that nobody uses is kept.
+/// Time after which an idle connection is closed.
 const IDLE_FOR: Duration = Duration::from_secs(20);
 
 /// Carries POSTs over the network.
@@ -74,8 +74,8 @@ impl HttpTransport {
 
     /// With another name service than the machine's.
     #[must_use]
-    pub fn with_names(mut self, names: Arc<dyn Names>) -> Self {
-        self.connector.names = names;
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.connector.resolver = resolver;
         self
     }
 
@@ -86,7 +86,7 @@ impl HttpTransport {
         post: &mut Post,
         phases: &mut Phases,
         start: Instant,
-    ) -> Result<Answered, Failure> {
+    ) -> Result<Answered, ExchangeError> {
         let Some(token) = self.token(&post.destination, start).await? else {
             return self.try_post(post, phases, start).await;
         };
@@ -108,8 +108,13 @@ impl HttpTransport {
         }
     }
 
-    async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answered, Failure> {
-        let patience = Patience {
+    async fn try_post(
+        &self,
+        post: &Post,
+        phases: &mut Phases,
+        start: Instant,
+    ) -> Result<Answered, ExchangeError> {
+        let timeouts = Timeouts {
             start,
             whole: post.destination.timeout(&self.defaults),
             head: post.destination.webhook.settings.head_timeout(&self.defaults),
@@ -117,7 +122,7 @@ impl HttpTransport {
         let address = self.allowed_address(&post.destination)?;
         let identity = identity_of(&post.destination)?;
         if let Some(kept) = self.pool.take(&post.destination.connections) {
-            match self.exchange_over(kept, address, post, phases, patience).await {
+            match self.exchange_over(kept, address, post, phases, timeouts).await {
                 // The receiver closed the kept connection just when we used it. Deliveries may repeat, so the same
                 // attempt goes over a new connection rather than being lost to bad timing.
                 Err(failure) if failure.nothing_came => {}
@@ -125,8 +130,8 @@ impl HttpTransport {
             }
         }
         let settings = &post.destination.webhook.settings;
-        let connect_timeout = settings.connect_timeout(&self.defaults).min(patience.whole);
-        let deadline = patience.deadline().min(Instant::now() + connect_timeout);
+        let connect_timeout = settings.connect_timeout(&self.defaults).min(timeouts.whole);
+        let deadline = timeouts.deadline().min(Instant::now() + connect_timeout);
         // In a box: else every attempt would carry along, from its first step, the room that a TLS handshake takes.
         let fresh = Box::pin(
             self.connector
@@ -134,30 +139,31 @@ impl HttpTransport {
         )
         .await?;
         let may_be_http2 = fresh.may_be_http2();
-        let failure = match self.exchange_over(fresh, address, post, phases, patience).await {
+        let failure = match self.exchange_over(fresh, address, post, phases, timeouts).await {
             Err(failure) if may_be_http2 && failure.is_no_http() => failure,
             answered => return answered,
         };
         // There are receivers that speak HTTP/2 alone and do not say so when they are asked for something else.
-        self.connector.learn(address, Speech::Http2);
+        self.connector.learn(address, HttpVersion::Http2);
         match Box::pin(
             self.connector
                 .connect((address, identity), connect_timeout, deadline, phases),
         )
         .await
         {
-            Ok(fresh) if fresh.is_http2() => self.exchange_over(fresh, address, post, phases, patience).await,
+            Ok(fresh) if fresh.is_http2() => self.exchange_over(fresh, address, post, phases, timeouts).await,
             _ => {
-                self.connector.learn(address, Speech::Http1);
+                self.connector.learn(address, HttpVersion::Http1);
                 Err(failure)
             }
         }
     }
 
-    /// Where a destination leads. A webhook may have been made when the server allowed more: it is looked at on every attempt.
-    fn allowed_address<'r>(&self, destination: &'r Destination) -> Result<&'r Address, Failure> {
+    /// Address of a destination, checked on every attempt because the guard may have become stricter since the
+    /// webhook was created.
+    fn allowed_address<'r>(&self, destination: &'r Destination) -> Result<&'r Address, ExchangeError> {
         let address = destination.address.as_ref();
-        let address = address.map_err(|why| Failure::new(FailureReason::BadRequest, why.clone()))?;
+        let address = address.map_err(|why| ExchangeError::new(FailureReason::BadRequest, why.clone()))?;
         self.connector.check_scheme(address)?;
         Ok(address)
     }
@@ -168,20 +174,20 @@ impl HttpTransport {
         address: &Address,
         post: &Post,
         phases: &mut Phases,
-        patience: Patience,
-    ) -> Result<Answered, Failure> {
+        timeouts: Timeouts,
+    ) -> Result<Answered, ExchangeError> {
         let mut retry_after = None;
         let on_head = |headers: &HeaderMap| {
-            phases.first_byte = Some(patience.start.elapsed());
+            phases.first_byte = Some(timeouts.start.elapsed());
             retry_after = headers
                 .get(RETRY_AFTER)
                 .and_then(|value| self.wait_until(value.to_str().ok()?));
         };
         let request = connection.dress(request(post), address);
-        let answer = exchange(&mut connection, request, patience, on_head).await?;
+        let answer = exchange(&mut connection, request, timeouts, on_head).await?;
         if answer.status == 407 && connection.is_to_proxy() {
             let words = "the proxy wants other credentials than it got (it answers 407)";
-            return Err(Failure::new(FailureReason::ConnectionLost, words));
+            return Err(ExchangeError::new(FailureReason::ConnectionLost, words));
         }
         if connection.is_reusable() {
             self.pool.put(&post.destination.connections, connection);
@@ -198,10 +204,10 @@ impl HttpTransport {
     }
 }
 
-/// What a destination has of its own of TLS.
-fn identity_of(destination: &Destination) -> Result<Option<&TlsIdentity>, Failure> {
+/// Client certificate or extra authority of the webhook.
+fn identity_of(destination: &Destination) -> Result<Option<&TlsIdentity>, ExchangeError> {
     let identity = destination.identity.as_ref().map(Option::as_ref);
-    identity.map_err(|why| Failure::new(FailureReason::Authentication, why.clone()))
+    identity.map_err(|why| ExchangeError::new(FailureReason::Authentication, why.clone()))
 }
 
 /// An answer, and until when it asks us to wait.
@@ -219,7 +225,7 @@ fn request(post: &Post) -> Request<Full<bytes::Bytes>> {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn post(&self, mut post: Post) -> Posted {
+    async fn post(&self, mut post: Post) -> PostResult {
         let start = Instant::now();
         let mut phases = Phases::default();
         let tried = self.post_with_token(&mut post, &mut phases, start).await;
@@ -230,19 +236,19 @@ impl Transport for HttpTransport {
                     status: answer.status,
                     retry_after,
                 };
-                Posted {
+                PostResult {
                     outcome,
                     answer: Some(answer),
                     phases,
                 }
             }
-            Err(failure) => Posted::unanswered(failure.reason, failure.detail, phases),
+            Err(failure) => PostResult::unanswered(failure.reason, failure.detail, phases),
         };
         echo::strike(&post, &mut posted);
         posted
     }
 
-    async fn probe(&self, destination: &Destination) -> Result<Phases, NoConnection> {
+    async fn probe(&self, destination: &Destination) -> Result<Phases, ConnectError> {
         let mut phases = Phases::default();
         let connected = match self.allowed_address(destination) {
             Ok(address) => {
@@ -260,7 +266,7 @@ impl Transport for HttpTransport {
             }
             Err(failure) => Err(failure),
         };
-        connected.map(|()| phases).map_err(|failure| NoConnection {
+        connected.map(|()| phases).map_err(|failure| ConnectError {
             reason: failure.reason,
             tls: failure.tls,
             is_of_proxy: failure.is_of_proxy,

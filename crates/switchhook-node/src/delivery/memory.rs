@@ -1,12 +1,12 @@
-//! How many bytes of events are in memory to be sent, and how many may be. What does not fit waits in the store.
+//! Bound on the memory for events to be sent, and for bodies built from them. What does not fit waits in the store.
 //!
-//! Bytes count from when a claim is granted until the last of those that have them lets go: the store's writer, the hand-over
-//! stream, a webhook's queue, an attempt, a socket. So an event that goes to twenty webhooks counts once. What is made of it
-//! for one receiver (a JWT, or the event without what is hidden) counts by itself, for as long as it is being sent.
+//! Bytes count from when a claim is granted until the last holder lets go: the store's writer, the hand-over stream,
+//! a webhook's queue, an attempt, a socket. So an event that goes to twenty webhooks counts once. A body built for
+//! one receiver (a JWT, or the event without hidden parts) counts by itself while it is being sent.
 //!
-//! Half is for events, half for what is made of them. A quarter of each half is kept for those who would have nothing else:
-//! webhooks with next to nothing in memory, and with no other attempt under way. Of the other three quarters of the events
-//! each webhook has a share, like its share of the count. So nobody is crowded out, neither by others nor by the other half.
+//! Half is for events, half for built bodies. A quarter of each half is reserved for webhooks with next to nothing in
+//! memory and no other attempt in flight. Of the other three quarters of the events each webhook has a share, in
+//! proportion to its share of the count. So nobody is crowded out, neither by others nor by the other half.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ const NEXT_TO_NOTHING: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Memory {
     limit: usize,
-    /// How many deliveries share it.
+    /// Number of deliveries that may be in memory.
     deliveries: u32,
     events: AtomicUsize,
     /// The bytes of what is made of events for their receivers.
@@ -36,13 +36,13 @@ pub(super) struct Memory {
     large: Mutex<HashMap<EventId, Weak<Counted<Bytes>>>>,
 }
 
-/// What bytes are wanted for.
+/// Use that bytes are requested for, which decides on how much of a half it may fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Event,
     /// An event of a webhook that has next to nothing in memory.
     FirstEvent,
-    /// What is made of an event for an attempt.
+    /// Body built from an event for one attempt.
     Body,
     /// The same, for a webhook with no other attempt under way.
     FirstBody,
@@ -126,7 +126,7 @@ impl Memory {
         })
     }
 
-    /// How many bytes are in memory.
+    /// Bytes in use.
     #[must_use]
     pub(super) fn in_use(&self) -> usize {
         self.events.load(Ordering::Relaxed) + self.bodies.load(Ordering::Relaxed)
@@ -139,19 +139,19 @@ impl Memory {
         }
     }
 
-    /// How many bytes of a webhook may be in memory that may have `deliveries` there: the same part of either.
+    /// Share of a webhook that may have `deliveries` in memory, in bytes: the same fraction of both bounds.
     pub(super) fn share(&self, deliveries: u32) -> usize {
         let deliveries = deliveries.min(self.deliveries) as usize;
         (self.mark(Purpose::Event) / self.deliveries as usize).saturating_mul(deliveries)
     }
 
-    /// Whether an event of `size` bytes is within the share of a webhook. One always is.
+    /// True if an event of `size` bytes is within the share of a webhook. A first one always is.
     pub(super) fn is_within_share(&self, load: &Load, size: usize) -> bool {
         let has = load.bytes.load(Ordering::Relaxed);
         has == 0 || has + size <= self.share(load.allowance.load(Ordering::Relaxed))
     }
 
-    /// How much of its half may be in use for this purpose to get more.
+    /// Fill level of its half up to which this purpose gets more.
     const fn mark(&self, purpose: Purpose) -> usize {
         let eighths = match purpose {
             Purpose::Event | Purpose::Body => 3,
@@ -160,7 +160,7 @@ impl Memory {
         self.limit / 8 * eighths
     }
 
-    /// How many more bytes there are for this purpose.
+    /// Free bytes for this purpose.
     pub(super) fn room(&self, purpose: Purpose) -> usize {
         self.mark(purpose)
             .saturating_sub(self.half(purpose).load(Ordering::Relaxed))
@@ -229,7 +229,7 @@ impl Memory {
 }
 
 impl Purpose {
-    /// What an event of `size` bytes is wanted for by a webhook that `has` so many in memory.
+    /// Purpose of an event of `size` bytes for a webhook that has `has` bytes in memory.
     pub(super) const fn event(has: usize, size: usize) -> Self {
         if has == 0 || has + size <= NEXT_TO_NOTHING {
             Self::FirstEvent

@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{OutcomeClass, Sign};
+use switchhook_domain::attempt::{HealthSignal, OutcomeClass};
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::OrderKey;
@@ -34,24 +34,24 @@ use self::claims::Claims;
 use self::limits::Limits;
 use super::body::size_of_body;
 use super::memory::{Memory, Purpose, Reservation};
-use crate::destination::{Destination, Health, Load, Noted};
+use crate::destination::{Destination, Health, HealthChange, Load};
 
-/// One webhook's queue.
+/// Queue of one webhook.
 pub(super) struct WebhookQueue {
     claims: Claims,
     backlog: Backlog,
     limits: Limits,
-    /// How many attempts are under way.
+    /// Number of attempts in flight.
     in_flight: u32,
     /// The claimed deliveries that somebody wants to see sent now, whatever the breaker says.
     urgent: BTreeSet<DeliveryId>,
-    /// What whoever accepts events sees of this queue, and the receiver's health.
+    /// State shared with those who accept events, and the receiver's health.
     load: Arc<Load>,
     memory: Arc<Memory>,
 }
 
 /// A delivery whose attempt begins.
-pub(super) struct Started {
+pub(super) struct StartedDelivery {
     pub(super) claimed: Box<ClaimedDelivery>,
     /// The room for what is made of its event, if anything is.
     pub(super) room: Option<Reservation>,
@@ -61,13 +61,13 @@ pub(super) struct Started {
 #[derive(Debug)]
 pub(super) struct NoRoom;
 
-/// How an attempt ended, as far as it matters to its webhook's queue.
+/// End of an attempt, as far as it concerns the webhook's queue.
 pub(super) struct AttemptEnd<'a> {
     pub(super) order_key: Option<&'a OrderKey>,
-    /// Whether the delivery blocks its order key, since it failed and is tried again.
+    /// True if the delivery blocks its order key, because it failed and is tried again.
     pub(super) is_blocking: bool,
     pub(super) class: OutcomeClass,
-    /// How many attempts this node may have under way for the webhook.
+    /// This node's cap on attempts in flight.
     pub(super) max_in_flight: u32,
 }
 
@@ -136,19 +136,19 @@ impl WebhookQueue {
         self.claims.give_back_ready(keep)
     }
 
-    /// Whether the lease of any claim is over.
+    /// True if the lease of any claim has expired.
     pub(super) fn has_overdue(&self, now: Timestamp) -> bool {
         self.claims.has_overdue(now)
     }
 
     // --- Attempts -------------------------------------------------------------------------------------------------
 
-    /// Whether [`WebhookQueue::start`] would answer with a delivery.
+    /// True if [`WebhookQueue::start`] would return a delivery.
     pub(super) fn can_start(&self, now: Timestamp) -> bool {
         self.next_place(now).is_some()
     }
 
-    /// Which of those that are ready may start now: one that is urgent, else the first.
+    /// Index of the ready delivery to start next: an urgent one, else the first.
     fn next_place(&self, now: Timestamp) -> Option<usize> {
         let is_due = |at: Option<Timestamp>| at.is_none_or(|at| at <= now);
         if let Some(place) = self.urgent_place()
@@ -175,13 +175,13 @@ impl WebhookQueue {
         self.urgent.insert(id);
     }
 
-    /// Whether there is something that only time keeps from starting.
+    /// True if only time keeps a delivery from starting.
     fn has_free_attempt(&self, breaker: Breaker) -> bool {
         let cap = if breaker.is_open() { 1 } else { self.limits.cap() };
         self.in_flight < cap && self.claims.ready().len() > 0
     }
 
-    /// When breaker and rate let the next attempt start; `None`: at any time.
+    /// Earliest start that breaker and rate allow; `None` if at once.
     fn start_at(&self, breaker: Breaker) -> Option<Timestamp> {
         breaker.not_before().max(self.limits.next_start_at())
     }
@@ -196,7 +196,7 @@ impl WebhookQueue {
         &mut self,
         destination: Option<&Destination>,
         now: Timestamp,
-    ) -> Result<Option<Started>, NoRoom> {
+    ) -> Result<Option<StartedDelivery>, NoRoom> {
         let Some(place) = self.next_place(now) else {
             return Ok(None);
         };
@@ -206,7 +206,7 @@ impl WebhookQueue {
         };
         self.urgent.remove(&claimed.delivery.id);
         self.in_flight += 1;
-        Ok(Some(Started { claimed, room }))
+        Ok(Some(StartedDelivery { claimed, room }))
     }
 
     /// The room for what is made of a delivery that is ready for its receiver, if anything is.
@@ -230,7 +230,7 @@ impl WebhookQueue {
         self.memory.reserve(size, purpose).map(Some).ok_or(NoRoom)
     }
 
-    /// What was started is attempted indeed. `rate`: how many attempts may start in a second.
+    /// Counts a started attempt against `rate`, in attempts per second.
     pub(super) fn attempted(&mut self, now: Timestamp, rate: Option<f64>) {
         self.limits.started(now, rate);
     }
@@ -247,16 +247,16 @@ impl WebhookQueue {
         self.in_flight -= 1;
         let mut back = self.claims.ended(end.order_key, end.is_blocking);
         match end.class.consequences().cap {
-            Sign::Good => {
+            HealthSignal::Good => {
                 self.limits.raise(end.max_in_flight);
                 self.publish();
             }
-            Sign::Bad => {
+            HealthSignal::Bad => {
                 self.limits.halve();
                 self.publish();
                 back.extend(self.give_back_surplus());
             }
-            Sign::Neither => {}
+            HealthSignal::Neither => {}
         }
         back
     }
@@ -268,7 +268,7 @@ impl WebhookQueue {
         last: LastFailure,
         has_breaker: bool,
         now: Timestamp,
-    ) -> (Noted, Breaker) {
+    ) -> (HealthChange, Breaker) {
         let mut health = self.load.health.write();
         let noted = Health::note(&mut health, class, last, has_breaker, now);
         (noted, health.breaker)
@@ -289,19 +289,18 @@ impl WebhookQueue {
         self.publish();
     }
 
-    /// How many bytes of events it may have in memory.
+    /// Bound on the events in memory, in bytes.
     fn share(&self) -> usize {
         self.memory.share(self.limits.allowance())
     }
 
     // --- Claiming -------------------------------------------------------------------------------------------------
 
-    /// What waits in the store.
     pub(super) const fn backlog(&mut self) -> &mut Backlog {
         &mut self.backlog
     }
 
-    /// When to claim from the store next, if anything is due there and can be taken.
+    /// Time of the next claim, if something is due in the store and there is room.
     pub(super) fn next_claim_at(&self) -> Option<Timestamp> {
         let due_at = self.backlog.next_claim_at()?;
         if self.claims.is_returning() || self.room() == 0 {
@@ -311,7 +310,7 @@ impl WebhookQueue {
         Some(start_at.map_or(due_at, |start_at| start_at.max(due_at)))
     }
 
-    /// When there is something to do next: to claim, or to start what is ready and had to wait.
+    /// Time of the next claim or start.
     pub(super) fn next_step_at(&self, now: Timestamp) -> Option<Timestamp> {
         let breaker = self.breaker();
         let start_at = self
@@ -320,7 +319,7 @@ impl WebhookQueue {
         earlier(self.next_claim_at(), start_at)
     }
 
-    /// How many more deliveries it can take. Waits until half is free, so that claims are few and large.
+    /// Number of deliveries to claim. Zero until half of the room is free, so that claims are few and large.
     pub(super) fn room(&self) -> u32 {
         let (claimed, allowance) = (self.claims.count(), self.limits.allowance());
         if self.breaker().is_open() {
@@ -351,12 +350,12 @@ impl WebhookQueue {
 
     // --- What others see ------------------------------------------------------------------------------------------
 
-    /// Whether there is nothing left to remember.
+    /// True if the queue can be dropped.
     pub(super) fn is_idle(&self) -> bool {
         self.claims.count() == 0 && self.backlog.is_empty()
     }
 
-    /// How many deliveries this node has claimed and not settled.
+    /// Deliveries that this node has claimed and not settled.
     pub(super) fn claimed(&self) -> u32 {
         self.claims.count()
     }

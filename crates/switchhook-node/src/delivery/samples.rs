@@ -109,7 +109,7 @@ pub(super) fn webhook(id: WebhookId) -> Webhook {
     Webhook::new(id, CompanyId(1), format!("https://example.com/{id}"), NOW)
 }
 
-/// What a node knows that has these webhooks.
+/// Registry with these webhooks.
 pub(super) async fn registry(webhooks: impl IntoIterator<Item = Webhook>) -> Arc<Registry> {
     let store = SqliteStore::in_memory(StoreOptions::owner(NOW)).expect("a store in memory opens");
     for webhook in webhooks {

@@ -8,31 +8,29 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
-use switchhook_http::tls::TlsTrouble;
+use switchhook_http::tls::TlsFailure;
 
 use crate::destination::Destination;
 
 /// One POST to make.
 #[derive(Debug)]
 pub struct Post {
-    /// Where to, and how long it may take.
+    /// Receiver, with its settings and timeouts.
     pub destination: Arc<Destination>,
     /// Every header but `Host` and `Content-Length`.
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-/// What came of a POST.
+/// Result of a POST.
 #[derive(Debug, Clone)]
-pub struct Posted {
-    /// In short.
+pub struct PostResult {
     pub outcome: AttemptOutcome,
     pub answer: Option<Answer>,
-    /// How long its parts took.
     pub phases: Phases,
 }
 
-impl Posted {
+impl PostResult {
     /// A POST that got no answer.
     #[must_use]
     pub fn unanswered(reason: FailureReason, detail: impl Into<String>, phases: Phases) -> Self {
@@ -47,14 +45,13 @@ impl Posted {
     }
 }
 
-/// Why no connection can be made.
+/// Reason for which no connection can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoConnection {
-    /// Which kind of silence.
+pub struct ConnectError {
     pub reason: FailureReason,
-    /// What is wrong with TLS, if that is it.
-    pub tls: Option<TlsTrouble>,
-    /// Whether it is the operator's proxy that fails, and would on the way to anywhere.
+    /// TLS failure, if it is one.
+    pub tls: Option<TlsFailure>,
+    /// True if the operator's proxy fails, which would concern every receiver.
     pub is_of_proxy: bool,
     /// In words for a person.
     pub detail: String,
@@ -63,17 +60,17 @@ pub struct NoConnection {
 /// What is noted if a request in the clear met TLS.
 pub const SPEAKS_TLS: &str = "the receiver speaks TLS at this port: use https:// in the webhook's URL";
 
-/// Carries POSTs.
+/// Sends POSTs. Tests and the inspector have one of their own.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// Makes one POST within the destination's deadlines. Never fails: a failure is an outcome.
-    async fn post(&self, post: Post) -> Posted;
+    async fn post(&self, post: Post) -> PostResult;
 
     /// Makes a connection as for a POST, sends nothing and lets it go.
     ///
     /// # Errors
     /// Says why it cannot be made.
-    async fn probe(&self, _route: &Destination) -> Result<Phases, NoConnection> {
+    async fn probe(&self, _route: &Destination) -> Result<Phases, ConnectError> {
         Ok(Phases::default())
     }
 

@@ -14,51 +14,52 @@ use switchhook_domain::attempt::{AttemptRequest, HeaderRecord};
 use switchhook_domain::credential::{MASK, is_credential, shown_url};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::CompanyId;
-use switchhook_domain::template::Circumstances;
+use switchhook_domain::template::TemplateContext;
 use switchhook_domain::webhook::{Authentication, Webhook, WebhookSettings};
 use switchhook_http::address::Address;
 use switchhook_protocol::headers;
 
 use super::standard::{SIGNATURE, told};
-use crate::templates::{Piece, Rest, Templates};
+use crate::templates::{TemplateSource, Templates, WorkerPenalty};
 
-/// How we introduce ourselves.
+/// `User-Agent` of all requests.
 const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
 
-/// What stands for the key in what is kept of a webhook's requests, since it follows from the delivery.
+/// Placeholder for the idempotency key in stored requests, since it follows from the delivery.
 const KEY: &str = "(the delivery's id)";
 
-/// What stands there for what is made from the event: it is not kept, since not everybody may see all of an event.
+/// Placeholder for values rendered from the event, which are not stored because not everybody may see the whole
+/// event.
 const OF_EVENT: &str = "(made from the event)";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
 
-/// What is made of each event.
+/// Templates rendered for each event.
 #[derive(Debug)]
-pub struct OfEvent {
+pub struct EventTemplates {
     /// The names of the headers, whose templates come first.
     names: Vec<HeaderName>,
-    pieces: Vec<Piece>,
-    rest: Rest,
+    pieces: Vec<TemplateSource>,
+    rest: WorkerPenalty,
 }
 
-impl OfEvent {
+impl EventTemplates {
     pub(super) fn of(settings: &WebhookSettings) -> Self {
         let (names, pieces) = pieces_of(settings);
         Self {
             names,
             pieces,
-            rest: Rest::default(),
+            rest: WorkerPenalty::default(),
         }
     }
 
-    /// Whether there are headers among it.
+    /// True if a header is a template.
     #[must_use]
     pub const fn has_headers(&self) -> bool {
         !self.names.is_empty()
     }
 
-    /// Whether the body is.
+    /// True if the body is a template.
     #[must_use]
     pub const fn has_body(&self) -> bool {
         self.pieces.len() > self.names.len()
@@ -74,10 +75,10 @@ impl OfEvent {
         company_id: CompanyId,
         headers: &mut HeaderMap,
         event: &[u8],
-        circumstances: Circumstances,
+        context: TemplateContext,
     ) -> Result<Option<String>, String> {
         let made = templates
-            .fill_in(company_id, &self.rest, &self.pieces, event, circumstances)
+            .fill_in(company_id, &self.rest, &self.pieces, event, context)
             .await;
         let mut made = made.into_iter();
         for (name, value) in self.names.iter().zip(made.by_ref()) {
@@ -95,13 +96,13 @@ impl OfEvent {
 }
 
 /// The templates of a webhook: those of its headers, with the names of these, then that of its body.
-pub fn pieces_of(settings: &WebhookSettings) -> (Vec<HeaderName>, Vec<Piece>) {
+pub fn pieces_of(settings: &WebhookSettings) -> (Vec<HeaderName>, Vec<TemplateSource>) {
     let headers = settings.event_headers.iter().filter_map(|(name, template)| {
         let template = template.clone();
-        Some((name.parse().ok()?, Piece::Header { template }))
+        Some((name.parse().ok()?, TemplateSource::Header { template }))
     });
     let (names, mut pieces): (Vec<_>, Vec<_>) = headers.unzip();
-    pieces.extend(settings.template.iter().map(|template| Piece::Body {
+    pieces.extend(settings.template.iter().map(|template| TemplateSource::Body {
         template: template.clone(),
         content_type: settings.content_type.clone(),
     }));
@@ -173,7 +174,7 @@ fn add_places(map: &mut HeaderMap, settings: &WebhookSettings) {
     }
 }
 
-/// What is kept of the requests to a webhook: credentials are left out.
+/// Request to store for a webhook's attempts, without credentials.
 pub(super) fn record(webhook: &Webhook, headers: &HeaderMap, has_signature: bool) -> AttemptRequest {
     let shown = headers
         .iter()

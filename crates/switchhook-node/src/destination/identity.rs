@@ -1,5 +1,5 @@
-//! What a webhook has of its own of TLS: a certificate to show, and an authority to trust. Read once; the connections that are
-//! made with it are nobody else's.
+//! TLS identity of a webhook: a client certificate and an extra authority, parsed once. Its connections are shared
+//! with no other webhook.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,22 +10,20 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use switchhook_domain::webhook::{Authentication, WebhookSettings};
 
-/// What a webhook has of its own of TLS.
+/// Client certificate and extra authority of a webhook.
 pub struct TlsIdentity {
     /// The certificate and those above it, with its key.
     shown: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     /// The authorities that alone may vouch for its receiver.
     trusted: Option<Arc<RootCertStore>>,
-    /// What was made of it, for each version of HTTP.
-    made: OnceLock<Result<Made, String>>,
+    /// Configurations built from it on first use.
+    made: OnceLock<Result<TlsConfigs, String>>,
 }
 
 /// Configurations of connections, one for each protocol that may be offered.
 #[derive(Clone)]
-pub(crate) struct Made {
-    /// For HTTP/1.1.
+pub(crate) struct TlsConfigs {
     pub http1: Arc<ClientConfig>,
-    /// For HTTP/2.
     pub http2: Arc<ClientConfig>,
 }
 
@@ -51,10 +49,10 @@ impl TlsIdentity {
         Ok(Some(identity))
     }
 
-    /// Whether it can be used: whether the key belongs to the certificate.
+    /// Checks that it is usable, and that the key belongs to the certificate.
     ///
     /// # Errors
-    /// Says what cannot be.
+    /// If it is not, with the reason.
     pub fn check(&self) -> Result<(), String> {
         let anything = || ClientConfig::builder().with_root_certificates(RootCertStore::empty());
         let once = Self {
@@ -76,7 +74,7 @@ impl TlsIdentity {
         &self,
         protocols: (&[u8], &[u8]),
         trusting: impl FnOnce() -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>,
-    ) -> Result<Made, String> {
+    ) -> Result<TlsConfigs, String> {
         let make = || {
             let builder = match &self.trusted {
                 Some(roots) => {
@@ -97,7 +95,7 @@ impl TlsIdentity {
                 config.alpn_protocols = vec![protocol.to_vec()];
                 Arc::new(config)
             };
-            Ok(Made {
+            Ok(TlsConfigs {
                 http1: offering(protocols.0),
                 http2: offering(protocols.1),
             })

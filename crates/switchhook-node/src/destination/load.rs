@@ -1,5 +1,5 @@
-//! What a node has of a webhook in memory, how sending to it went, and what other nodes say of that. It outlives changes of the
-//! webhook.
+//! A webhook's deliveries in this node's memory, its health, and what other nodes say of that. It outlives changes of
+//! the webhook.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -12,38 +12,37 @@ use switchhook_domain::suspension::{Suspension, SuspensionReason};
 use switchhook_domain::webhook::Webhook;
 use switchhook_store::SuspensionRecord;
 
-/// How many of a webhook's deliveries are in this node's memory, and how many may be. Shared by who accepts events
-/// (asks) and by the engine (decides); outlives changes of the webhook.
+/// A webhook's deliveries in this node's memory, and their bound. Whoever accepts events reads the bound, and the
+/// engine sets it.
 #[derive(Debug)]
 pub struct Load {
-    /// How many are handed over now.
+    /// Deliveries in memory.
     pub handed_over: AtomicU32,
-    /// How many bytes those have.
+    /// Bytes of those.
     pub bytes: AtomicUsize,
-    /// How many deliveries may be.
+    /// Bound on the deliveries in memory.
     pub allowance: AtomicU32,
-    /// When it was suspended lately, and whether its breaker is open.
+    /// Recent suspensions, and the breaker.
     pub health: RwLock<Health>,
 }
 
-/// What is known of how sending to a webhook went.
+/// Health of a webhook's receiver.
 #[derive(Debug, Default)]
 pub struct Health {
-    /// When it was paused or its breaker was open, oldest first.
+    /// Pauses and openings of the breaker, oldest first.
     pub suspensions: Vec<Suspension>,
     pub breaker: Breaker,
     /// The attempts that failed since the last success.
     streak: Streak,
-    /// Whether somebody asked to have it tried now: the next success lets everything go that waits.
+    /// True after a request to retry: the next success releases everything that waits.
     is_retry_asked: bool,
-    /// When this node last sent to it with success.
+    /// Last success from this node.
     succeeded_at: Option<Timestamp>,
 }
 
-/// What the end of an attempt did.
+/// Effect of the end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Noted {
-    /// To the breaker.
+pub struct HealthChange {
     pub transition: Transition,
     pub outage: StreakChange,
 }
@@ -59,10 +58,10 @@ impl Default for Load {
     }
 }
 
-/// How many suspensions of a webhook are remembered.
+/// Bound on the suspensions remembered.
 const MOST_SUSPENSIONS: usize = 256;
 
-/// What a webhook may have in memory before the engine knows it.
+/// Bound on the deliveries in memory until the engine knows the webhook.
 const INITIAL_ALLOWANCE: u32 = 256;
 
 impl Health {
@@ -73,7 +72,7 @@ impl Health {
         last: LastFailure,
         has_breaker: bool,
         now: Timestamp,
-    ) -> Noted {
+    ) -> HealthChange {
         let mut transition = match has_breaker {
             true => self.note_breaker(class, now),
             false => Transition::None,
@@ -85,7 +84,7 @@ impl Health {
             }
         }
         let outage = self.streak.note(class, last, self.breaker.is_open(), now);
-        Noted { transition, outage }
+        HealthChange { transition, outage }
     }
 
     fn note_breaker(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
@@ -105,8 +104,8 @@ impl Health {
         self.breaker.probe_at_once(now);
     }
 
-    /// What made its attempts fail may be mended: its breaker, if it is open, is closed.
-    pub fn give_another_chance(&mut self, now: Timestamp) {
+    /// Closes an open breaker, because the cause of the failures may be solved.
+    pub fn reset_breaker(&mut self, now: Timestamp) {
         if self.breaker.is_open() {
             self.breaker = Breaker::default();
             self.close(SuspensionReason::Breaker, now);
@@ -185,7 +184,7 @@ impl Load {
         }
     }
 
-    /// What is to be written down of failures that no attempt has followed for a while.
+    /// Change to the stored outage, if failures remain that no attempt has followed for a while.
     pub(crate) fn look_back(&self, is_alone: bool, now: Timestamp) -> StreakChange {
         self.health.write().streak.look_back(is_alone, now)
     }
@@ -202,7 +201,7 @@ impl Load {
         }
     }
 
-    /// Whether one more delivery may be handed over.
+    /// True if one more delivery may be handed over.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.handed_over.load(Ordering::Relaxed) < self.allowance.load(Ordering::Relaxed)
@@ -222,7 +221,7 @@ mod tests {
         Timestamp::from_millis(seconds * 1_000)
     }
 
-    /// What another node tells of its breaker.
+    /// Breaker state that another node reports.
     fn theirs(from: i64, until: Option<i64>, probe: i64) -> SuspensionRecord {
         SuspensionRecord {
             webhook_id: WebhookId(1),

@@ -16,12 +16,12 @@ pub struct StandardSigner {
     keys: Vec<(StandardKey, Option<Timestamp>)>,
 }
 
-/// What a receiver wants no more of.
+/// Extent of an opt-out that a receiver asks for in its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unwanted {
+pub enum OptOut {
     Delivery,
     /// This one, and all others until somebody resumes the webhook.
-    Everything,
+    Webhook,
 }
 
 impl StandardSigner {
@@ -76,28 +76,28 @@ fn value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("letters, digits and signs of base64 may stand in a header")
 }
 
-impl Unwanted {
-    /// What an answer says; the words are those of Svix, and `abort` for short.
-    pub(crate) fn told_by(answer: &Answer) -> Option<Self> {
+impl OptOut {
+    /// Opt-out in an answer: the values of Svix, and `abort` for short.
+    pub(crate) fn of(answer: &Answer) -> Option<Self> {
         // Most answers say nothing of the kind: their headers need not be taken apart for that.
         let json = answer.headers.as_json();
         if !json.contains(headers::WEBHOOK_DELIVERY) {
             return None;
         }
         match answer.headers.to_map().get(headers::WEBHOOK_DELIVERY)?.trim() {
-            "disable" => Some(Self::Everything),
+            "disable" => Some(Self::Webhook),
             "abort" | "abort-message" => Some(Self::Delivery),
             _ => None,
         }
     }
 
-    /// What is to be said of the attempt whose answer said so.
+    /// Note for the attempt.
     pub(crate) const fn note(self) -> &'static str {
         match self {
             Self::Delivery => {
                 "the receiver wants no more attempts of this delivery (webhook-delivery: abort)"
             }
-            Self::Everything => {
+            Self::Webhook => {
                 "the receiver wants no more deliveries (webhook-delivery: disable): the webhook is disabled"
             }
         }
@@ -113,9 +113,9 @@ mod tests {
     #[test]
     fn an_answer_says_what_is_unwanted() {
         for (name, value, expected) in [
-            ("webhook-delivery", "disable", Some(Unwanted::Everything)),
-            ("webhook-delivery", "abort", Some(Unwanted::Delivery)),
-            ("webhook-delivery", " abort-message ", Some(Unwanted::Delivery)),
+            ("webhook-delivery", "disable", Some(OptOut::Webhook)),
+            ("webhook-delivery", "abort", Some(OptOut::Delivery)),
+            ("webhook-delivery", " abort-message ", Some(OptOut::Delivery)),
             ("webhook-delivery", "later", None),
             ("x-other", "webhook-delivery", None),
         ] {
@@ -123,7 +123,7 @@ mod tests {
                 headers: HeaderRecord::of([(name, value.into())]),
                 ..Answer::default()
             };
-            assert_eq!(Unwanted::told_by(&answer), expected, "{name}: {value}");
+            assert_eq!(OptOut::of(&answer), expected, "{name}: {value}");
         }
     }
 }

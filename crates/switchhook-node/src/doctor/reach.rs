@@ -1,4 +1,4 @@
-//! Whether a connection to a webhook can be made from where the server stands.
+//! Connection test: can the server reach a webhook?
 //!
 //! It goes the way of an attempt (name, guard, connection, certificate) and stops before a byte of HTTP is sent.
 
@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::webhook::{Authentication, Webhook};
-use switchhook_http::tls::TlsTrouble;
+use switchhook_http::tls::TlsFailure;
 
-use super::{Finding, Place, Trouble, at_webhook};
+use super::{Finding, Location, Trouble, at_webhook};
 use crate::Node;
-use crate::delivery::transport::NoConnection;
+use crate::delivery::transport::ConnectError;
 use crate::destination::Destination;
 use crate::inspector;
 
-/// What is wrong with the way to a webhook.
+/// Finding about the connection to a webhook.
 pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
     if node.inspector.is_some() && inspector::name_of(&webhook.hook_url).is_some() {
         // In the house: there is no way that could be wrong.
@@ -23,7 +23,7 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
     if let Err(refused) = node.address_guard.check_url(&webhook.hook_url) {
         return Some(finding(
             webhook,
-            &NoConnection {
+            &ConnectError {
                 reason: FailureReason::AddressRefused,
                 tls: None,
                 is_of_proxy: false,
@@ -37,7 +37,7 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
     probed.err().map(|failed| finding(webhook, &failed))
 }
 
-fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
+fn finding(webhook: &Webhook, failed: &ConnectError) -> Finding {
     if failed.is_of_proxy {
         return of_proxy(&failed.detail);
     }
@@ -83,7 +83,7 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
 fn of_proxy(detail: &str) -> Finding {
     Finding {
         trouble: Trouble::Unreachable,
-        place: Place::Server,
+        location: Location::Server,
         what: format!("nothing gets through the proxy of its --hook-proxy: {detail}"),
         last_line: None,
         last_status: None,
@@ -93,7 +93,7 @@ fn of_proxy(detail: &str) -> Finding {
     }
 }
 
-fn tls_remedy(trouble: Option<TlsTrouble>, webhook: &Webhook) -> String {
+fn tls_remedy(trouble: Option<TlsFailure>, webhook: &Webhook) -> String {
     let update = format!("switchhook webhooks update {}", webhook.id);
     let change_url = format!("{update} --hook-url URL");
     let settings = &webhook.settings;
@@ -105,49 +105,49 @@ fn tls_remedy(trouble: Option<TlsTrouble>, webhook: &Webhook) -> String {
         }
         None => "start the server with --hook-ca FILE".to_owned(),
     };
-    match trouble.unwrap_or(TlsTrouble::BrokenOff) {
-        TlsTrouble::NoTls => format!(
+    match trouble.unwrap_or(TlsFailure::BrokenOff) {
+        TlsFailure::NoTls => format!(
             "use the port at which the receiver speaks TLS; or, where the server allows it (--hook-allow-http), an http:// \
              URL ({change_url})"
         ),
-        TlsTrouble::OldTls => "let the receiver speak TLS 1.2 or 1.3".to_owned(),
-        TlsTrouble::ClientCertificate if shows_certificate => format!(
+        TlsFailure::OldTls => "let the receiver speak TLS 1.2 or 1.3".to_owned(),
+        TlsFailure::ClientCertificate if shows_certificate => format!(
             "let the receiver trust the authority that issued the webhook's client certificate, or give the webhook another \
              ({update} --auth mtls:CERT_FILE:KEY_FILE)"
         ),
-        TlsTrouble::ClientCertificate => {
+        TlsFailure::ClientCertificate => {
             "let the receiver do without a client certificate: the signature of each event says who sent it; or give the \
              webhook one (--auth mtls:CERT_FILE:KEY_FILE)"
                 .to_owned()
         }
-        TlsTrouble::UnknownIssuer => format!(
+        TlsFailure::UnknownIssuer => format!(
             "if the authority is your own, {trust}; if not, let the receiver send every intermediate certificate with its own"
         ),
-        TlsTrouble::WrongName => {
+        TlsFailure::WrongName => {
             format!("use a name that the certificate has ({change_url}), or have one issued for this name")
         }
-        TlsTrouble::Expired => {
+        TlsFailure::Expired => {
             "renew the receiver's certificate, and let the receiver load the new one".to_owned()
         }
-        TlsTrouble::NotYetValid => {
+        TlsFailure::NotYetValid => {
             "compare the clocks of the receiver, of its authority and of the server's machine".to_owned()
         }
-        TlsTrouble::Authority => format!(
+        TlsFailure::Authority => format!(
             "let the receiver present a certificate of its own, issued by that authority; or make the self-signed one again \
              with `-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME` (openssl req -x509), and {trust}"
         ),
-        TlsTrouble::Unfit => {
+        TlsFailure::Unfit => {
             "have the receiver's certificate issued anew, as browsers want it too: X.509 version 3, for server \
              authentication, with the name as subjectAltName, a key of 2048 bits or more (RSA) or on P-256 (ECDSA), signed with \
              SHA-256 or better; and let the receiver send the intermediate certificates that belong to it"
                 .to_owned()
         }
-        TlsTrouble::NothingInCommon => {
+        TlsFailure::NothingInCommon => {
             "let the receiver do without a client certificate (the signature of each event says who sent it), and let it speak \
              TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20"
                 .to_owned()
         }
-        TlsTrouble::BrokenOff => {
+        TlsFailure::BrokenOff => {
             "look into the receiver's log, or that of the proxy or load balancer before it, for why TLS ended; make sure that \
              it is TLS that is spoken at this port, TLS 1.2 or 1.3, and without a client certificate"
                 .to_owned()
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(trouble: TlsTrouble, settings: &WebhookSettings, expected: &str) {
+    fn check(trouble: TlsFailure, settings: &WebhookSettings, expected: &str) {
         let webhook = Webhook::new(
             WebhookId(7),
             CompanyId(1),
@@ -187,11 +187,11 @@ mod tests {
             })),
             ..WebhookSettings::default()
         };
-        for trouble in [TlsTrouble::UnknownIssuer, TlsTrouble::Authority] {
+        for trouble in [TlsFailure::UnknownIssuer, TlsFailure::Authority] {
             check(trouble, &plain, "start the server with --hook-ca FILE");
             check(trouble, &own, "switchhook webhooks update 7 --ca @FILE");
         }
-        let trouble = TlsTrouble::ClientCertificate;
+        let trouble = TlsFailure::ClientCertificate;
         check(
             trouble,
             &plain,

@@ -1,9 +1,10 @@
-//! What was set up: webhooks without subscriptions, subscriptions that deliver nothing, secrets that protect nothing.
+//! Findings in the configuration: webhooks without subscriptions, subscriptions that deliver nothing, secrets that
+//! protect nothing.
 
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::{Condition, Webhook};
 
-use super::{Finding, Place, Trouble, at_webhook};
+use super::{Finding, Location, Trouble, at_webhook};
 use crate::health::Health;
 
 /// A company that has nothing yet, nor anybody who may listen.
@@ -11,7 +12,7 @@ pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) 
     let tells_somebody = subscriptions.iter().any(|one| one.websocket_id().is_some());
     (webhooks.is_empty() && !tells_somebody).then(|| Finding {
         trouble: Trouble::NoWebhook,
-        place: Place::Server,
+        location: Location::Server,
         what: "there is no webhook: no event is sent anywhere".to_owned(),
         last_line: None,
         last_status: None,
@@ -19,7 +20,7 @@ pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) 
     })
 }
 
-/// What is wrong with a webhook as it is set up.
+/// Findings in a webhook's settings.
 pub(super) fn webhook(webhook: &Webhook, health: &Health) -> Vec<Finding> {
     held_back(webhook, health)
         .into_iter()
@@ -65,7 +66,7 @@ fn secret(webhook: &Webhook) -> Option<Finding> {
     Some(at_webhook(webhook, trouble, what, remedy))
 }
 
-/// What is wrong with a subscription as it is set up.
+/// Findings in a subscription's settings.
 pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
     let (id, kind) = (subscription.id, subscription.filter.kind());
     let (trouble, what, remedy) = if subscription.endpoint.is_none() {
@@ -88,7 +89,7 @@ pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
     };
     Some(Finding {
         trouble,
-        place: Place::Subscription { id, kind },
+        location: Location::Subscription { id, kind },
         what: what.to_owned(),
         last_line: None,
         last_status: None,

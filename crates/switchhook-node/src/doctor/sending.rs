@@ -1,4 +1,4 @@
-//! How a webhook's deliveries do: late ones, given-up ones, and what the receiver's last answers tell.
+//! Findings in a webhook's deliveries: late ones, given-up ones, and failures in the last answers.
 
 use std::time::Duration;
 
@@ -11,23 +11,22 @@ use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 use super::{Finding, Trouble, at_webhook, since};
 use crate::delivery::transport::SPEAKS_TLS;
 use crate::health::{self, Health};
-use crate::sight::Sight;
+use crate::visibility::Visibility;
 use crate::{Node, dead_letters};
 
-/// How long a delivery may be due before it counts as late.
+/// Time past its due time after which a delivery counts as late.
 const LATE: Duration = Duration::from_secs(60);
 
-/// How far a receiver's clock may be from ours.
+/// Tolerance for the receiver's clock.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// How many of the latest deliveries are looked at for an answer.
+/// Bound on the recent deliveries searched for an answer.
 const LATEST: u32 = 3;
 
-/// What is wrong with how a webhook's deliveries do. That it fails for the reason why it cannot be reached was found already,
-/// with what to do about it.
+/// Findings in a webhook's deliveries. Failures that the connection test has explained already are left out.
 pub(super) async fn webhook(
     node: &Node,
-    sight: Sight,
+    visibility: Visibility,
     webhook: &Webhook,
     health: Health,
     unreachable: Option<&Finding>,
@@ -46,7 +45,7 @@ pub(super) async fn webhook(
             if unreachable.is_some() && gets_no_answer(&health) => {}
         Condition::Failing | Condition::PausedByFailures => {
             let last_line = match &health.outage {
-                Some(outage) => health::last_line(node, sight, webhook, outage).await?,
+                Some(outage) => health::last_line(node, visibility, webhook, outage).await?,
                 None => None,
             };
             let last = health.outage.as_ref().and_then(|outage| outage.last.failure);
@@ -200,7 +199,7 @@ fn failing(webhook: &Webhook, health: Health) -> Finding {
     )
 }
 
-/// Where the reason of a failure is likely to be found.
+/// Place where the cause of a failure is likely to be found.
 const fn where_to_look(failure: Option<Failure>) -> &'static str {
     use Failure::{NoAnswer, Status};
     match failure {

@@ -1,15 +1,15 @@
-//! What comes in: sources that refuse it.
+//! Findings in sources: refused requests.
 
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::id::CompanyId;
-use switchhook_domain::source::Refusing;
+use switchhook_domain::source::RecentRefusals;
 use switchhook_store::StoreError;
 
-use super::{Finding, Place, Trouble};
+use super::{Finding, Location, Trouble};
 use crate::sources::{self, MOST_COUNTED};
 use crate::{Node, amounts};
 
-/// What is wrong with what comes in to a company's sources.
+/// Findings in a company's sources.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -18,13 +18,13 @@ pub async fn refusing_sources(node: &Node, company_id: CompanyId) -> Result<Vec<
     Ok(refusing.into_iter().map(finding).collect())
 }
 
-fn finding(refusing: Refusing) -> Finding {
-    let Refusing { source_id, count, .. } = refusing;
+fn finding(refusing: RecentRefusals) -> Finding {
+    let RecentRefusals { source_id, count, .. } = refusing;
     let more = if count == MOST_COUNTED { " or more" } else { "" };
     let requests = if count == 1 { "request" } else { "requests" };
     Finding {
         trouble: Trouble::SourceRefuses,
-        place: Place::Source {
+        location: Location::Source {
             id: source_id,
             name: refusing.name,
         },

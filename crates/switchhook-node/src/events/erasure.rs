@@ -14,18 +14,18 @@ use crate::caller::Caller;
 use crate::refusal::Refusal;
 use crate::telemetry::Removal;
 
-/// How many events one commit may change.
+/// Events changed in one commit.
 const SLICE: u32 = 500;
 
-/// How long one call goes on.
+/// Time limit of one call.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// What to erase.
+/// Erasure of a phone number.
 #[derive(Debug)]
 pub struct Erasure {
     /// The phone number, with its country code.
     pub number: String,
-    /// Whether to erase it or only to count.
+    /// Whether it erases, or only counts.
     pub extent: ErasureExtent,
     /// After which event to go on.
     pub after: Option<EventId>,

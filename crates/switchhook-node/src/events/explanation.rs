@@ -1,7 +1,7 @@
-//! Why an event went, or did not go, to each subscription.
+//! Reason for which each subscription did or did not get an event.
 //!
-//! The store gives the subscriptions as they stood, the domain judges them again; here are the words for how a delivery
-//! stands and what to do if nothing was sent.
+//! The store returns the subscriptions as they were, the domain judges them again, and this file adds the delivery's
+//! status in words and advice for an event that went nowhere.
 
 use std::cell::LazyCell;
 use std::collections::HashMap;
@@ -10,51 +10,50 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, EventId, SubscriptionId};
 use switchhook_domain::key::Right;
-use switchhook_domain::matching::{Decided, Reason, Verdict};
+use switchhook_domain::matching::{PastDecision, Reason, Verdict};
 use switchhook_domain::subscription::{Subscription, SubscriptionVersion};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::Payload;
 use switchhook_store::{self as store, EventHead, PageRequest, StoreError, SubscriptionFilter};
 
-use super::filtering::RefusedBy;
+use super::filtering::UnmetClause;
 use crate::Node;
 use crate::caller::Caller;
-use crate::deliveries::{Standing, standings};
+use crate::deliveries::{DeliveryStatus, statuses};
 use crate::refusal::Refusal;
-use crate::sight::Sight;
+use crate::visibility::Visibility;
 
-/// What became of an event at the company's subscriptions.
+/// Verdicts of a company's subscriptions on an event.
 #[derive(Debug)]
 pub struct Explanation {
     pub event: EventHead,
-    /// What to do, if the event went nowhere.
+    /// Action to take if the event went nowhere.
     pub advice: Option<String>,
-    /// What each subscription said to it, as it stood then; by id.
+    /// Verdict of each subscription as it was then, by id.
     pub items: Vec<Explained>,
-    /// What to go on from.
+    /// Cursor of the next page.
     pub next: Option<i64>,
 }
 
-/// What a subscription said to an event.
+/// Verdict of one subscription.
 #[derive(Debug)]
 pub struct Explained {
     /// The subscription as it stood then.
     pub subscription: Subscription,
-    /// Whether it wanted the event. One that points at a websocket is passed over with [`Reason::Websocket`]: that makes no
-    /// delivery.
+    /// Subscriptions of websockets pass over everything with [`Reason::Websocket`], because they make no deliveries.
     pub verdict: Verdict,
     /// The same as a sentence, or how the delivery stands.
     pub explanation: String,
-    /// What of its filter on the payload said no.
-    pub refused_by: Option<RefusedBy>,
-    /// When it was changed afterwards.
+    /// Clause of its payload filter that rejected the event.
+    pub refused_by: Option<UnmetClause>,
+    /// Time of its first change since.
     pub changed_at: Option<Timestamp>,
     /// The delivery that it asked for, and how that stands; subscriptions of one webhook share one.
-    pub delivery: Option<(Delivery, Standing)>,
+    pub delivery: Option<(Delivery, DeliveryStatus)>,
 }
 
 impl Explained {
-    /// Whether it told whoever listened at a websocket.
+    /// True if it sent the event to websocket listeners.
     #[must_use]
     pub fn is_told(&self) -> bool {
         self.verdict == Verdict::PassedOver(Reason::Websocket)
@@ -80,10 +79,10 @@ pub async fn explain(
     if only.is_some() && page.after.is_none() && explained.versions.items.is_empty() {
         return Err(StoreError::NotFound("subscription").into());
     }
-    caller.require_sight(explained.event.kind)?;
+    caller.require_visible(explained.event.kind)?;
     let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
-    let standings = standings(node, &explained.deliveries).await?;
-    let mut explanation = tell(explained, standings, Sight::of(caller, node));
+    let statuses = statuses(node, &explained.deliveries).await?;
+    let mut explanation = tell(explained, statuses, Visibility::of(caller, node));
     let clearance = caller.clearance();
     let is_seen = |one: &Explained| clearance.sees(one.subscription.filter.kind()).is_ok();
     explanation.items.retain(is_seen);
@@ -93,7 +92,7 @@ pub async fn explain(
     Ok(explanation)
 }
 
-/// What to do about an event that went nowhere.
+/// Action to take for an event that went nowhere.
 async fn advice(node: &Node, company_id: CompanyId, kind: Kind) -> Result<String, StoreError> {
     if kind == Kind::Unknown {
         return Ok(
@@ -133,24 +132,24 @@ async fn advice(node: &Node, company_id: CompanyId, kind: Kind) -> Result<String
     ))
 }
 
-fn tell(explained: store::Explained, standings: Vec<Standing>, sight: Sight) -> Explanation {
+fn tell(explained: store::Explained, statuses: Vec<DeliveryStatus>, visibility: Visibility) -> Explanation {
     let decided = decided(&explained);
     let kind = explained.event.kind;
-    let shown = LazyCell::new(|| sight.text(kind, &decided.body));
+    let shown = LazyCell::new(|| visibility.text(kind, &decided.body));
     let store::Explained {
         event,
         deliveries,
         versions,
         ..
     } = explained;
-    let deliveries: Vec<_> = deliveries.into_iter().zip(standings).collect();
-    let by_subscription: HashMap<SubscriptionId, &(Delivery, Standing)> = deliveries
+    let deliveries: Vec<_> = deliveries.into_iter().zip(statuses).collect();
+    let by_subscription: HashMap<SubscriptionId, &(Delivery, DeliveryStatus)> = deliveries
         .iter()
         .flat_map(|one| one.0.subscription_ids.iter().map(move |id| (*id, one)))
         .collect();
     let tell_one = |version: SubscriptionVersion| {
         let delivery = by_subscription.get(&version.subscription.id).copied();
-        let refused = |unmet| RefusedBy::told(unmet, &decided.body, &shown);
+        let refused = |unmet| UnmetClause::told(unmet, &decided.body, &shown);
         let unmet = decided.unmet(&version.subscription);
         explained_one(&decided, version, delivery, unmet.map(refused))
     };
@@ -162,13 +161,13 @@ fn tell(explained: store::Explained, standings: Vec<Standing>, sight: Sight) -> 
     }
 }
 
-/// What is known of how the event was matched.
-fn decided(explained: &store::Explained) -> Decided {
+/// Inputs of the original matching, as far as they are stored.
+fn decided(explained: &store::Explained) -> PastDecision {
     let event = &explained.event;
     let payload = Payload::read(event.kind, &event.body);
     let has_payload = payload.is_ok();
     let payload = payload.or_else(|_gone| Payload::read(event.kind, b"{}"));
-    Decided {
+    PastDecision {
         revision: explained.revision,
         body: event.body.to_vec(),
         facts: EventFacts::of(&payload.expect("an empty object is an event of any kind")),
@@ -181,10 +180,10 @@ fn decided(explained: &store::Explained) -> Decided {
 }
 
 fn explained_one(
-    decided: &Decided,
+    decided: &PastDecision,
     version: SubscriptionVersion,
-    delivery: Option<&(Delivery, Standing)>,
-    refused_by: Option<RefusedBy>,
+    delivery: Option<&(Delivery, DeliveryStatus)>,
+    refused_by: Option<UnmetClause>,
 ) -> Explained {
     let verdict = decided.verdict(&version, delivery.is_some());
     let refused_by = refused_by.filter(|_| verdict == Verdict::PassedOver(Reason::Filter));
@@ -195,8 +194,8 @@ fn explained_one(
             Some(clause) => format!("its filter says no: {}", clause.in_words()),
             None => reason.explain(&subscription, &decided.facts),
         },
-        Verdict::Matches => delivery.map_or_else(String::new, |(it, standing)| {
-            format!("delivery {}: {}", it.id, standing.text)
+        Verdict::Matches => delivery.map_or_else(String::new, |(it, status)| {
+            format!("delivery {}: {}", it.id, status.text)
         }),
     };
     Explained {

@@ -1,7 +1,7 @@
-//! What filters on the payload say to events that are kept: why one said no, and what one that is being written would say.
+//! Payload filters applied to stored events: why one rejected an event, and what one that is being written would do.
 
 use switchhook_domain::credential::MASK;
-use switchhook_domain::filter::{Content, Looks, PayloadFilter, Unmet};
+use switchhook_domain::filter::{Content, Mismatch, ParsedContent, PayloadFilter};
 use switchhook_domain::id::EventId;
 use switchhook_domain::key::Right;
 use switchhook_domain::{Kind, Timestamp};
@@ -11,25 +11,26 @@ use switchhook_store::{EventFilter, EventRecord, PageRequest};
 use crate::Node;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
-use crate::sight::Sight;
 use crate::summary::Summary;
+use crate::visibility::Visibility;
 
 /// The most events that a filter is tried on at once.
 pub const MOST_TRIED: u32 = 50;
 
 /// A clause of a filter on the payload that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedBy {
-    /// Where in the event, and what is asked of it.
+pub struct UnmetClause {
+    /// Path in the event, and the condition.
     pub clause: String,
-    /// What stands there, as far as the caller may see it; `None` if nothing does.
+    /// Value found there, as far as the caller may see it; `None` if there is none.
     pub seen: Option<String>,
 }
 
-impl RefusedBy {
-    /// What a filter said, to somebody who sees no more of the event than `shown`. What it saw, `seen`, may be more.
+impl UnmetClause {
+    /// Rejection in words for somebody who sees only `shown` of the event. The filter itself may have seen more, in
+    /// `seen`.
     #[must_use]
-    pub fn told(unmet: Unmet, seen: &[u8], shown: &str) -> Self {
+    pub fn told(unmet: Mismatch, seen: &[u8], shown: &str) -> Self {
         let seen = std::str::from_utf8(seen).ok();
         let was_there = seen.and_then(|event| unmet.seen_in(&JsonNode::of(event)));
         let shown = unmet.seen_in(&JsonNode::of(shown));
@@ -49,16 +50,15 @@ impl RefusedBy {
     }
 }
 
-/// What a filter says to one of the last events.
+/// Decision of a filter on one recent event.
 #[derive(Debug)]
-pub struct Tried {
-    /// The event.
+pub struct FilterTrial {
     pub id: EventId,
     pub accepted_at: Timestamp,
     /// In a few words.
     pub summary: Summary,
-    /// What says no; `None` if it is let through.
-    pub refused_by: Option<RefusedBy>,
+    /// Clause that rejects it; `None` if it passes.
+    pub refused_by: Option<UnmetClause>,
 }
 
 /// Tries a filter on the last events of a kind, newest first: on [`MOST_TRIED`], or on fewer if they are large. It sees of
@@ -71,9 +71,9 @@ pub async fn try_filter(
     caller: Caller,
     kind: Kind,
     filter: &PayloadFilter,
-) -> Result<Vec<Tried>, Refusal> {
+) -> Result<Vec<FilterTrial>, Refusal> {
     caller.require(Right::Read)?;
-    caller.require_sight(kind)?;
+    caller.require_visible(kind)?;
     let of_kind = EventFilter {
         kind: Some(kind),
         ..EventFilter::default()
@@ -87,23 +87,23 @@ pub async fn try_filter(
     Ok(there.map(|event| tried(event, caller, node, filter)).collect())
 }
 
-fn tried(event: &EventRecord, caller: Caller, node: &Node, filter: &PayloadFilter) -> Tried {
-    let sight = Sight::of(caller, node);
+fn tried(event: &EventRecord, caller: Caller, node: &Node, filter: &PayloadFilter) -> FilterTrial {
+    let visibility = Visibility::of(caller, node);
     let content = Content::of(&event.body);
-    let looks = Looks::at(&content);
+    let looks = ParsedContent::at(&content);
     let seen = looks.without(caller.clearance().hidden(event.kind));
     let refused_by = seen.and_then(|seen| {
         let unmet = filter.why_not(seen)?;
-        Some(RefusedBy::told(
+        Some(UnmetClause::told(
             unmet,
             &event.body,
-            &sight.text(event.kind, &event.body),
+            &visibility.text(event.kind, &event.body),
         ))
     });
-    Tried {
+    FilterTrial {
         id: event.id,
         accepted_at: event.accepted_at,
-        summary: Summary::of(event.kind, &event.body, sight.mask),
+        summary: Summary::of(event.kind, &event.body, visibility.mask),
         refused_by,
     }
 }

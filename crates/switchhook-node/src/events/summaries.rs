@@ -1,4 +1,4 @@
-//! What happened in events, and to whom, for lists of them. Large events are not even read for it.
+//! One-line summaries of events for lists. Large events are not even read.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,8 @@ use switchhook_domain::id::EventId;
 use switchhook_store::{EventRecord, StoreError};
 
 use crate::caller::Caller;
-use crate::sight::Sight;
 use crate::summary::Summary;
+use crate::visibility::Visibility;
 use crate::{Node, blocking};
 
 /// Sums up events as far as the caller may see them. Those that are large, or have no payload any more, are left out.
@@ -22,12 +22,12 @@ pub async fn summaries(
     ids.sort_unstable_by(|one, other| other.cmp(one));
     ids.dedup();
     let events = node.store.small_events(caller.company_id, ids).await?;
-    let sight = Sight::of(caller, node);
+    let visibility = Visibility::of(caller, node);
     let bytes = events.iter().map(|event| event.body.len()).sum();
     let sum_up = move || {
         let seen = events
             .into_iter()
-            .filter_map(|event| Some((event.id, summary(event, sight)?)));
+            .filter_map(|event| Some((event.id, summary(event, visibility)?)));
         seen.collect()
     };
     Ok(blocking::run(bytes, sum_up).await)
@@ -35,8 +35,8 @@ pub async fn summaries(
 
 /// Sums up an event, as far as somebody sees it; `None` if they see nothing of it, or its payload is gone.
 #[must_use]
-pub fn summary(event: EventRecord, sight: Sight) -> Option<Summary> {
-    let event = sight.event(event)?;
+pub fn summary(event: EventRecord, visibility: Visibility) -> Option<Summary> {
+    let event = visibility.event(event)?;
     let is_there = event.payload_removed.is_none();
-    is_there.then(|| Summary::of(event.kind, &event.body, sight.mask))
+    is_there.then(|| Summary::of(event.kind, &event.body, visibility.mask))
 }

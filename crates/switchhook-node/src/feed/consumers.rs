@@ -4,7 +4,7 @@
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::first_id_at;
 use switchhook_domain::key::Right;
-use switchhook_store::{Consumer, LogPosition, NewPlace};
+use switchhook_store::{Consumer, ConsumerMove, LogPosition};
 
 use super::{FeedPage, FeedRequest, Start, open, place_of};
 use crate::Node;
@@ -87,7 +87,12 @@ pub async fn acknowledge(
     let (company_id, now) = (caller.company_id, node.clock.now());
     Ok(node
         .store
-        .move_consumer(company_id, name.to_owned(), NewPlace::Acknowledged(position), now)
+        .move_consumer(
+            company_id,
+            name.to_owned(),
+            ConsumerMove::Acknowledged(position),
+            now,
+        )
         .await?)
 }
 
@@ -103,7 +108,7 @@ pub async fn seek(node: &Node, caller: Caller, name: &str, start: Start) -> Resu
     let now = node.clock.now();
     Ok(node
         .store
-        .move_consumer(company_id, name.to_owned(), NewPlace::Sought(position), now)
+        .move_consumer(company_id, name.to_owned(), ConsumerMove::Seeked(position), now)
         .await?)
 }
 
@@ -119,7 +124,7 @@ pub async fn delete(node: &Node, caller: Caller, name: &str) -> Result<Consumer,
         .await?)
 }
 
-/// Where a reader begins for whom everything counts that was accepted from then on. A little from before may be among it.
+/// Position from which everything accepted since `at` follows. A few earlier events may be included.
 #[must_use]
 pub fn place_at(at: Timestamp) -> Start {
     Start::After(LogPosition((first_id_at(at) - 1).max(0)))
@@ -135,7 +140,7 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What lies beyond the end would be passed over before it came.
+/// Refuses positions beyond the end, which would skip events to come.
 async fn check_place(node: &Node, caller: Caller, position: LogPosition) -> Result<(), Refusal> {
     let end = node.store.log_end(caller.company_id).await?;
     let now = LogPosition(first_id_at(node.clock.now()));

@@ -11,7 +11,7 @@ use switchhook_store::StoreError;
 use super::{Accepted, LARGEST_EVENT, Rejected, SentAs, Submission, accept_many};
 use crate::Node;
 
-/// How many events are kept in one commit, and how many bytes of them.
+/// Bounds on the events of one commit, and on their bytes.
 const MOST_LINES: usize = 500;
 const MOST_BYTES: usize = 1024 * 1024;
 
@@ -22,18 +22,18 @@ pub const MOST_REJECTED: usize = 100;
 pub const MOST_WARNED: usize = 100;
 const MOST_WARNING_BYTES: usize = 64 * 1024;
 
-/// What became of the lines.
+/// Result of a batch.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many events are kept that were not before.
+    /// Number of events kept.
     pub accepted: u64,
-    /// How many had come before, by their key.
+    /// Number of repeats, recognized by their key.
     pub duplicates: u64,
-    /// How many are not kept.
+    /// Number of lines not kept.
     pub rejected_count: u64,
     /// The first of those.
     pub rejected: Vec<RejectedLine>,
-    /// How many are kept that deviate from their schema.
+    /// Number of events kept that deviate from their schema.
     pub warned_count: u64,
     /// The first of those.
     pub warned: Vec<WarnedLine>,
@@ -47,7 +47,6 @@ pub struct Report {
 pub struct RejectedLine {
     /// Its number, from 1, blank lines counted.
     pub line: u64,
-    /// Why it is not.
     pub reason: Rejected,
 }
 
@@ -56,7 +55,7 @@ pub struct RejectedLine {
 pub struct WarnedLine {
     /// Its number, from 1, blank lines counted.
     pub line: u64,
-    /// What validation has to say.
+    /// Deviations from the schema.
     pub warnings: Vec<String>,
 }
 
@@ -88,7 +87,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// What became of the lines so far.
+    /// Result so far.
     #[must_use]
     pub const fn report(&self) -> &Report {
         &self.report
@@ -116,7 +115,7 @@ impl<'a> Batch<'a> {
         self.keep().await
     }
 
-    /// The whole report.
+    /// Final result.
     #[must_use]
     pub fn into_report(self) -> Report {
         self.report

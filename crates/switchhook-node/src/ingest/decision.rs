@@ -1,5 +1,5 @@
-//! What becomes of an event, before and after the store is asked: it is read, validated and matched, its deliveries get their ids
-//! and their claims; and what the store did is what is answered.
+//! Decision about an event: reading, validating and matching it, and giving its deliveries ids and claims before the
+//! store is asked; and the answer from what the store did.
 
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::filter::Content;
@@ -7,7 +7,7 @@ use switchhook_domain::id::{DeliveryId, EventId};
 use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::{Hidden, concealable};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{LARGEST_EVENT, Outline, Payload, Sort};
+use switchhook_protocol::{JsonType, LARGEST_EVENT, Outline, Payload};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded};
 
 use super::submission::{Accepted, AcceptedDelivery, Rejected, Submission};
@@ -44,7 +44,7 @@ pub(super) fn prepare(
     ))
 }
 
-/// What there may be in an event of what is hidden from anybody it goes to.
+/// Parts of the event that must be hidden from some of its receivers.
 fn concealable_by(matched: &Matched, outline: &Outline<'_>) -> Hidden {
     let hidden = matched.matches.iter().map(|one| one.hidden);
     let hidden = hidden.fold(Hidden::NOTHING, Hidden::or);
@@ -59,11 +59,11 @@ pub(super) fn facts(kind: Kind, outline: &Outline<'_>) -> EventFacts {
     EventFacts::of(&Payload::of(kind, outline))
 }
 
-/// What there is to say of an event that is no object, as those of all kinds are.
+/// Warning about an event that is no JSON object.
 const NO_OBJECT: &str =
     "it is no JSON object, and events of all kinds are: it goes to nobody, and a replay sends it as it is";
 
-/// What there is to say of an event whose kind nobody knows.
+/// Warning about an event of unknown kind.
 const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nobody: `switchhook events route ID --kind KIND` \
                           takes it as one, a replay sends it as it is, and `switchhook sources update ID --kind KIND` says \
                           what comes from its source";
@@ -77,7 +77,7 @@ fn validate(
 ) -> Result<Vec<String>, Rejected> {
     if kind == Kind::Unknown {
         let said = match outline.root().sort() {
-            Sort::Object => OF_NO_KIND,
+            JsonType::Object => OF_NO_KIND,
             _ => NO_OBJECT,
         };
         return Ok(vec![said.to_owned()]);
@@ -94,8 +94,8 @@ fn validate(
     Ok(deviations.iter().map(ToString::to_string).collect())
 }
 
-/// What is said of an event that looks like another kind. Calls and messages, of which there are most, are known by their
-/// ids: only those without one are looked at once more.
+/// Deviation of an event that looks like another kind. Calls and messages, which are the most frequent, are
+/// recognized by their ids; only those without one are examined again.
 fn wrong_kind(kind: Kind, outline: &Outline<'_>, facts: &EventFacts) -> Option<Deviation> {
     if facts.order_key.is_some() && matches!(kind, Kind::Call | Kind::Sms) {
         return None;

@@ -1,4 +1,4 @@
-//! What comes in and what is answered: an event as it is submitted, an event that is kept, and why one is not.
+//! Types of ingest: the submitted event, the accepted event, and the reasons for refusing one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use switchhook_store::{NewDelivery, StoreError};
 
 use crate::validation::Deviation;
 
-/// How long an idempotency key counts.
+/// Time for which an idempotency key counts.
 pub const KEY_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What an event is sent as.
+/// Kind under which an event is submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SentAs {
     /// As what its sender says it is.
@@ -25,7 +25,7 @@ pub enum SentAs {
 }
 
 impl SentAs {
-    /// What stands in a kind's place where the shape is to tell it.
+    /// Word in place of a kind, to have it detected from the shape.
     pub const AUTO: &str = "auto";
 
     /// The kind of an event that is sent so.
@@ -67,7 +67,7 @@ impl FromStr for SentAs {
 #[derive(Debug, Clone)]
 pub struct Submission {
     pub company_id: CompanyId,
-    /// What its sender says it is.
+    /// Kind as the sender says.
     pub kind: Kind,
     /// Its bytes, at most [`LARGEST_EVENT`](switchhook_protocol::LARGEST_EVENT) of them.
     pub body: Bytes,
@@ -98,11 +98,10 @@ impl From<String> for IdempotencyKey {
 pub struct Accepted {
     pub id: EventId,
     pub kind: Kind,
-    /// Whether it was kept before.
+    /// True if it was accepted before.
     pub is_duplicate: bool,
-    /// What validation had to say.
+    /// Deviations from the schema.
     pub warnings: Vec<String>,
-    /// Its original deliveries.
     pub deliveries: Vec<AcceptedDelivery>,
 }
 
@@ -110,13 +109,12 @@ pub struct Accepted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedDelivery {
     pub id: DeliveryId,
-    /// Where it goes.
     pub webhook_id: WebhookId,
-    /// Which subscriptions asked for it.
+    /// Subscriptions that asked for it.
     pub subscription_ids: Vec<SubscriptionId>,
 }
 
-/// Why an event is not kept.
+/// Reason for which an event is not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejected {
     /// Its bytes are no event.
@@ -131,7 +129,7 @@ pub enum Rejected {
     /// It has too many bytes.
     #[error("the event is larger than {limit} bytes")]
     TooLarge {
-        /// How many it may have.
+        /// Limit in bytes.
         limit: usize,
     },
     /// Its key was used with another event.

@@ -9,21 +9,21 @@ use switchhook_domain::webhook::DeliveryDefaults;
 use tokio::time::Instant;
 
 use super::{Behaviour, Inspector, SLOW, answer, judge, name_of};
-use crate::delivery::transport::{NoConnection, Post, Posted, Transport};
+use crate::delivery::transport::{ConnectError, Post, PostResult, Transport};
 use crate::destination::Destination;
 
 /// Carries POSTs to the inspector, or to the network.
 pub(crate) struct InspectedTransport {
-    /// Who gets what is for it.
+    /// Receives what goes to `inspector://`.
     pub(crate) inspector: Arc<Inspector>,
-    /// Who carries the rest.
+    /// Transport for everything else.
     pub(crate) network: Arc<dyn Transport>,
-    /// How long attempts of webhooks that do not say may take.
+    /// Settings for webhooks that do not set their own.
     pub(crate) defaults: DeliveryDefaults,
 }
 
 impl InspectedTransport {
-    async fn hand_over(&self, name: &str, post: &Post) -> Posted {
+    async fn hand_over(&self, name: &str, post: &Post) -> PostResult {
         let begun = Instant::now();
         let webhook = &post.destination.webhook;
         let secret = webhook.secret.as_ref();
@@ -49,7 +49,7 @@ impl InspectedTransport {
         let status = answer(behaviour, &judge(&post.body, secret).0);
         match status {
             Some(status) if wait < timeout => answered(status, phases),
-            _ => Posted::unanswered(
+            _ => PostResult::unanswered(
                 FailureReason::AnswerTimeout,
                 format!("nothing was answered within {} ms", timeout.as_millis()),
                 phases,
@@ -58,14 +58,14 @@ impl InspectedTransport {
     }
 }
 
-fn answered(status: u16, phases: Phases) -> Posted {
+fn answered(status: u16, phases: Phases) -> PostResult {
     let body = if status == 200 {
         "ok"
     } else {
         "the inspector was told to fail"
     };
     let headers = HeaderRecord::of([("content-type", "text/plain".into())]);
-    Posted {
+    PostResult {
         outcome: AttemptOutcome::Answered {
             status,
             retry_after: None,
@@ -86,14 +86,14 @@ fn answered(status: u16, phases: Phases) -> Posted {
 
 #[async_trait]
 impl Transport for InspectedTransport {
-    async fn post(&self, post: Post) -> Posted {
+    async fn post(&self, post: Post) -> PostResult {
         match name_of(&post.destination.webhook.hook_url) {
             Some(name) => self.hand_over(name, &post).await,
             None => self.network.post(post).await,
         }
     }
 
-    async fn probe(&self, destination: &Destination) -> Result<Phases, NoConnection> {
+    async fn probe(&self, destination: &Destination) -> Result<Phases, ConnectError> {
         match name_of(&destination.webhook.hook_url) {
             Some(_) => Ok(Phases::default()),
             None => self.network.probe(destination).await,

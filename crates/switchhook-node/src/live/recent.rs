@@ -4,15 +4,15 @@
 
 use switchhook_domain::Timestamp;
 
-/// How long a slot is, in seconds.
+/// Length of a slot, in seconds.
 pub const SLOT_SECONDS: u32 = 5;
 
-/// How many slots there are: half a minute, and the one that is being filled.
+/// Number of slots: half a minute, and the one being filled.
 const SLOTS: usize = 7;
 
-/// What is counted.
+/// Activity that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
+pub enum Activity {
     /// An event was accepted.
     Accepted,
     /// A delivery reached its receiver.
@@ -21,16 +21,15 @@ pub enum Counted {
     Failed,
 }
 
-/// What some slots came to.
+/// Sums over some slots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// Events accepted.
     pub accepted: u32,
     /// Deliveries that reached their receivers.
     pub delivered: u32,
 }
 
-/// The slots.
+/// Ring of slots.
 #[derive(Debug, Default)]
 pub struct Recent {
     slots: [Slot; SLOTS],
@@ -46,7 +45,7 @@ struct Slot {
 
 impl Recent {
     /// Counts something that happened at `now`.
-    pub fn count(&mut self, now: Timestamp, counted: Counted) {
+    pub fn count(&mut self, now: Timestamp, counted: Activity) {
         self.counted = self.counted.wrapping_add(1);
         let number = number_at(now);
         let slot = &mut self.slots[place_of(number)];
@@ -57,14 +56,14 @@ impl Recent {
             };
         }
         let count = match counted {
-            Counted::Accepted => &mut slot.sample.accepted,
-            Counted::Delivered => &mut slot.sample.delivered,
-            Counted::Failed => return,
+            Activity::Accepted => &mut slot.sample.accepted,
+            Activity::Delivered => &mut slot.sample.delivered,
+            Activity::Failed => return,
         };
         *count = count.saturating_add(1);
     }
 
-    /// How much was counted, ever.
+    /// Total since the start.
     #[must_use]
     pub const fn counted(&self) -> u64 {
         self.counted
@@ -110,9 +109,9 @@ mod tests {
     fn a_total_leaves_out_the_slot_that_is_being_filled_and_what_is_long_gone() {
         let mut recent = Recent::default();
         for seconds in [0, 5, 10] {
-            recent.count(after_seconds(seconds), Counted::Accepted);
+            recent.count(after_seconds(seconds), Activity::Accepted);
         }
-        recent.count(after_seconds(10), Counted::Failed);
+        recent.count(after_seconds(10), Activity::Failed);
         let accepted = |seconds, slots| recent.total(after_seconds(seconds), slots).accepted;
         assert_eq!(accepted(10, 1), 1);
         assert_eq!(accepted(10, 6), 2);

@@ -10,13 +10,13 @@ use tokio::process::{self, Child};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::NotSent;
+use super::SendError;
 use super::message::Message;
 
-/// How long it may run.
+/// Time limit.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the server is told by its environment that is nobody else's to know.
+/// Environment variables with the server's credentials, which the command does not get.
 const CREDENTIALS: [&str; 7] = [
     "SWITCHHOOK_API_KEY",
     "SWITCHHOOK_ENCRYPTION_KEY",
@@ -49,10 +49,10 @@ impl Command {
     }
 
     /// Runs it with a message, and returns when it has ended well.
-    pub(super) async fn run(&self, message: &Message) -> Result<(), NotSent> {
+    pub(super) async fn run(&self, message: &Message) -> Result<(), SendError> {
         let _turn = self.turn.lock().await;
         let not_started =
-            |error: io::Error| NotSent::because(format!("the command could not be started: {error}"));
+            |error: io::Error| SendError::because(format!("the command could not be started: {error}"));
         let mut child = self.start(message).map_err(not_started)?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let mut line = message.whole().to_string();
@@ -62,11 +62,11 @@ impl Command {
             let _ = group.map(|group| kill_process_group(group, Signal::KILL));
             let _ = child.wait().await;
             let why = format!("the command was killed after {} s", self.timeout.as_secs());
-            return Err(NotSent::because(why));
+            return Err(SendError::because(why));
         };
         match ended.map_err(not_started)? {
             status if status.success() => Ok(()),
-            status => Err(NotSent::because(format!("the command ended with {status}"))),
+            status => Err(SendError::because(format!("the command ended with {status}"))),
         }
     }
 

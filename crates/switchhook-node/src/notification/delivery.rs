@@ -15,15 +15,15 @@ use tracing::{info, warn};
 
 use super::message::Message;
 use super::sender::LONGEST;
-use super::{NotSent, Notifications};
+use super::{Notifications, SendError};
 
-/// How often it looks for what is due.
+/// Interval of looking for due notifications.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How soon it looks again if the store did not answer.
+/// Pause after an error of the store.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// How many channels are sent to at once.
+/// Channels sent to at once.
 const MOST_AT_ONCE: u32 = 16;
 
 /// Sends for as long as it is polled. A slow command holds up no channel.
@@ -92,10 +92,10 @@ async fn send_one(notifications: &Notifications, claimed: &ClaimedNotification) 
 
 fn finished(
     claimed: &ClaimedNotification,
-    sent: Result<(), NotSent>,
+    sent: Result<(), SendError>,
     now: Timestamp,
 ) -> FinishedNotification {
-    let again = |not_sent: &NotSent| {
+    let again = |not_sent: &SendError| {
         let due_at = now.plus(delay_after(claimed.attempts)?);
         Some(due_at.max(not_sent.retry_at.unwrap_or(due_at)))
     };

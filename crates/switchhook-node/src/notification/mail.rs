@@ -11,23 +11,22 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use switchhook_domain::notification::Channel;
 use switchhook_http::proxy::Outbound;
 
-use super::NotSent;
+use super::SendError;
 use super::message::Message;
 use super::{MailSettings, MailTls};
 
-/// How long each step of sending a mail may take.
+/// Time limit of each step of sending a mail.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long sending a mail may take.
+/// Time limit of sending a mail.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Sends mails.
 pub(super) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
 }
 
-/// Whether a text is one mailbox: `ops@example.com`, or `Ops <ops@example.com>`.
+/// True if the text is one mailbox: `ops@example.com`, or `Ops <ops@example.com>`.
 #[must_use]
 pub fn is_mailbox(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
@@ -53,25 +52,25 @@ impl Mailer {
     }
 
     /// Sends a message to the mailboxes of a channel, in one mail.
-    pub(super) async fn send(&self, message: &Message, channel: &Channel) -> Result<(), NotSent> {
+    pub(super) async fn send(&self, message: &Message, channel: &Channel) -> Result<(), SendError> {
         let mut mail = lettre::Message::builder().from(self.from.clone());
         for mailbox in channel.mailboxes() {
             let to = mailbox.parse::<Mailbox>();
-            let to = to.map_err(|error| NotSent::because(format!("a mailbox is none: {error}")))?;
+            let to = to.map_err(|error| SendError::because(format!("a mailbox is none: {error}")))?;
             mail = mail.to(to);
         }
         let mail = mail
             .subject(message.subject())
             .header(ContentType::TEXT_PLAIN)
             .body(message.mail())
-            .map_err(|error| NotSent::because(format!("the mail cannot be made: {error}")))?;
+            .map_err(|error| SendError::because(format!("the mail cannot be made: {error}")))?;
         match tokio::time::timeout(TIMEOUT, self.transport.send(mail)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(NotSent::because(format!(
+            Ok(Err(error)) => Err(SendError::because(format!(
                 "the mail server did not take it: {}",
                 causes(&error)
             ))),
-            Err(_elapsed) => Err(NotSent::because("the mail server did not take it in time")),
+            Err(_elapsed) => Err(SendError::because("the mail server did not take it in time")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a notification looks like to each sort of channel.
+//! Format of a notification for each type of channel.
 
 use serde_json::{Value, json};
 use switchhook_domain::Timestamp;
@@ -13,26 +13,25 @@ const LONGEST_DISCORD: usize = 2_000;
 pub struct Message {
     /// Its id; empty for what is not kept.
     pub id: String,
-    /// What it is about: one of the kinds, or `test`.
+    /// Kind of the notification, or `test`.
     pub kind: &'static str,
-    /// When it happened.
+    /// Time of what happened.
     pub at: Timestamp,
     pub company_id: Option<CompanyId>,
-    /// What people read.
+    /// Text for people.
     pub text: String,
-    /// What programs read.
+    /// Data for programs.
     pub data: Value,
 }
 
 impl Message {
-    /// What is to be said.
     #[must_use]
     pub fn of(notification: &Notification) -> Self {
-        let mut data = notification.news.data();
+        let mut data = notification.payload.data();
         data["count"] = notification.count.into();
         Self {
             id: notification.id.to_string(),
-            kind: notification.news.kind().as_str(),
+            kind: notification.payload.kind().as_str(),
             at: notification.at,
             company_id: notification.company_id,
             text: notification.text(),
@@ -40,7 +39,7 @@ impl Message {
         }
     }
 
-    /// What shows that a channel works.
+    /// Message that tests a channel.
     #[must_use]
     pub fn test(id: String, company_id: CompanyId, at: Timestamp) -> Self {
         Self {
@@ -53,7 +52,7 @@ impl Message {
         }
     }
 
-    /// As JSON, whole.
+    /// JSON with all fields.
     #[must_use]
     pub fn whole(&self) -> Value {
         json!({
@@ -96,7 +95,7 @@ impl Message {
     }
 }
 
-/// What Slack would take for a link, a channel or a person is text.
+/// Text in which Slack sees no links, channels or people.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -123,7 +122,7 @@ fn card(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use switchhook_domain::id::{NotificationId, WebhookId};
-    use switchhook_domain::notification::{News, WebhookOf};
+    use switchhook_domain::notification::{NotificationPayload, WebhookInfo};
 
     use super::*;
 
@@ -134,7 +133,10 @@ mod tests {
             company_id: Some(CompanyId(1)),
             at,
             count: 2,
-            news: News::WebhookDisabled(WebhookOf::new(WebhookId(5), "https://e.com/<!channel>&a")),
+            payload: NotificationPayload::WebhookDisabled(WebhookInfo::new(
+                WebhookId(5),
+                "https://e.com/<!channel>&a",
+            )),
             due_at: at,
             handed_out_at: None,
         })

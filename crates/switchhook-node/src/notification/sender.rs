@@ -15,17 +15,16 @@ use switchhook_protocol::headers;
 use super::command::Command;
 use super::mail::Mailer;
 use super::message::Message;
-use super::{NotSent, NotificationSettings};
-use crate::delivery::transport::{Post, Posted, Transport};
+use super::{NotificationSettings, SendError};
+use crate::delivery::transport::{Post, PostResult, Transport};
 use crate::destination::{Destination, Load};
 
-/// How much of an answer is shown of what went wrong, in characters.
+/// Characters of an answer quoted in an error.
 const SHOWN_OF_ANSWER: usize = 200;
 
-/// How long a POST may take.
+/// Time limit of a POST.
 const TIMEOUT_MS: u32 = 10_000;
 
-/// Sends messages.
 pub struct Sender {
     transport: Arc<dyn Transport>,
     mailer: Option<Mailer>,
@@ -50,13 +49,12 @@ impl Sender {
         })
     }
 
-    /// Whether e-mail can be sent.
     #[must_use]
     pub const fn has_mail(&self) -> bool {
         self.mailer.is_some()
     }
 
-    /// Whether the operator has a command.
+    /// True if the operator configured a command.
     #[must_use]
     pub const fn has_command(&self) -> bool {
         self.command.is_some()
@@ -66,11 +64,13 @@ impl Sender {
     ///
     /// # Errors
     /// If it did not arrive.
-    pub async fn send(&self, message: &Message, channel: &Channel) -> Result<(), NotSent> {
+    pub async fn send(&self, message: &Message, channel: &Channel) -> Result<(), SendError> {
         match channel.channel_type {
             ChannelType::Email => match &self.mailer {
                 Some(mailer) => mailer.send(message, channel).await,
-                None => Err(NotSent::because("the server has no --notify-email-host any more")),
+                None => Err(SendError::because(
+                    "the server has no --notify-email-host any more",
+                )),
             },
             _ => self.post(message, channel).await,
         }
@@ -80,14 +80,14 @@ impl Sender {
     ///
     /// # Errors
     /// If it did not end well.
-    pub async fn run_command(&self, message: &Message) -> Result<(), NotSent> {
+    pub async fn run_command(&self, message: &Message) -> Result<(), SendError> {
         match &self.command {
             Some(command) => command.run(message).await,
-            None => Err(NotSent::because("the server has no --notify-exec any more")),
+            None => Err(SendError::because("the server has no --notify-exec any more")),
         }
     }
 
-    async fn post(&self, message: &Message, channel: &Channel) -> Result<(), NotSent> {
+    async fn post(&self, message: &Message, channel: &Channel) -> Result<(), SendError> {
         let destination = destination(channel);
         let json = message.body(channel.channel_type).to_string();
         let body = match &destination.signer {
@@ -123,7 +123,7 @@ fn destination(channel: &Channel) -> Destination {
     Destination::new(webhook, Arc::new(Load::default()))
 }
 
-fn judge(posted: Posted) -> Result<(), NotSent> {
+fn judge(posted: PostResult) -> Result<(), SendError> {
     match posted.outcome {
         AttemptOutcome::Answered {
             status: 200..=299, ..
@@ -136,19 +136,19 @@ fn judge(posted: Posted) -> Result<(), NotSent> {
                 .collect();
             let head = shown_text(head.trim()).into_owned();
             let colon = if head.is_empty() { "" } else { ": " };
-            Err(NotSent {
+            Err(SendError {
                 why: format!("it was answered {status}{colon}{head}"),
                 retry_at: retry_after,
             })
         }
         AttemptOutcome::Unanswered { reason, detail } => {
             let reason = reason.as_str().replace('_', " ");
-            Err(NotSent::because(format!(
+            Err(SendError::because(format!(
                 "it was not answered ({reason}): {}",
                 shown_text(&detail)
             )))
         }
-        AttemptOutcome::Lost => Err(NotSent::because("it was not answered")),
+        AttemptOutcome::Lost => Err(SendError::because("it was not answered")),
     }
 }
 

@@ -8,33 +8,33 @@ use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::id::{CompanyId, SourceId, WebhookId};
-use switchhook_domain::notification::{ExpiringKey, LateServer, News, Notice, SuspectStore};
-use switchhook_store::{StoreError, Waiting, all_pages};
+use switchhook_domain::notification::{ExpiringKey, LateServer, Notice, NotificationPayload, SuspectStore};
+use switchhook_store::{StoreError, WaitingDelivery, all_pages};
 use tracing::{error, info, warn};
 
 use super::Notifications;
 use super::message::Message;
 use crate::destination::Destination;
 
-/// How often it looks whether the store can be written.
+/// Interval of checking that the store can be written.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
 
-/// How many of those looks go by between looks for everything else.
+/// Number of those checks per check of everything else.
 const LOOK_EVERY: u32 = 4;
 
-/// How long before its end a key is told to expire.
+/// Time before its expiry from which a key is reported.
 const EXPIRES_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long a delivery may be due before the server counts as late.
+/// Time past its due time after which a delivery counts as late.
 const LATE: Duration = Duration::from_secs(120);
 
-/// How many webhooks that wait are looked at at a time; with more, the next look goes on there.
+/// Webhooks with waiting deliveries checked at a time; the next check continues there.
 const WEBHOOKS: u32 = 500;
 
-/// How many subjects are remembered that were told.
+/// Bound on the subjects remembered as reported.
 const MOST_TOLD: usize = 10_000;
 
-/// When the last event came in by each source, until that is written down.
+/// Last event of each source, until it is written to the store.
 #[derive(Debug, Default)]
 pub struct LastEvents(Mutex<HashMap<SourceId, Timestamp>>);
 
@@ -51,7 +51,7 @@ impl LastEvents {
 
 /// Watches for as long as it is polled.
 pub(super) async fn run(notifications: &Notifications) {
-    let mut watch = Watch::new(notifications);
+    let mut watch = WatchState::new(notifications);
     let mut looks = 0_u32;
     loop {
         tokio::time::sleep(CHECK_EVERY).await;
@@ -65,20 +65,20 @@ pub(super) async fn run(notifications: &Notifications) {
     }
 }
 
-/// What one look passes on to the next.
-pub struct Watch<'n> {
+/// State kept from one check to the next.
+pub struct WatchState<'n> {
     parts: &'n Notifications,
-    /// What is wrong with the store, and since when.
+    /// Problem of the store, and since when.
     trouble: Option<(Timestamp, String)>,
     /// Up to which webhook it was looked for late deliveries, and which of them is late for longest.
     looked_to: Option<WebhookId>,
-    latest: Option<Waiting>,
+    latest: Option<WaitingDelivery>,
     is_late: bool,
-    /// What is told once, so that not every look writes.
+    /// Reported subjects, so that not every check writes a notice.
     told: BTreeSet<String>,
 }
 
-impl<'n> Watch<'n> {
+impl<'n> WatchState<'n> {
     /// Nothing was seen yet.
     #[must_use]
     pub const fn new(parts: &'n Notifications) -> Self {
@@ -101,7 +101,7 @@ impl<'n> Watch<'n> {
             (Ok(()), None) => {}
             (Ok(()), Some((since, problem))) => {
                 info!("the store can be written again");
-                let news = News::StoreTrouble(SuspectStore {
+                let payload = NotificationPayload::StoreTrouble(SuspectStore {
                     problem: problem.clone(),
                     since,
                     until: Some(now),
@@ -109,7 +109,7 @@ impl<'n> Watch<'n> {
                 if self
                     .parts
                     .store
-                    .add_notice(Notice::new(None, now, news))
+                    .add_notice(Notice::new(None, now, payload))
                     .await
                     .is_err()
                 {
@@ -130,18 +130,18 @@ impl<'n> Watch<'n> {
         if !self.parts.sender.has_command() {
             return;
         }
-        let news = News::StoreTrouble(SuspectStore {
+        let payload = NotificationPayload::StoreTrouble(SuspectStore {
             problem,
             since: now,
             until: None,
         });
         let message = Message {
             id: String::new(),
-            kind: news.kind().as_str(),
+            kind: payload.kind().as_str(),
             at: now,
             company_id: None,
-            text: news.text(now, 1),
-            data: news.data(),
+            text: payload.text(now, 1),
+            data: payload.data(),
         };
         if let Err(not_sent) = self.parts.sender.run_command(&message).await {
             warn!(%not_sent, kind = message.kind, "a notification was not sent");
@@ -168,7 +168,7 @@ impl<'n> Watch<'n> {
             self.parts.store.note_last_events(last).await?;
         }
         for (company_id, source) in self.parts.store.silent_sources(now.minus(silent)).await? {
-            self.tell_once(company_id, News::SourceSilent(source), now)
+            self.tell_once(company_id, NotificationPayload::SourceSilent(source), now)
                 .await?;
         }
         Ok(())
@@ -179,12 +179,12 @@ impl<'n> Watch<'n> {
         let keys = all_pages(|page| self.parts.store.list_keys(None, page)).await?;
         for key in keys.into_iter().filter(|key| key.is_valid_at(now)) {
             if let Some(expires_at) = key.expires_at.filter(|end| *end <= soon) {
-                let news = News::KeyExpiring(ExpiringKey {
+                let payload = NotificationPayload::KeyExpiring(ExpiringKey {
                     key_id: key.id,
                     name: key.name,
                     expires_at,
                 });
-                self.tell_once(key.company_id, news, now).await?;
+                self.tell_once(key.company_id, payload, now).await?;
             }
         }
         Ok(())
@@ -193,14 +193,14 @@ impl<'n> Watch<'n> {
     async fn tell_once(
         &mut self,
         company_id: CompanyId,
-        news: News,
+        payload: NotificationPayload,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let subject = news.subject();
+        let subject = payload.subject();
         if self.told.contains(&subject) {
             return Ok(());
         }
-        let notice = Notice::new(Some(company_id), now, news);
+        let notice = Notice::new(Some(company_id), now, payload);
         self.parts.store.add_notice(notice).await?;
         if self.told.len() >= MOST_TOLD {
             // The store knows too what was told.
@@ -237,17 +237,20 @@ impl<'n> Watch<'n> {
         let latest = self.latest.take();
         let was_late = std::mem::replace(&mut self.is_late, latest.is_some());
         if let Some(waiting) = latest.filter(|_| !was_late) {
-            let news = News::ServerLate(LateServer {
+            let payload = NotificationPayload::ServerLate(LateServer {
                 delivery_id: waiting.delivery_id,
                 due_since: waiting.since,
             });
-            self.parts.store.add_notice(Notice::new(None, now, news)).await?;
+            self.parts
+                .store
+                .add_notice(Notice::new(None, now, payload))
+                .await?;
         }
         Ok(())
     }
 }
 
-/// Whether nothing holds its deliveries back: no pause, no quiet hours, no open breaker, no rate that its owner set.
+/// True if nothing holds its deliveries back: no pause, quiet hours, open breaker or rate limit.
 fn is_sent_to(destination: &Destination, now: Timestamp) -> bool {
     !destination.is_suspended(now) && destination.webhook.settings.rate.is_none()
 }

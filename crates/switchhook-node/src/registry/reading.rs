@@ -1,5 +1,5 @@
-//! How the registry learns: all of it when the node begins, a company again when something of it was changed, and what another
-//! node made a moment ago. Subscriptions are read as they were at one revision, although they may change meanwhile.
+//! Reading of the registry: everything at the start, one company after a change, and single webhooks that another
+//! node has just created. Subscriptions are read as of one revision, even if they change meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use switchhook_store::{PageRequest, Store, StoreError, SubscriptionFilter, all_p
 
 use super::{Endpoints, Registry};
 
-/// How far back a node remembers when webhooks were suspended.
+/// Age of the oldest suspensions read.
 const SUSPENSIONS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Subscriptions as they were at one revision.
@@ -94,12 +94,12 @@ impl Registry {
     /// If the store cannot be read; what was known stays.
     pub async fn refresh(&self, company_id: CompanyId) -> Result<(), StoreError> {
         let company = self.company(company_id);
-        let wish = company.wished.fetch_add(1, Ordering::SeqCst) + 1;
+        let wish = company.refreshes_requested.fetch_add(1, Ordering::SeqCst) + 1;
         let mut served = company.refreshing.lock().await;
         if *served >= wish {
             return Ok(());
         }
-        let serves = company.wished.load(Ordering::SeqCst);
+        let serves = company.refreshes_requested.load(Ordering::SeqCst);
         let store = &self.store;
         // Subscriptions first, so that what they name is known too if another node has just made both.
         let snapshot = Snapshot::read(store, Some(company_id)).await?;
@@ -176,7 +176,7 @@ impl Registry {
         Ok(changed)
     }
 
-    /// Whether there is a webhook that is not known here; if so it is from now on. It may be a moment old.
+    /// Reads a webhook that this node does not know yet. The answer may be a moment old.
     ///
     /// # Errors
     /// If the store cannot be read.

@@ -18,31 +18,30 @@ use tracing::{error, info, warn};
 use super::ReplayParts;
 use super::tally::can_be_made;
 
-/// How many events one step looks at.
+/// Bound on the events scanned in one step.
 const SCANNED_AT_ONCE: u32 = 2_000;
 
-/// How many deliveries of a replay may wait for their first attempt: what is live waits behind no more.
+/// Bound on the deliveries of a replay that wait for their first attempt, so that live ones wait behind few.
 const MOST_UNTRIED: u64 = 500;
 
-/// How many may be pending in all: a receiver that takes nothing stops the replay.
+/// Bound on all pending deliveries of a replay: a receiver that accepts nothing stops it.
 const MOST_PENDING: u64 = 5_000;
 
-/// How soon a replay that can go on does.
+/// Pause between the steps of a replay that can continue.
 const SOON: Duration = Duration::from_millis(20);
 
-/// How soon one is looked at again that waits for its deliveries and sees no change.
+/// Longest pause between looks at a replay that waits for its deliveries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How soon the store is asked again that did not answer.
+/// Pause after an error of the store.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// How often the store is asked for replays that nobody told us of.
-const SURVEY_EVERY: Duration = Duration::from_secs(10);
+/// Interval of looking for replays that other nodes created.
+const SCAN_EVERY: Duration = Duration::from_secs(10);
 
-/// How many replays are read at a time.
+/// Page size.
 const PAGE: u32 = 100;
 
-/// Runs replays.
 pub(super) struct Runner {
     pub(super) parts: ReplayParts,
     pub(super) wake: Arc<Notify>,
@@ -68,7 +67,7 @@ impl Runner {
 
     /// Takes every running replay one step further; answers how long there is nothing to do.
     async fn turn(&mut self) -> Duration {
-        let mut wait = SURVEY_EVERY;
+        let mut wait = SCAN_EVERY;
         let mut page = PageRequest::first(PAGE);
         let mut seen = HashSet::new();
         loop {
@@ -131,7 +130,7 @@ impl Runner {
             return Ok(if room == 0 {
                 self.pause(replay)
             } else {
-                pace.look_again_at().since(now).clamp(SOON, SURVEY_EVERY)
+                pace.look_again_at().since(now).clamp(SOON, SCAN_EVERY)
             });
         }
         let scan = Scan {
@@ -146,7 +145,7 @@ impl Runner {
         Ok(if has_found { SOON } else { Duration::ZERO })
     }
 
-    /// What is to be made of the selected events. All deliveries of an event are due together.
+    /// Next step: deliveries for the selected events. All deliveries of one event are due together.
     fn prepare(&self, replay: &Replay, selection: &Selection, pace: Pace, now: Timestamp) -> ReplayStep {
         let mut deliveries = Vec::new();
         let mut skipped = 0;
@@ -185,7 +184,7 @@ impl Runner {
         }
     }
 
-    /// Whether the webhook that everything goes to is there.
+    /// True if the webhook of a replay to one destination exists.
     async fn has_somewhere_to_go(&self, replay: &Replay) -> Result<bool, StoreError> {
         let Some(id) = replay.to.webhook_id() else {
             return Ok(true);
@@ -205,7 +204,7 @@ impl Runner {
         self.end(replay, ReplayEnd::Finished).await
     }
 
-    /// How soon its deliveries may have got further: longer and longer while they do not.
+    /// Pause until its deliveries may have progressed, doubled while they do not.
     fn pause(&mut self, replay: &Replay) -> Duration {
         let (seen, pause) = self.waiting.entry(replay.id).or_default();
         *pause = if *seen == replay.progress {
@@ -225,11 +224,11 @@ impl Runner {
         if matches!(ended.to, Destination::Url { .. }) {
             self.parts.registry.refresh(ended.company_id).await?;
         }
-        Ok(SURVEY_EVERY)
+        Ok(SCAN_EVERY)
     }
 }
 
-/// How many more events it may send on their way.
+/// Number of events that it may still add.
 fn room(replay: &Replay) -> u32 {
     let untried = MOST_UNTRIED.saturating_sub(replay.progress.untried);
     let pending = MOST_PENDING.saturating_sub(replay.progress.pending());

@@ -6,7 +6,7 @@ use switchhook_store::{EventFilter, PageRequest, Scan, Store, StoreError};
 
 use crate::registry::Registry;
 
-/// How many events are read at a time.
+/// Page size.
 const PAGE: u32 = 2_000;
 
 /// Counts the deliveries that a replay would make from its cursor on, looking at no more than about `most` events.
@@ -63,7 +63,7 @@ async fn last_event(store: &dyn Store, replay: &Replay) -> Result<Option<EventId
     Ok(page.items.first().map(|event| event.id))
 }
 
-/// Whether there is a webhook to send to. That of one destination is looked after by whoever runs the replay.
+/// True if the webhook exists. The destination of a replay to one webhook is checked elsewhere.
 pub(super) fn can_be_made(registry: &Registry, replay: &Replay, webhook_id: WebhookId) -> bool {
     replay.to != Destination::Origins || registry.destination(webhook_id).is_some()
 }

@@ -4,24 +4,24 @@ use switchhook_domain::id::RefusalId;
 use switchhook_domain::source::{Refusal, Source};
 use switchhook_store::{RefusalSlice, StoreError};
 
-use super::Inlet;
+use super::LoadedSource;
 use crate::Node;
 use crate::ingest::{self, Rejected, Submission};
 
-/// How many refusals are in memory at once, and become one commit.
+/// Refusals read and committed at a time.
 const SLICE: RefusalSlice = RefusalSlice {
     count: 200,
     bytes: 4 << 20,
 };
 
-/// What judging refusals again came to.
+/// Result of judging refusals again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retried {
-    /// How many are events now.
+pub struct RetriedRefusals {
+    /// Number of refusals that became events.
     pub taken: u64,
-    /// How many had been taken before: their sender had sent them again.
+    /// Number of refusals whose event had come again meanwhile.
     pub duplicates: u64,
-    /// How many are refused as before, and stay.
+    /// Number of refusals that stay.
     pub still_refused: u64,
 }
 
@@ -29,10 +29,10 @@ pub struct Retried {
 ///
 /// # Errors
 /// If the store does not do it now. What was taken until then is taken; the rest can be judged again.
-pub async fn retry(node: &Node, source: Source) -> Result<Retried, StoreError> {
+pub async fn retry(node: &Node, source: Source) -> Result<RetriedRefusals, StoreError> {
     let source_id = source.id;
-    let inlet = Inlet::new(source, node.clock.now());
-    let (mut sum, mut after) = (Retried::default(), None);
+    let inlet = LoadedSource::new(source, node.clock.now());
+    let (mut sum, mut after) = (RetriedRefusals::default(), None);
     loop {
         let refusals = node.store.read_refusals(source_id, after, SLICE).await?;
         let Some(last) = refusals.last() else {
@@ -46,10 +46,10 @@ pub async fn retry(node: &Node, source: Source) -> Result<Retried, StoreError> {
 
 /// Takes what can be taken; answers which are no refusals any more.
 async fn take(
-    inlet: &Inlet,
+    inlet: &LoadedSource,
     node: &Node,
     refusals: Vec<Refusal>,
-    sum: &mut Retried,
+    sum: &mut RetriedRefusals,
 ) -> Result<Vec<RefusalId>, StoreError> {
     let count = refusals.len() as u64;
     let (mut ids, mut submissions) = (Vec::new(), Vec::new());
@@ -77,7 +77,7 @@ async fn take(
 }
 
 /// As of when it came: what was signed then was recent then.
-fn judge_again(inlet: &Inlet, node: &Node, refusal: &Refusal) -> Option<Submission> {
+fn judge_again(inlet: &LoadedSource, node: &Node, refusal: &Refusal) -> Option<Submission> {
     let signature = refusal.signature.as_ref();
     inlet
         .judge(node, &refusal.body, signature, refusal.refused_at)

@@ -1,4 +1,4 @@
-//! What is counted of the connections of clients.
+//! Metrics of client connections.
 
 use metrics_exporter_prometheus::PrometheusRecorder;
 use switchhook_http::server::{ConnectionCounts, Overdue};

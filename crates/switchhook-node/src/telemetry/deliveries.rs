@@ -1,4 +1,4 @@
-//! What is counted and timed of deliveries and their attempts.
+//! Metrics of deliveries and attempts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use switchhook_domain::id::WebhookId;
 use super::Telemetry;
 use super::metric::{counter, gauge, histogram, label, labelled_gauge};
 
-/// Why deliveries are pending.
+/// Reasons for which deliveries are pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingReason {
     /// They are due, or being sent.
@@ -28,7 +28,6 @@ pub enum PendingReason {
 }
 
 impl PendingReason {
-    /// All there are.
     pub const ALL: [Self; 5] = [Self::Due, Self::Later, Self::Breaker, Self::Paused, Self::Quiet];
 
     const fn as_str(self) -> &'static str {
@@ -127,7 +126,6 @@ impl DeliveryMetrics {
 }
 
 impl Telemetry {
-    /// An attempt begins.
     pub fn attempt_started(&self) {
         self.0.deliveries.in_flight.increment(1.0);
     }
@@ -159,13 +157,13 @@ impl Telemetry {
         self.0.deliveries.set_aside_count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many were, since the start.
+    /// Total since the start.
     #[must_use]
     pub fn set_aside_count(&self) -> u64 {
         self.0.deliveries.set_aside_count.load(Ordering::Relaxed)
     }
 
-    /// How many deliveries are in memory, and how many bytes to send them.
+    /// Sets the number of deliveries in memory, and their bytes.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a gauge of bytes need not be exact beyond 2^53"
@@ -175,17 +173,17 @@ impl Telemetry {
         self.0.deliveries.handed_over_bytes.set(bytes as f64);
     }
 
-    /// How long the oldest due delivery has been waiting.
+    /// Sets the waiting time of the oldest due delivery.
     pub fn oldest_due(&self, age: Duration) {
         self.0.deliveries.oldest_due.set(age.as_secs_f64());
     }
 
-    /// How old the oldest pending delivery is.
+    /// Sets the age of the oldest pending delivery.
     pub fn oldest_undelivered(&self, age: Duration) {
         self.0.deliveries.oldest_undelivered.set(age.as_secs_f64());
     }
 
-    /// How many deliveries are pending for each reason.
+    /// Sets the number of pending deliveries for each reason.
     pub fn pending(&self, counts: [u64; PendingReason::ALL.len()]) {
         for (gauge, count) in self.0.deliveries.pending.iter().zip(counts) {
             gauge.set(count as f64);

@@ -1,4 +1,4 @@
-//! What is counted of events on their way in.
+//! Metrics of incoming events.
 
 use std::sync::Arc;
 

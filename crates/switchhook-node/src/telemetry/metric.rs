@@ -1,4 +1,4 @@
-//! How a metric is made: described, and registered under its name.
+//! Registration of metrics with name and description.
 
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,

@@ -12,7 +12,7 @@ use super::metric::METADATA;
 
 const NAME: &str = "switchhook_http_requests_total";
 
-/// How many routes there can be: more than there are.
+/// Bound on the routes counted, above the number of routes.
 const MOST: usize = 1_000;
 
 const METHODS: [&str; 8] = [

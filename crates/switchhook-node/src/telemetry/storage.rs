@@ -1,4 +1,4 @@
-//! What is counted and timed of the store: its commits, its size, and what is no longer kept.
+//! Metrics of the store: commits, size, and removals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use switchhook_store::StoreSize;
 use super::Telemetry;
 use super::metric::{counter, gauge, histogram, label};
 
-/// What is no longer kept.
+/// Kinds of data that retention removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
     /// Events, with their idempotency keys.
@@ -82,7 +82,6 @@ impl Telemetry {
         self.0.storage.removed[what as usize].increment(count);
     }
 
-    /// How much room the store takes.
     pub fn store_size(&self, size: StoreSize) {
         self.0.storage.store_used.set(size.used as f64);
         self.0.storage.store_file.set(size.file as f64);

@@ -11,10 +11,10 @@ use switchhook_store::PendingCount;
 /// Of how many webhooks attempts are counted.
 const MOST_COUNTED: usize = 10_000;
 
-/// What is known of single webhooks.
+/// Metrics of single webhooks.
 #[derive(Debug, Default)]
 pub(super) struct WebhookMetrics {
-    /// How many are shown; 0 counts nothing.
+    /// Bound on the webhooks shown; 0 counts nothing.
     most_shown: AtomicUsize,
     attempts: Mutex<HashMap<WebhookId, Attempts>>,
     /// Those that are shown, and what is pending for each.

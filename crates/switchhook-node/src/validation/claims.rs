@@ -18,7 +18,7 @@ const REGISTERED: [(&str, &str); 7] = [
     ("sub", "whom the token is about, a text"),
 ];
 
-/// Whether there is any note on an event.
+/// True if the event has any note.
 pub(super) fn has_mistakable(event: &Outline<'_>) -> bool {
     // Most names have another length.
     let is_registered = |name: &str| name.len() == 3 && REGISTERED.iter().any(|(other, _)| *other == name);

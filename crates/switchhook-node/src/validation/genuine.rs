@@ -41,13 +41,13 @@ fn check_perfect(kind: Kind, body: &str) {
 fn check_verdict(kind: Kind, body: &str) {
     let event = Outline::read(body.as_bytes()).expect("it is one JSON object");
     let value = serde_json::from_str(body).expect("it can be read");
-    let fits = VALIDATOR.with(|validator| validator.0[kind as usize].closely.fits(event.root()));
+    let fits = VALIDATOR.with(|validator| validator.0[kind as usize].strict.fits(event.root()));
     let is_valid = JUDGES.with(|judges| judges[kind as usize].is_valid(&value));
     assert_eq!(fits, is_valid, "{body}");
     check_words(kind, body);
 }
 
-/// What is said of an event is what the JSON Schema crate says.
+/// Checks that our deviations are those of the JSON Schema crate.
 #[track_caller]
 fn check_words(kind: Kind, body: &str) {
     let event = Outline::read(body.as_bytes()).expect("it is one JSON object");
@@ -101,9 +101,9 @@ fn no_scenario_deviates() {
     }
 }
 
-/// What genuine accounts may do to a member of an event that somebody saw without it.
+/// Variation that genuine accounts may make in a member, of which somebody saw an event without it.
 #[derive(Clone, Copy, Debug)]
-enum Turn {
+enum Variation {
     Absent,
     Null,
     Empty,
@@ -111,7 +111,7 @@ enum Turn {
     Digits,
 }
 
-impl Turn {
+impl Variation {
     fn take(self, value: &mut Value) {
         *value = match (self, &*value) {
             (Self::Absent | Self::Null, _) => Value::Null,
@@ -139,12 +139,12 @@ fn is_measured(place: &str) -> bool {
     place.ends_with("duration") || place.ends_with("_time") || place.ends_with("_score")
 }
 
-fn turned(event: &mut Value, turns: &[(Index, Turn)]) {
+fn turned(event: &mut Value, turns: &[(Index, Variation)]) {
     let mut all = Vec::new();
     places(event, "", &mut all);
     for (index, turn) in turns {
         let place = all.swap_remove(index.index(all.len()));
-        if matches!(turn, Turn::Digits) && is_measured(&place) {
+        if matches!(turn, Variation::Digits) && is_measured(&place) {
             continue;
         }
         let (above, name) = place.rsplit_once('/').expect("a pointer has a slash");
@@ -152,7 +152,7 @@ fn turned(event: &mut Value, turns: &[(Index, Turn)]) {
             continue;
         };
         match (turn, members.get_mut(name)) {
-            (Turn::Absent, _) => _ = members.remove(name),
+            (Variation::Absent, _) => _ = members.remove(name),
             (turn, Some(member)) => turn.take(member),
             // An object that held it was emptied before.
             (_, None) => {}
@@ -160,7 +160,7 @@ fn turned(event: &mut Value, turns: &[(Index, Turn)]) {
     }
 }
 
-/// What may stand anywhere, whether it belongs there or not.
+/// Arbitrary JSON value.
 fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -187,13 +187,13 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn any_turns() -> impl Strategy<Value = Vec<(Index, Turn)>> {
+fn any_turns() -> impl Strategy<Value = Vec<(Index, Variation)>> {
     let turn = prop_oneof![
-        Just(Turn::Absent),
-        Just(Turn::Null),
-        Just(Turn::Empty),
-        Just(Turn::NewWord),
-        Just(Turn::Digits),
+        Just(Variation::Absent),
+        Just(Variation::Null),
+        Just(Variation::Empty),
+        Just(Variation::NewWord),
+        Just(Variation::Digits),
     ];
     vec((any::<Index>(), turn), 0..4)
 }

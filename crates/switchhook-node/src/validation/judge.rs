@@ -1,21 +1,21 @@
-//! What the JSON Schema crate says of an event: the judge of our own reading of the schemas, which is quicker and knows less.
+//! Reference validator of the tests: the JSON Schema crate, which our own quicker validator must agree with.
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, ValidationError};
 use serde_json::Value;
 use switchhook_protocol::{Kind, same_word};
 
-use super::asked::{self, Reading};
+use super::schemas::{self, Strictness};
 use crate::documents;
 
 /// The schema of one kind in both readings.
 pub(super) struct Judge {
-    closely: jsonschema::Validator,
-    loosely: jsonschema::Validator,
+    strict: jsonschema::Validator,
+    lenient: jsonschema::Validator,
 }
 
-/// Where an event deviates, what is said of it, and whether that is a reason to refuse it.
-pub(super) type Said = (String, String, bool);
+/// JSON pointer, description, and whether it is a reason to refuse the event.
+pub(super) type RawDeviation = (String, String, bool);
 
 impl Judge {
     pub(super) fn of(kind: Kind) -> Self {
@@ -23,21 +23,21 @@ impl Judge {
             jsonschema::options()
                 .with_draft(Draft::Draft7)
                 .should_validate_formats(false)
-                .build(&asked::schema(documents::schema(kind), reading))
+                .build(&schemas::schema(documents::schema(kind), reading))
                 .expect("the schemas of our own document are schemas")
         };
         Self {
-            closely: read(Reading::Closely),
-            loosely: read(Reading::Loosely),
+            strict: read(Strictness::Strict),
+            lenient: read(Strictness::Lenient),
         }
     }
 
     pub(super) fn is_valid(&self, event: &Value) -> bool {
-        self.closely.is_valid(event)
+        self.strict.is_valid(event)
     }
 
     /// In no particular order.
-    pub(super) fn deviations(&self, event: &Value) -> Vec<Said> {
+    pub(super) fn deviations(&self, event: &Value) -> Vec<RawDeviation> {
         let said = |error: &ValidationError<'_>, is_certain| {
             (
                 error.instance_path().as_str().to_owned(),
@@ -46,11 +46,11 @@ impl Judge {
             )
         };
         let certain: Vec<_> = self
-            .loosely
+            .lenient
             .iter_errors(event)
             .map(|error| said(&error, true))
             .collect();
-        let others = self.closely.iter_errors(event);
+        let others = self.strict.iter_errors(event);
         let others = others
             .filter(|error| !is_spelled_otherwise(error))
             .map(|error| said(&error, false))
@@ -60,7 +60,7 @@ impl Judge {
     }
 }
 
-/// Whether it is one of the words after all: case and separators do not count.
+/// True if it is a known word in another case or with other separators.
 fn is_spelled_otherwise(error: &ValidationError<'_>) -> bool {
     let ValidationErrorKind::Enum { options } = error.kind() else {
         return false;

@@ -1,23 +1,24 @@
-//! What a schema asks of an event, told from its outline: whether the event is so, and if not, what is otherwise, and where.
+//! Validator for our own schemas, which works on an event's outline: whether the event fits, and if not, where and
+//! how it deviates.
 //!
-//! Our own schemas ask for little of what JSON Schema knows, and this is all of that. What it says is what the JSON Schema crate
-//! says: `genuine.rs` holds one against the other.
+//! Our schemas use little of JSON Schema, and this implements just that. Its verdicts equal those of the JSON Schema
+//! crate: `genuine.rs` compares the two.
 
 use serde_json::{Number, Value as Json};
-use switchhook_protocol::{JsonNode, Shape as Node, Sort, Value, same_word};
+use switchhook_protocol::{JsonNode, JsonType, Shape as Node, Value, same_word};
 
-/// What a schema asks for, a rule for each place in it; the event's own is the first.
+/// Compiled schema: a rule for each place, the first for the event itself.
 #[derive(Debug)]
 pub(super) struct Shape(Vec<Rule>);
 
-/// What is asked of a value.
+/// Constraints on a value.
 #[derive(Debug, Default)]
 struct Rule {
     /// Of which types it may be, as bits.
     types: u8,
-    /// Which words it may be, if only some. Then nothing but these, and maybe null, will do.
+    /// Allowed words. If there are any, only these (and maybe null) are allowed.
     words: Option<Words>,
-    /// Whether a text must be a whole number.
+    /// True if a string must be a whole number.
     is_digits: bool,
     /// The rules for its members by their names, shortest first.
     members: Vec<(String, usize)>,
@@ -34,7 +35,7 @@ struct Words {
     json: String,
 }
 
-/// What a value has against it.
+/// Violation by a value.
 #[derive(Debug)]
 pub(super) enum Fault<'r> {
     /// It is of no such type; these are asked for.
@@ -48,7 +49,7 @@ pub(super) enum Fault<'r> {
     NoDigits,
 }
 
-/// How the schemas say that a text must be a whole number.
+/// Pattern by which the schemas require a whole number.
 pub(super) const DIGITS: &str = "^-?[0-9]+$";
 
 const NULL: u8 = 1;
@@ -72,7 +73,7 @@ const NAMES: [(&str, u8); 7] = [
 
 const ANY: u8 = NULL | BOOLEAN | INTEGER | FRACTION | STRING | ARRAY | OBJECT;
 
-/// What is only said for people, and what is looked up where it is referred to.
+/// Keywords without constraints of their own: remarks, and definitions that are referred to.
 const REMARKS: [&str; 7] = [
     "$schema",
     "title",
@@ -84,7 +85,7 @@ const REMARKS: [&str; 7] = [
 ];
 
 impl Shape {
-    /// Of a schema (complete in itself, as `asked::schema` makes it).
+    /// Of a schema (complete in itself, as `schemas::schema` makes it).
     ///
     /// # Panics
     /// If the schema asks for what our own schemas do not.
@@ -98,7 +99,7 @@ impl Shape {
         Self(shape.rules)
     }
 
-    /// Whether an event, the value at the root of an outline, certainly is as the schema says.
+    /// True if an event (the root of an outline) certainly fits the schema.
     pub(super) fn fits(&self, event: Value<'_, '_>) -> bool {
         self.fits_rule(0, event)
     }
@@ -113,19 +114,19 @@ impl Shape {
         }
         if let Some(words) = &rule.words {
             return match sort {
-                Sort::Null => words.has_null,
-                Sort::String => value.text().is_some_and(|text| words.has(&text)),
+                JsonType::Null => words.has_null,
+                JsonType::String => value.text().is_some_and(|text| words.has(&text)),
                 _ => false,
             };
         }
         match sort {
-            Sort::String | Sort::EscapedString if rule.is_digits => {
+            JsonType::String | JsonType::EscapedString if rule.is_digits => {
                 value.text().is_some_and(|text| is_digits(&text))
             }
-            Sort::Array => rule
+            JsonType::Array => rule
                 .elements
                 .is_none_or(|elements| value.elements().all(|element| self.fits_rule(elements, element))),
-            Sort::Object => value
+            JsonType::Object => value
                 .members()
                 .all(|(name, member)| rule.member(&name).is_none_or(|rule| self.fits_rule(rule, member))),
             _ => true,
@@ -222,16 +223,16 @@ impl Rule {
     }
 }
 
-/// Where a value with a fraction or an exponent is asked to be whole, it depends on its digits.
-const fn type_of(sort: Sort) -> u8 {
+/// Type of a value. For a number with a fraction or an exponent, the digits decide whether it is whole.
+const fn type_of(sort: JsonType) -> u8 {
     match sort {
-        Sort::Null => NULL,
-        Sort::Boolean => BOOLEAN,
-        Sort::Integer => INTEGER,
-        Sort::Number => FRACTION,
-        Sort::String | Sort::EscapedString => STRING,
-        Sort::Array => ARRAY,
-        Sort::Object => OBJECT,
+        JsonType::Null => NULL,
+        JsonType::Boolean => BOOLEAN,
+        JsonType::Integer => INTEGER,
+        JsonType::Number => FRACTION,
+        JsonType::String | JsonType::EscapedString => STRING,
+        JsonType::Array => ARRAY,
+        JsonType::Object => OBJECT,
         _ => 0,
     }
 }
@@ -241,7 +242,7 @@ fn is_digits(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a number amounts to a whole one, as JSON Schema asks.
+/// True if the number is whole in the sense of JSON Schema, such as `1.0`.
 fn is_whole(number: &str) -> bool {
     serde_json::from_str::<Number>(number)
         .is_ok_and(|number| !number.is_f64() || number.as_f64().is_some_and(|number| number.fract() == 0.0))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::key::Right;
-use switchhook_domain::template::Circumstances;
+use switchhook_domain::template::TemplateContext;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{EventFilter, EventRecord, PageRequest};
 
@@ -12,15 +12,15 @@ use crate::Node;
 use crate::caller::Caller;
 use crate::ingest::sample;
 use crate::refusal::Refusal;
-use crate::sight::Sight;
-use crate::templates::Piece;
+use crate::templates::TemplateSource;
+use crate::visibility::Visibility;
 
-/// What to preview.
+/// Request for a preview.
 #[derive(Debug, Clone, Default)]
 pub struct PreviewRequest {
     /// The template; without one the webhook's.
     pub template: Option<String>,
-    /// What it makes; without one the webhook's.
+    /// Content type; the webhook's if there is none.
     pub content_type: Option<String>,
     /// Of this event; without one of the last, or of a sample if there is none.
     pub event_id: Option<EventId>,
@@ -28,15 +28,15 @@ pub struct PreviewRequest {
     pub kind: Option<Kind>,
 }
 
-/// What a template makes.
+/// Output of a template for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
     /// Of which event; `None` for a sample.
     pub event_id: Option<EventId>,
     pub kind: Kind,
-    /// What it is sent as.
+    /// Content type of the output.
     pub content_type: String,
-    /// What is sent, or why nothing is.
+    /// Body, or the reason why there is none.
     pub made: Result<String, String>,
 }
 
@@ -63,7 +63,7 @@ pub async fn preview(
     })?;
     let content_type = request.content_type.or(settings.content_type);
     let (event_id, kind, body) = event(node, caller, request.event_id, request.kind).await?;
-    let circumstances = Circumstances {
+    let context = TemplateContext {
         kind,
         event_id: event_id.unwrap_or(EventId(0)),
         delivery_id: DeliveryId(0),
@@ -71,13 +71,13 @@ pub async fn preview(
         attempt: 1,
         created_at: node.clock.now(),
     };
-    let piece = Piece::Body {
+    let piece = TemplateSource::Body {
         template: text,
         content_type: content_type.clone(),
     };
     let made = node
         .templates
-        .preview(caller.company_id, piece, &body, circumstances)
+        .preview(caller.company_id, piece, &body, context)
         .await;
     let made = made.map_err(|error| error.to_string());
     Ok(Preview {
@@ -95,11 +95,11 @@ async fn event(
     id: Option<EventId>,
     kind: Option<Kind>,
 ) -> Result<(Option<EventId>, Kind, Vec<u8>), Refusal> {
-    let sight = Sight::of(caller, node);
+    let visibility = Visibility::of(caller, node);
     let event = match id {
         Some(id) => {
             let event = node.store.event(caller.company_id, id).await?;
-            caller.require_sight(event.kind)?;
+            caller.require_visible(event.kind)?;
             if event.payload_removed.is_some() {
                 return Err(Refusal::Conflict(format!(
                     "the payload of event {id} was removed, so nothing can be made of it: name another event"
@@ -109,19 +109,19 @@ async fn event(
         }
         None => {
             let kind = kind.unwrap_or(Kind::Call);
-            caller.require_sight(kind)?;
+            caller.require_visible(kind)?;
             match last(node, caller, kind).await? {
                 Some(event) => event,
                 None => return sample_of(kind, node.clock.now()),
             }
         }
     };
-    let body = match sight.redacted(event.kind, &event.body) {
+    let body = match visibility.redacted(event.kind, &event.body) {
         Cow::Borrowed(body) => body.to_vec(),
         Cow::Owned(body) => body,
     };
     // What is masked is masked in what is made of it, too.
-    let shown = crate::json_text::raw(&String::from_utf8_lossy(&body), sight.mask).into_owned();
+    let shown = crate::json_text::raw(&String::from_utf8_lossy(&body), visibility.mask).into_owned();
     Ok((Some(event.id), event.kind, shown.into_bytes()))
 }
 

@@ -1,4 +1,4 @@
-//! What waits for a webhook is skipped, visibly.
+//! Skipping: cancels what waits for a webhook.
 
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::key::Right;
@@ -7,22 +7,22 @@ use crate::Node;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 
-/// What a webhook was made to skip.
+/// Result of skipping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Skipped {
-    /// How many deliveries were cancelled.
+    /// Number of deliveries cancelled.
     pub count: usize,
-    /// Whether there are more to skip: one call cancels so many at the most.
+    /// True if more wait, because one call cancels a bounded number.
     pub has_more: bool,
 }
 
 /// The most deliveries that one call skips.
 pub const MOST_SKIPPED: usize = 50_000;
 
-/// How many of them one commit cancels.
+/// Deliveries cancelled in one commit.
 const SKIP_SLICE: u32 = 500;
 
-/// What is noted on deliveries that were skipped.
+/// Note on skipped deliveries.
 const SKIPPED: &str = "Skipped: the webhook was told to go on with what comes from then on.";
 
 /// Cancels what waits for a webhook: it goes on with the events that come from now on.

@@ -27,19 +27,19 @@ use super::frame;
 use super::token::Grant;
 use crate::caller::Caller;
 use crate::lease::Lease;
-use crate::share::{NoPlace, Place};
+use crate::share::{NoSlot, Slot};
 use crate::{Node, amounts};
 
-/// How much of the log is in memory for one connection.
+/// Size of one read of the log.
 const AT_ONCE: LogBounds = LogBounds {
     events: 64,
     bytes: 256 * 1024,
 };
 
-/// How often the log is looked at although nobody rang: another node may have written to it, or the store was not there.
+/// Interval of polling the log, because another node may have written to it, or the store was unavailable.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How often the other side is asked whether it is there.
+/// Interval of pings.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// The largest message that whoever listens may send; nobody reads it.
@@ -48,41 +48,40 @@ pub const LARGEST_MESSAGE: usize = 4 * 1024;
 /// How long it may say nothing at all.
 const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 
-/// How long it may take to take a frame.
+/// Time limit of sending a frame.
 const LONGEST_SEND: Duration = Duration::from_secs(30);
 
-/// How long saying goodbye may take: the last frame, the other side's, and the end of the connection.
+/// Time limit of closing: our last frame, the client's, and the end of the connection.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
 
-/// How much of what the other side says is read at a time.
+/// Bound on what is read of the client's messages at a time, in bytes.
 const MOST_HEARD: usize = 64;
 
-/// Whom a connection serves, and from where.
+/// Client of a connection, and where it starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Session {
-    /// Whose events.
     pub company_id: CompanyId,
-    /// Which of them, and until when.
+    /// Events that it may hear, and until when.
     pub grant: Grant,
-    /// Who has the key that the token was made for.
+    /// Caller with the key for which the token was made.
     pub caller: Caller,
     /// After which position in the log.
     pub after: LogPosition,
-    /// Whether frames have labels.
+    /// True if frames carry the delivery's headers.
     pub is_labelled: bool,
 }
 
 /// The socket that a client listens at.
 pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Why a connection ends.
+/// Reason for which a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum CloseReason {
     /// The other side is gone, or takes nothing.
     Lost,
     /// The other side closes it.
     Left,
-    /// What the other side sends is no websocket's.
+    /// The client violated the websocket protocol.
     Garbled,
     /// It sends text that is none.
     NoText,
@@ -97,7 +96,7 @@ enum End {
     TooManyOfCompany,
 }
 
-impl End {
+impl CloseReason {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Lost | Self::Left => return None,
@@ -140,15 +139,15 @@ impl End {
 /// Serves a connection until it ends.
 pub async fn serve(node: Arc<Node>, socket: Socket, session: Session) {
     let share = node.shares.of(session.company_id);
-    let place = Place::take(&share.connections, &node.listeners.places);
+    let place = Slot::take(&share.connections, &node.listeners.places);
     let mut connection = Connection::new(&node, socket, session);
     let end = match place {
         Ok(_) => connection.run().await,
-        Err(NoPlace::OfCompany) => End::TooManyOfCompany,
-        Err(NoPlace::OfNode) => End::TooMany,
+        Err(NoSlot::OfCompany) => CloseReason::TooManyOfCompany,
+        Err(NoSlot::OfNode) => CloseReason::TooMany,
     };
     tracing::debug!(websocket = %session.grant.websocket_id, ?end, "a listener's connection ended");
-    if end != End::Lost {
+    if end != CloseReason::Lost {
         // Out of time, or nobody there to be told.
         let _ = timeout(LONGEST_GOODBYE, connection.part(end.close_frame())).await;
     }
@@ -160,7 +159,7 @@ struct Connection<'a> {
     session: Session,
     lease: Lease,
     position: LogPosition,
-    bell: watch::Receiver<()>,
+    waker: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
     expires_at: Instant,
     heard_at: Instant,
@@ -177,7 +176,7 @@ impl<'a> Connection<'a> {
             session,
             lease: node.leases.hold(session.caller),
             position: session.after,
-            bell: node.listeners.bell(session.company_id),
+            waker: node.listeners.waker(session.company_id),
             stopping: node.listeners.stopping.subscribe(),
             expires_at: now + lasts,
             heard_at: now,
@@ -185,7 +184,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn run(&mut self) -> End {
+    async fn run(&mut self) -> CloseReason {
         if self.session.is_labelled
             && let Err(end) = self.send(Message::text(frame::beginning(self.position))).await
         {
@@ -193,7 +192,7 @@ impl<'a> Connection<'a> {
         }
         loop {
             // Whoever rings from here on is heard, so that nothing is missed between looking and waiting.
-            self.bell.borrow_and_update();
+            self.waker.borrow_and_update();
             let next = match self.send_some().await {
                 Ok(0) => self.wait().await,
                 Ok(_) => self.look_up(),
@@ -206,7 +205,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Sends the next events; answers how many the log had.
-    async fn send_some(&mut self) -> Result<usize, End> {
+    async fn send_some(&mut self) -> Result<usize, CloseReason> {
         let (company_id, store) = (self.session.company_id, &self.node.store);
         let entries = match store.read_log(company_id, self.position, AT_ONCE).await {
             Ok(entries) => entries,
@@ -225,7 +224,7 @@ impl<'a> Connection<'a> {
     }
 
     /// The frame of an event, if it is for this connection.
-    fn message(&self, entry: &LogEntry) -> Result<Option<Message>, End> {
+    fn message(&self, entry: &LogEntry) -> Result<Option<Message>, CloseReason> {
         let Session {
             company_id,
             grant,
@@ -237,7 +236,9 @@ impl<'a> Connection<'a> {
             return Ok(None);
         }
         let registry = &self.node.registry;
-        let websocket = registry.websocket(grant.websocket_id).ok_or(End::Deleted)?;
+        let websocket = registry
+            .websocket(grant.websocket_id)
+            .ok_or(CloseReason::Deleted)?;
         // A payload that was removed cannot be read any more.
         let Ok(payload) = Payload::read(entry.event.kind, &entry.event.body) else {
             return Ok(None);
@@ -268,27 +269,27 @@ impl<'a> Connection<'a> {
         })))
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), End> {
+    async fn send(&mut self, message: Message) -> Result<(), CloseReason> {
         tokio::select! {
             biased;
-            () = self.lease.ended() => Err(End::Revoked),
+            () = self.lease.ended() => Err(CloseReason::Revoked),
             sent = timeout(LONGEST_SEND, self.socket.send(message)) => match sent {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(End::Lost),
+                Ok(Err(_)) | Err(_) => Err(CloseReason::Lost),
             }
         }
     }
 
     /// Waits until there may be something to send.
-    async fn wait(&mut self) -> Result<(), End> {
+    async fn wait(&mut self) -> Result<(), CloseReason> {
         let look_at = Instant::now() + LOOK_EVERY;
         loop {
             tokio::select! {
-                rung = self.bell.changed() => return rung.map_err(|_| End::Stopping),
-                _ = self.stopping.changed() => return Err(End::Stopping),
-                () = self.lease.ended() => return Err(End::Revoked),
+                rung = self.waker.changed() => return rung.map_err(|_| CloseReason::Stopping),
+                _ = self.stopping.changed() => return Err(CloseReason::Stopping),
+                () = self.lease.ended() => return Err(CloseReason::Revoked),
                 heard = self.socket.next() => self.heard(heard.as_ref())?,
-                () = sleep_until(self.expires_at) => return Err(End::Expired),
+                () = sleep_until(self.expires_at) => return Err(CloseReason::Expired),
                 () = sleep_until(self.pinged_at + PING_EVERY) => self.ping().await?,
                 () = sleep_until(look_at) => return self.look_up(),
             }
@@ -296,7 +297,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Takes what has come in meanwhile, without waiting for more.
-    fn look_up(&mut self) -> Result<(), End> {
+    fn look_up(&mut self) -> Result<(), CloseReason> {
         for _ in 0..MOST_HEARD {
             match self.socket.next().now_or_never() {
                 Some(heard) => self.heard(heard.as_ref())?,
@@ -304,7 +305,7 @@ impl<'a> Connection<'a> {
             }
         }
         if *self.stopping.borrow() {
-            return Err(End::Stopping);
+            return Err(CloseReason::Stopping);
         }
         if self
             .node
@@ -312,31 +313,31 @@ impl<'a> Connection<'a> {
             .websocket(self.session.grant.websocket_id)
             .is_none()
         {
-            return Err(End::Deleted);
+            return Err(CloseReason::Deleted);
         }
         let registry = &self.node.registry;
         if let Some((_, id)) = self.session.grant.only
             && !registry.has_subscription(self.session.company_id, id)
         {
-            return Err(End::Unsubscribed);
+            return Err(CloseReason::Unsubscribed);
         }
         if Instant::now() >= self.expires_at {
-            return Err(End::Expired);
+            return Err(CloseReason::Expired);
         }
         Ok(())
     }
 
     /// Whatever the other side says is no more than a sign of life.
-    fn heard(&mut self, heard: Option<&tungstenite::Result<Message>>) -> Result<(), End> {
+    fn heard(&mut self, heard: Option<&tungstenite::Result<Message>>) -> Result<(), CloseReason> {
         use tungstenite::Error;
         use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
         match heard {
-            Some(Ok(Message::Close(_))) => Err(End::Left),
-            Some(Err(Error::Protocol(ResetWithoutClosingHandshake))) | None => Err(End::Lost),
-            Some(Err(Error::Protocol(_))) => Err(End::Garbled),
-            Some(Err(Error::Utf8(_))) => Err(End::NoText),
-            Some(Err(Error::Capacity(_))) => Err(End::TooLarge),
-            Some(Err(_)) => Err(End::Lost),
+            Some(Ok(Message::Close(_))) => Err(CloseReason::Left),
+            Some(Err(Error::Protocol(ResetWithoutClosingHandshake))) | None => Err(CloseReason::Lost),
+            Some(Err(Error::Protocol(_))) => Err(CloseReason::Garbled),
+            Some(Err(Error::Utf8(_))) => Err(CloseReason::NoText),
+            Some(Err(Error::Capacity(_))) => Err(CloseReason::TooLarge),
+            Some(Err(_)) => Err(CloseReason::Lost),
             Some(Ok(_)) => {
                 self.heard_at = Instant::now();
                 Ok(())
@@ -344,10 +345,10 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn ping(&mut self) -> Result<(), End> {
+    async fn ping(&mut self) -> Result<(), CloseReason> {
         self.pinged_at = Instant::now();
         if self.heard_at.elapsed() > LONGEST_SILENCE {
-            return Err(End::Lost);
+            return Err(CloseReason::Lost);
         }
         self.send(Message::Ping(bytes::Bytes::new())).await
     }

@@ -12,7 +12,7 @@ use switchhook_store::{EventRecord, LogPosition};
 
 /// A frame in our form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Labelled {
+pub struct LabelledFrame {
     /// The position to go on from after this frame.
     pub position: String,
     /// The event; the first frame has none.
@@ -26,15 +26,15 @@ pub struct LabelledEvent {
     pub id: String,
     /// Its kind, as routes spell it.
     pub kind: String,
-    /// When it was accepted, in unix milliseconds.
+    /// Time of acceptance, in Unix milliseconds.
     pub accepted_at: Timestamp,
-    /// What the body is: JSON or a JWT.
+    /// Content type of the body: JSON or a JWT.
     pub content_type: String,
-    /// What a webhook would get as the body, byte for byte.
+    /// Body of the event's delivery, byte for byte.
     pub body: String,
 }
 
-/// What a webhook with this secret would get as the body of the event.
+/// Body of the event's delivery to a webhook with this secret.
 #[must_use]
 pub fn body(event: &EventRecord, hidden: Hidden, secret: Option<&Secret>) -> String {
     let shown = redact(&event.body, hidden);
@@ -47,7 +47,7 @@ pub fn body(event: &EventRecord, hidden: Hidden, secret: Option<&Secret>) -> Str
 /// The frame that comes first: where the connection begins.
 #[must_use]
 pub fn beginning(position: LogPosition) -> String {
-    written(&Labelled {
+    written(&LabelledFrame {
         position: position.0.to_string(),
         event: None,
     })
@@ -61,7 +61,7 @@ pub fn labelled(position: LogPosition, event: &EventRecord, body: String, is_sig
     } else {
         CONTENT_TYPE_JSON
     };
-    written(&Labelled {
+    written(&LabelledFrame {
         position: position.0.to_string(),
         event: Some(LabelledEvent {
             id: event.id.to_string(),
@@ -73,6 +73,6 @@ pub fn labelled(position: LogPosition, event: &EventRecord, body: String, is_sig
     })
 }
 
-fn written(frame: &Labelled) -> String {
+fn written(frame: &LabelledFrame) -> String {
     serde_json::to_string(frame).expect("a frame is plain text")
 }

@@ -13,7 +13,7 @@ use switchhook_domain::id::{KeyId, SubscriptionId, WebsocketId};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 
-/// How long a token, and a connection made with it, lasts.
+/// Lifetime of a token, and of a connection made with it.
 pub const LASTS: Duration = Duration::from_secs(3_600);
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"vnd.dialpad.websocket+jwt"}"#;
@@ -21,20 +21,18 @@ const HEADER: &str = r#"{"alg":"HS256","typ":"vnd.dialpad.websocket+jwt"}"#;
 /// The longest token that is looked at.
 const LONGEST: usize = 1_024;
 
-/// What a token lets its bearer hear.
+/// Events that a token's bearer may hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
-    /// Where.
     pub websocket_id: WebsocketId,
     /// Only what this subscription lets through.
     pub only: Option<(Kind, SubscriptionId)>,
-    /// Until when.
     pub expires_at: Timestamp,
     /// As long as this key is valid: the one that it was made for.
     pub key_id: KeyId,
 }
 
-/// Why a token does not count.
+/// Reason for which a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
     /// It is none, or none of ours.
@@ -88,16 +86,16 @@ fn key(websocket: &Websocket) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, websocket.token_key.expose().as_bytes())
 }
 
-/// Which websocket a token says that it is for. Nothing is checked yet.
+/// Websocket that a token claims to be for. Nothing is verified yet.
 #[must_use]
 pub fn claimed_websocket(token: &str) -> Option<WebsocketId> {
     read(token).map(|grant| grant.websocket_id)
 }
 
-/// What a token grants at the websocket that it says it is for.
+/// Grant of a token.
 ///
 /// # Errors
-/// If it is not the websocket's, or too old.
+/// If the token is not for this websocket, or has expired.
 pub fn check(token: &str, websocket: &Websocket, now: Timestamp) -> Result<Grant, InvalidToken> {
     let (signed, tag) = token.rsplit_once('.').ok_or(InvalidToken::Unknown)?;
     let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| InvalidToken::Unknown)?;

@@ -1,4 +1,4 @@
-//! Who may use which verb: every verb, with every sort of caller, held against one table.
+//! Rights of every verb: each is called by every sort of caller, and compared with one table.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
 use switchhook_node::api_keys::KeyRequest;
 use switchhook_node::caller::Caller;
-use switchhook_node::doctor::{self, Connecting, Examination};
+use switchhook_node::doctor::{self, ConnectionCheck, ExamineOptions};
 use switchhook_node::events::{self, Erasure};
 use switchhook_node::feed::{self, FeedRequest, Only, Start, consumers};
 use switchhook_node::notifications::{self, ChannelRequest};
@@ -32,9 +32,9 @@ use switchhook_store::{
     DeadLetterFilter, ErasureExtent, LogPosition, PageRequest, StoreError, SubscriptionFilter,
 };
 
-use crate::house::{House, admin, stranger, unscoped, with_right};
+use crate::fixture::{Fixture, admin, stranger, unscoped, with_right};
 
-/// What there is of the company's for each trial.
+/// Company's things for each trial.
 struct Things {
     webhook: WebhookId,
     websocket: WebsocketId,
@@ -50,13 +50,13 @@ struct Things {
 }
 
 impl Things {
-    async fn of(house: &House) -> Self {
-        let node = &house.node;
-        let delivery = house.delivery().await;
+    async fn of(fixture: &Fixture) -> Self {
+        let node = &fixture.node;
+        let delivery = fixture.delivery().await;
         let kept = deliveries::get(node, admin(), delivery)
             .await
             .expect("it was made");
-        let websocket = house.websocket().await;
+        let websocket = fixture.websocket().await;
         let source = SourceRequest {
             name: Some(Some("ours".to_owned())),
             ..SourceRequest::default()
@@ -67,20 +67,20 @@ impl Things {
         Self {
             webhook: kept.webhook_id,
             websocket,
-            subscription: house.subscription(websocket.0).await,
+            subscription: fixture.subscription(websocket.0).await,
             source: sources::create(node, admin(), source)
                 .await
                 .expect("it can be made")
                 .source
                 .id,
             event: kept.event_id,
-            unknown: house
+            unknown: fixture
                 .event(Kind::Unknown, r#"{"call_id":2,"state":"hangup"}"#)
                 .await,
             delivery,
             replay: replay.id,
-            channel: channel_of(house).await,
-            consumer: consumer_of(house).await,
+            channel: channel_of(fixture).await,
+            consumer: consumer_of(fixture).await,
             key: api_keys::create(node, admin(), key())
                 .await
                 .expect("it can be made")
@@ -90,14 +90,14 @@ impl Things {
     }
 }
 
-async fn consumer_of(house: &House) -> String {
-    let made = consumers::put(&house.node, admin(), "two", Start::Oldest).await;
+async fn consumer_of(fixture: &Fixture) -> String {
+    let made = consumers::put(&fixture.node, admin(), "two", Start::Oldest).await;
     made.expect("it can be made").0.name
 }
 
 /// Only some may be there.
-async fn channel_of(house: &House) -> ChannelId {
-    let node = &house.node;
+async fn channel_of(fixture: &Fixture) -> ChannelId {
+    let node = &fixture.node;
     let all = notifications::list_channels(node, admin(), PageRequest::first(50)).await;
     for channel in all.expect("they can be read").items {
         let deleted = notifications::delete_channel(node, admin(), channel.id).await;
@@ -206,8 +206,8 @@ const NOT_THERE: &str = "not found";
 const ADMINS: &str = "API keys need an admin's key";
 const OK: &str = "";
 
-/// What a verb says to: who may only read, who may only ingest, who may do all but see recordings and no admin's things,
-/// and another company's admin. The company's own admin may do everything.
+/// Results of each verb for a caller who may only read, one who may only ingest, one who may do everything except see
+/// recordings and admin's things, and another company's admin. The company's own admin may do everything.
 #[rustfmt::skip]
 const TABLE: &[(&str, Verb, [&str; 4])] = &[
     ("webhooks::create", verb!(|node, caller, things| webhooks::create(node, caller, webhook())),
@@ -344,10 +344,10 @@ fn range(node: &Node) -> Range {
     Range::last(Duration::from_secs(60 * 60), node.clock.now())
 }
 
-fn examination(things: &Things) -> Examination {
-    Examination {
+fn examination(things: &Things) -> ExamineOptions {
+    ExamineOptions {
         only: Some(things.webhook),
-        connecting: Connecting::Skip,
+        connections: ConnectionCheck::Skip,
     }
 }
 
@@ -364,17 +364,17 @@ async fn every_verb_refuses_who_may_not() {
     let (reader, ingester) = (with_right(Right::Read), with_right(Right::Ingest));
     let callers = [reader, ingester, unscoped(), stranger()];
     for (name, verb, expected) in TABLE {
-        let house = House::new().await;
+        let fixture = Fixture::new().await;
         for (caller, expected) in callers.into_iter().zip(expected) {
-            let things = Things::of(&house).await;
-            let answer = verb(&house.node, caller, &things).await;
+            let things = Things::of(&fixture).await;
+            let answer = verb(&fixture.node, caller, &things).await;
             assert!(
                 is_as_expected(&answer, expected),
                 "{name} to {caller:?}: {answer:?}"
             );
         }
-        let things = Things::of(&house).await;
-        let answer = verb(&house.node, admin(), &things).await;
+        let things = Things::of(&fixture).await;
+        let answer = verb(&fixture.node, admin(), &things).await;
         assert!(answer.is_ok(), "{name} to the admin: {answer:?}");
     }
 }

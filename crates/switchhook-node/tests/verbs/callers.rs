@@ -5,21 +5,21 @@ use std::time::Duration;
 use switchhook_domain::key::ApiKey;
 use switchhook_node::caller::Caller;
 
-use crate::house::{House, START};
+use crate::fixture::{Fixture, START};
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_not_valid_has_no_caller_and_says_why() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let made = [
-        house.key(|key| ApiKey { hash: [1; 32], ..key }).await,
-        house
+        fixture.key(|key| ApiKey { hash: [1; 32], ..key }).await,
+        fixture
             .key(|key| ApiKey {
                 hash: [2; 32],
                 revoked_at: Some(START),
                 ..key
             })
             .await,
-        house
+        fixture
             .key(|key| ApiKey {
                 hash: [3; 32],
                 expires_at: Some(START),
@@ -27,38 +27,38 @@ async fn a_key_that_is_not_valid_has_no_caller_and_says_why() {
             })
             .await,
     ];
-    let found = house.node.callers.find(made[0].hash).await;
+    let found = fixture.node.callers.find(made[0].hash).await;
     assert_eq!(found.expect("it is valid"), Caller::of(&made[0]));
     for (hash, words) in [
         ([2; 32], "this API key was revoked at "),
         ([3; 32], "this API key expired at "),
         ([4; 32], "this API key is not known"),
     ] {
-        let nobody = house.node.callers.find(hash).await.expect_err(words);
+        let nobody = fixture.node.callers.find(hash).await.expect_err(words);
         assert!(nobody.to_string().starts_with(words), "{nobody}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_remembered_for_a_second_and_never_beyond_its_time() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let soon = START.plus(Duration::from_millis(1_500));
-    let key = house
+    let key = fixture
         .key(|key| ApiKey {
             expires_at: Some(soon),
             ..key
         })
         .await;
-    let callers = &house.node.callers;
+    let callers = &fixture.node.callers;
     assert!(callers.find(key.hash).await.is_ok());
     tokio::time::advance(Duration::from_millis(900)).await;
     assert!(callers.find(key.hash).await.is_ok());
     tokio::time::advance(Duration::from_millis(600)).await;
     assert!(callers.find(key.hash).await.is_err());
-    let later = house.key(|key| ApiKey { hash: [8; 32], ..key }).await;
+    let later = fixture.key(|key| ApiKey { hash: [8; 32], ..key }).await;
     assert!(callers.find(later.hash).await.is_ok());
-    let now = house.node.clock.now();
-    house
+    let now = fixture.node.clock.now();
+    fixture
         .node
         .store
         .revoke_key(later.id, now)
@@ -70,9 +70,9 @@ async fn a_key_is_remembered_for_a_second_and_never_beyond_its_time() {
 
 #[tokio::test(start_paused = true)]
 async fn the_use_of_a_key_is_kept_at_once_and_then_every_five_minutes() {
-    let house = House::new().await;
-    let key = house.key(|key| key).await;
-    let (node, callers) = (&house.node, &house.node.callers);
+    let fixture = Fixture::new().await;
+    let key = fixture.key(|key| key).await;
+    let (node, callers) = (&fixture.node, &fixture.node.callers);
     let last_used = async || {
         let kept = node.store.keys(vec![key.id]).await.expect("it can be read");
         kept[0].last_used_at

@@ -2,5 +2,5 @@
 
 mod authorization;
 mod callers;
-mod house;
+mod fixture;
 mod refusals;

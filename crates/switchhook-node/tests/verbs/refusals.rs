@@ -1,4 +1,4 @@
-//! What is refused to the admin too: what a request says cannot be, collides with what is there, or is one too many.
+//! Refusals that admins get too: invalid requests, conflicts, and limits.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use switchhook_node::api_keys::KeyRequest;
 use switchhook_node::caller::Caller;
 use switchhook_node::events;
 use switchhook_node::notifications::{self, ChannelRequest};
-use switchhook_node::replays::{self, ReplayRequest, To};
+use switchhook_node::replays::{self, ReplayRequest, ReplayTarget};
 use switchhook_node::share::{CompanyLimits, Limit};
 use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, Rotation};
@@ -22,7 +22,7 @@ use switchhook_node::{api_keys, deliveries, keys, subscriptions, websockets};
 use switchhook_protocol::ContactType;
 use switchhook_store::PageRequest;
 
-use crate::house::{House, NOWHERE, START, admin, refused, stranger, unscoped};
+use crate::fixture::{Fixture, NOWHERE, START, admin, refused, stranger, unscoped};
 
 fn long() -> Option<Option<String>> {
     Some(Some("s".repeat(2_049)))
@@ -30,9 +30,9 @@ fn long() -> Option<Option<String>> {
 
 #[tokio::test(start_paused = true)]
 async fn webhooks_say_what_cannot_be() {
-    let house = House::new().await;
-    let node = &house.node;
-    let id = house.webhook().await;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
+    let id = fixture.webhook().await;
     let url = |url: &str| WebhookRequest {
         hook_url: Some(Some(url.to_owned())),
         ..WebhookRequest::default()
@@ -78,9 +78,9 @@ async fn webhooks_say_what_cannot_be() {
 
 #[tokio::test(start_paused = true)]
 async fn subscriptions_say_what_cannot_be() {
-    let house = House::new().await;
-    let node = &house.node;
-    let webhook = house.webhook().await;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
+    let webhook = fixture.webhook().await;
     let to = |id: i64| SubscriptionRequest {
         endpoint_id: Some(Some(id)),
         ..SubscriptionRequest::default()
@@ -101,7 +101,7 @@ async fn subscriptions_say_what_cannot_be() {
     ] {
         refused(subscriptions::create(node, admin(), kind, request).await, words);
     }
-    let id = house.subscription(webhook.0).await;
+    let id = fixture.subscription(webhook.0).await;
     let half = SubscriptionRequest {
         target_id: Some(Some(5)),
         ..SubscriptionRequest::default()
@@ -123,8 +123,8 @@ async fn subscriptions_say_what_cannot_be() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_that_was_disabled_is_enabled_by_who_may_see_it() {
-    let house = House::new().await;
-    let node = &house.node;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
     let request = SubscriptionRequest {
         contact_type: Some(Some(ContactType::Shared)),
         ..SubscriptionRequest::default()
@@ -138,8 +138,8 @@ async fn a_subscription_that_was_disabled_is_enabled_by_who_may_see_it() {
             enabled
         );
     }
-    let webhook = house.webhook().await;
-    let id = house.subscription(webhook.0).await;
+    let webhook = fixture.webhook().await;
+    let id = fixture.subscription(webhook.0).await;
     let disabled = subscriptions::set_enabled(node, unscoped(), Kind::Call, id, false).await;
     assert!(!disabled.expect("whoever writes may disable").subscription.enabled);
     refused(
@@ -150,8 +150,8 @@ async fn a_subscription_that_was_disabled_is_enabled_by_who_may_see_it() {
 
 #[tokio::test(start_paused = true)]
 async fn sources_say_what_cannot_be() {
-    let house = House::new().await;
-    let node = &house.node;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
     let named = |name: &str| SourceRequest {
         name: Some(Some(name.to_owned())),
         ..SourceRequest::default()
@@ -207,9 +207,9 @@ async fn sources_say_what_cannot_be() {
 
 #[tokio::test(start_paused = true)]
 async fn what_has_ended_or_is_known_stays_so() {
-    let house = House::new().await;
-    let node = &house.node;
-    let id = house.delivery().await;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
+    let id = fixture.delivery().await;
     let event = deliveries::cancel(node, admin(), id).await.unwrap().event_id;
     assert!(deliveries::cancel(node, admin(), id).await.is_err());
     refused(
@@ -228,9 +228,9 @@ async fn what_has_ended_or_is_known_stays_so() {
 
 #[tokio::test(start_paused = true)]
 async fn replays_say_what_cannot_be() {
-    let house = House::new().await;
-    let node = &house.node;
-    house.delivery().await;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
+    fixture.delivery().await;
     let calls = || ReplayRequest {
         filter: ReplayFilter {
             kind: Some(Kind::Call),
@@ -239,7 +239,7 @@ async fn replays_say_what_cannot_be() {
         ..ReplayRequest::default()
     };
     let to = |to| ReplayRequest { to, ..calls() };
-    let inside = To::Url {
+    let inside = ReplayTarget::Url {
         url: "https://127.0.0.1/".to_owned(),
         secret: None,
     };
@@ -250,7 +250,10 @@ async fn replays_say_what_cannot_be() {
     for (request, words) in [
         (ReplayRequest::default(), "filter is required"),
         (rate, "rate: 0.001 to 100000 events a second"),
-        (to(To::Webhook(WebhookId(NOWHERE))), "there is no such webhook"),
+        (
+            to(ReplayTarget::Webhook(WebhookId(NOWHERE))),
+            "there is no such webhook",
+        ),
         (to(inside), "to.url: "),
     ] {
         refused(replays::count(node, admin(), request.clone()).await, words);
@@ -269,7 +272,7 @@ async fn replays_say_what_cannot_be() {
 #[tokio::test(start_paused = true)]
 async fn a_company_has_no_more_than_it_may() {
     let one = Limit::of(1);
-    let house = House::limited(CompanyLimits {
+    let fixture = Fixture::limited(CompanyLimits {
         webhooks: one,
         subscriptions: one,
         websockets: one,
@@ -277,10 +280,10 @@ async fn a_company_has_no_more_than_it_may() {
         ..CompanyLimits::default()
     })
     .await;
-    let node = &house.node;
-    let webhook = house.webhook().await;
-    house.websocket().await;
-    house.subscription(webhook.0).await;
+    let node = &fixture.node;
+    let webhook = fixture.webhook().await;
+    fixture.websocket().await;
+    fixture.subscription(webhook.0).await;
     let source = || SourceRequest {
         name: Some(Some("ours".to_owned())),
         ..SourceRequest::default()
@@ -311,8 +314,8 @@ async fn a_company_has_no_more_than_it_may() {
 
 #[tokio::test(start_paused = true)]
 async fn notification_channels_say_what_cannot_be() {
-    let house = House::new().await;
-    let node = &house.node;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
     let of_type = |channel_type| ChannelRequest {
         channel_type: Some(Some(channel_type)),
         ..ChannelRequest::default()
@@ -389,8 +392,8 @@ async fn notification_channels_say_what_cannot_be() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_say_what_cannot_be() {
-    let house = House::new().await;
-    let node = &house.node;
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
     let request = |name: &str, scopes: Scopes| KeyRequest {
         name: name.to_owned(),
         admin: false,
@@ -422,7 +425,7 @@ async fn keys_say_what_cannot_be() {
         api_keys::revoke(node, own, made.key.id).await,
         "this is the key that you use",
     );
-    let ending = house.key(|key| ApiKey {
+    let ending = fixture.key(|key| ApiKey {
         admin: true,
         expires_at: Some(START.plus(Duration::from_secs(60))),
         ..key

@@ -1,15 +1,16 @@
-//! What JSON is (RFC 8259), and nothing else: one pass over the bytes, without recursion, however deep they are nested.
+//! Scanner for JSON (RFC 8259): one pass over the bytes, without recursion, however deep they are nested.
 
-use super::{Node, Outline, Sort};
+use super::{JsonType, Node, Outline};
 
-/// How deep and how long what every reader reads may be: some end at 128 levels, and a double at 309 digits.
+/// Bounds on nesting and on number length that every reader accepts: some end at 128 levels, and a double at 309
+/// digits.
 const PLAIN_DEPTH: usize = 100;
 const PLAIN_DIGITS: usize = 300;
 
-/// How many bytes an event has for each of its values, about.
+/// Bytes of an event per value, approximately.
 const BYTES_OF_A_VALUE: usize = 12;
 
-/// What `text` has in it, if it is one JSON value.
+/// Outline of `text`, if it is one JSON value.
 pub(super) fn scan(text: &str) -> Option<Outline<'_>> {
     // Places are kept in 32 bits.
     u32::try_from(text.len()).ok()?;
@@ -49,7 +50,11 @@ impl Scan<'_> {
             // A value begins here.
             match self.peek()? {
                 byte @ (b'{' | b'[') => {
-                    let sort = if byte == b'{' { Sort::Object } else { Sort::Array };
+                    let sort = if byte == b'{' {
+                        JsonType::Object
+                    } else {
+                        JsonType::Array
+                    };
                     let place = self.push(self.at, sort);
                     self.nodes[place as usize].next = open;
                     open = place;
@@ -61,7 +66,7 @@ impl Scan<'_> {
                     if self.peek()? == end_of(sort) {
                         open = self.close(open);
                     } else {
-                        if sort == Sort::Object {
+                        if sort == JsonType::Object {
                             self.name()?;
                         }
                         continue;
@@ -69,9 +74,9 @@ impl Scan<'_> {
                 }
                 b'"' => self.string()?,
                 b'-' | b'0'..=b'9' => self.number()?,
-                b't' => self.word(b"true", Sort::Boolean)?,
-                b'f' => self.word(b"false", Sort::Boolean)?,
-                b'n' => self.word(b"null", Sort::Null)?,
+                b't' => self.word(b"true", JsonType::Boolean)?,
+                b'f' => self.word(b"false", JsonType::Boolean)?,
+                b'n' => self.word(b"null", JsonType::Null)?,
                 _ => return None,
             }
             // A value ended here, and with it maybe what it is in.
@@ -87,7 +92,7 @@ impl Scan<'_> {
                 } else if byte == b',' {
                     self.at += 1;
                     self.skip_white();
-                    if sort == Sort::Object {
+                    if sort == JsonType::Object {
                         self.name()?;
                     }
                     break;
@@ -109,7 +114,7 @@ impl Scan<'_> {
     }
 
     /// Notes what begins at `start` and ends here.
-    fn push(&mut self, start: usize, sort: Sort) -> u32 {
+    fn push(&mut self, start: usize, sort: JsonType) -> u32 {
         let place = narrow(self.nodes.len());
         self.nodes.push(Node {
             start: narrow(start),
@@ -148,13 +153,13 @@ impl Scan<'_> {
     fn string(&mut self) -> Option<()> {
         let start = self.at;
         self.at += 1;
-        let mut sort = Sort::String;
+        let mut sort = JsonType::String;
         loop {
             self.skip_ordinary();
             match self.peek()? {
                 b'"' => break,
                 b'\\' => {
-                    sort = Sort::EscapedString;
+                    sort = JsonType::EscapedString;
                     self.escape()?;
                 }
                 // What moves the cursor may not stand in a string.
@@ -204,7 +209,7 @@ impl Scan<'_> {
 
     fn number(&mut self) -> Option<()> {
         let start = self.at;
-        let mut sort = Sort::Integer;
+        let mut sort = JsonType::Integer;
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -215,12 +220,12 @@ impl Scan<'_> {
             self.digits()?;
         }
         if self.peek() == Some(b'.') {
-            sort = Sort::Number;
+            sort = JsonType::Number;
             self.at += 1;
             self.digits()?;
         }
         if let Some(b'e' | b'E') = self.peek() {
-            sort = Sort::Number;
+            sort = JsonType::Number;
             self.is_plain = false;
             self.at += 1;
             if let Some(b'+' | b'-') = self.peek() {
@@ -241,7 +246,7 @@ impl Scan<'_> {
         (self.at > start).then_some(())
     }
 
-    fn word(&mut self, word: &[u8], sort: Sort) -> Option<()> {
+    fn word(&mut self, word: &[u8], sort: JsonType) -> Option<()> {
         let start = self.at;
         if !self.bytes[start..].starts_with(word) {
             return None;
@@ -263,8 +268,8 @@ const fn special_in(word: u64) -> u64 {
     (below(word, 0x20) | quote | backslash) & (ONES << 7)
 }
 
-const fn end_of(container: Sort) -> u8 {
-    if matches!(container, Sort::Object) {
+const fn end_of(container: JsonType) -> u8 {
+    if matches!(container, JsonType::Object) {
         b'}'
     } else {
         b']'

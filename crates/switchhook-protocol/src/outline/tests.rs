@@ -4,16 +4,16 @@ use serde_json::Value as Json;
 
 use super::*;
 
-/// What a value says, read by way of its outline.
+/// Value as JSON, read through its outline.
 fn json_of(value: Value<'_, '_>) -> Json {
     match value.sort() {
-        Sort::Array => value.elements().map(json_of).collect(),
-        Sort::Object => value
+        JsonType::Array => value.elements().map(json_of).collect(),
+        JsonType::Object => value
             .members()
             .map(|(name, value)| (name.into_owned(), json_of(value)))
             .collect(),
-        Sort::String | Sort::EscapedString => value.text().expect("it is a text").into_owned().into(),
-        Sort::Null | Sort::Boolean | Sort::Integer | Sort::Number => {
+        JsonType::String | JsonType::EscapedString => value.text().expect("it is a text").into_owned().into(),
+        JsonType::Null | JsonType::Boolean | JsonType::Integer | JsonType::Number => {
             serde_json::from_str(value.json()).expect("it is JSON")
         }
     }

@@ -1,6 +1,8 @@
-//! Why a signature does not hold: tries what usually goes wrong between a sender and a receiver, and says which of it
-//! makes the signature fit. For people who look at one request; it accepts nothing that [`verify`](super::verify)
-//! refuses, and belongs in no receiver's path. The guesses themselves are in `guess`.
+//! Diagnosis of a signature that does not hold: it tries the usual mistakes between a sender and a receiver, and says
+//! which of them makes the signature fit.
+//!
+//! For people who look at one request; it accepts nothing that [`verify`](super::verify) refuses, and belongs in no
+//! receiver's path. The guesses themselves are in `guess`.
 
 mod guess;
 
@@ -12,13 +14,13 @@ use base64::engine::general_purpose::{GeneralPurpose, STANDARD, STANDARD_NO_PAD,
 use super::error::VerifyError;
 use super::verify::{MAX_TOKEN_BYTES, Verifier};
 
-/// What became of looking at a body.
+/// Diagnosis of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// What a receiver says that holds these secrets: the place of the one that fits, from 0, or why it refuses.
+    /// Verdict of a receiver with these secrets: the index of the one that fits, from 0, or the reason for refusing.
     pub verdict: Result<usize, VerifyError>,
-    /// What was found, most telling first. Empty if the signature holds or if nothing could be found out.
+    /// Causes, the most telling first. Empty if the signature holds, or if no cause was found.
     pub causes: Vec<Cause>,
     /// The token's header, as the text that it is; `None` if there is no token or its header cannot be decoded.
     pub header: Option<String>,
@@ -46,9 +48,9 @@ pub enum Cause {
     OtherHash(Hash),
     /// The secret was changed by somebody before it was used; undoing it makes the signature fit.
     Secret {
-        /// Which of the secrets, counted from 0.
+        /// Index of the secret, from 0.
         index: usize,
-        /// What was done to it.
+        /// Change of the secret.
         change: SecretChange,
     },
     /// The sender signed with an empty secret.
@@ -66,7 +68,7 @@ pub enum Cause {
     Unexplained,
 }
 
-/// Which hash a signature was made with.
+/// Hash of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hash {
@@ -96,7 +98,7 @@ pub enum SecretChange {
     HexEncodedThere,
 }
 
-/// How a payload was spelled when it was signed.
+/// Spelling of a payload when it was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Respelling {
@@ -302,7 +304,7 @@ struct LooseToken {
     payload: Vec<u8>,
     /// As the third segment stands for, in base64 or in hexadecimal digits.
     signatures: Vec<(Vec<u8>, Option<Cause>)>,
-    /// What the signature is over, in the one spelling that a JWS has.
+    /// Signed text, in the one spelling that a JWS has.
     signed: String,
     is_spelled_otherwise: bool,
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::verify::MAX_TOKEN_BYTES;
 
-/// Why a token is refused.
+/// Reason for which a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -25,23 +25,23 @@ pub enum VerifyError {
     /// It is not three segments.
     #[error("a compact JWS has 3 segments separated by dots, and the token has {found}")]
     Segments {
-        /// How many there are.
+        /// Number of segments.
         found: usize,
     },
     /// A segment is padded with `=`, which a JWS never is.
     #[error("the {part} of the token is padded with `=`; a JWS uses base64url without padding")]
     Padded {
-        /// Which segment.
+        /// Segment concerned.
         part: TokenPart,
     },
     /// A segment holds something that is not base64url.
     #[error("the {part} of the token is not base64url: byte {at} (counted from 0) is {found:?}")]
     NotBase64 {
-        /// Which segment.
+        /// Segment concerned.
         part: TokenPart,
         /// Offset within the segment.
         at: usize,
-        /// What stands there.
+        /// Character found.
         found: char,
     },
     /// A segment has a length no base64 text can have.
@@ -49,20 +49,20 @@ pub enum VerifyError {
         "the {part} of the token is cut off: {length} characters of base64url are no whole number of bytes"
     )]
     CutOff {
-        /// Which segment.
+        /// Segment concerned.
         part: TokenPart,
         length: usize,
     },
     /// A segment's last character has bits set that mean nothing; only one spelling of each token is accepted.
     #[error("the {part} of the token ends in a character that no encoder writes; it was changed or cut off")]
     NotCanonical {
-        /// Which segment.
+        /// Segment concerned.
         part: TokenPart,
     },
     /// The header is not a JSON object.
     #[error("the token's header is not a JSON object: {reason}")]
     HeaderNotJson {
-        /// What is wrong with it.
+        /// Description of the mistake.
         reason: String,
     },
     /// The header names no algorithm.
@@ -74,7 +74,7 @@ pub enum VerifyError {
     /// The header names another algorithm.
     #[error("the token is signed with {found}; only HS256 is accepted")]
     OtherAlgorithm {
-        /// What the header says, as JSON text, at most 64 characters of it.
+        /// Value in the header, as JSON text of at most 64 characters.
         found: String,
     },
     /// The header names extensions that must be understood; none is.
@@ -88,7 +88,7 @@ pub enum VerifyError {
         "the signature {}: another secret, or the body was changed on its way", matches_none_of(*secrets_tried)
     )]
     WrongSignature {
-        /// How many secrets were tried.
+        /// Number of secrets tried.
         secrets_tried: usize,
     },
 }

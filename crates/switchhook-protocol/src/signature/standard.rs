@@ -20,10 +20,10 @@ use crate::timestamp::Timestamp;
 
 pub use self::cause::StandardCause;
 
-/// What a secret begins with whose key follows in base64.
+/// Prefix of a secret whose key follows in base64.
 pub const STANDARD_SECRET_PREFIX: &str = "whsec_";
 
-/// How far the time of a message may be from the time of who checks it.
+/// Tolerance between the time of a message and the receiver's clock.
 pub const STANDARD_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 /// The most signatures of a message that are looked at.
@@ -88,7 +88,7 @@ pub fn standard_secret(secret: &str) -> String {
     }
 }
 
-/// Whether a secret says that its key follows in base64, and it does not.
+/// True if a secret announces a key in base64, and has none.
 #[must_use]
 pub fn is_broken_standard_secret(secret: &str) -> bool {
     secret.starts_with(STANDARD_SECRET_PREFIX) && key_of(secret).is_none()
@@ -101,18 +101,18 @@ fn key_of(secret: &str) -> Option<Vec<u8>> {
     (!key.is_empty()).then_some(key)
 }
 
-/// What the headers of a message say.
+/// Headers of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StandardHeaders {
     /// The message's id, the same for every attempt.
     pub id: String,
-    /// When the attempt was made, in unix seconds, as it came.
+    /// Time of the attempt, in Unix seconds, as it came.
     pub timestamp: String,
     /// The signatures, with spaces between them.
     pub signature: String,
 }
 
-/// Why a message is not genuine, or cannot be told to be.
+/// Reason for which a message is not genuine, or cannot be verified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StandardError {
     /// A header is missing.
@@ -126,13 +126,13 @@ pub enum StandardError {
         "`webhook-timestamp` is {seconds} s old, and at most 300 s are taken: it was sent again as it was, or a clock is wrong"
     )]
     TooOld {
-        /// How old.
+        /// Age.
         seconds: i64,
     },
     /// The message is of the future.
     #[error("`webhook-timestamp` is {seconds} s in the future: a clock is wrong")]
     TooNew {
-        /// How far.
+        /// Time ahead.
         seconds: i64,
     },
     /// No signature has the one form that is known.
@@ -147,7 +147,7 @@ pub enum StandardError {
          {} tried)", if *secrets_tried == 1 { "secret" } else { "secrets" }
     )]
     WrongSignature {
-        /// How many secrets were tried.
+        /// Number of secrets tried.
         secrets_tried: usize,
     },
 }
@@ -199,7 +199,7 @@ impl StandardHeaders {
         }
     }
 
-    /// Whether a signature was made of the body with one of these.
+    /// True if a signature was made of the body with one of these.
     fn fits(&self, keys: &[StandardKey], body: &[u8]) -> bool {
         keys.iter().any(|key| {
             let tag = self.signed_by(key, body);

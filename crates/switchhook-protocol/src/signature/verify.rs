@@ -85,7 +85,7 @@ struct Segments<'a> {
     header: &'a [u8],
     payload: &'a [u8],
     signature: &'a [u8],
-    /// What the signature is over: header, dot and payload.
+    /// Signed text: header, dot and payload.
     signed: &'a [u8],
 }
 

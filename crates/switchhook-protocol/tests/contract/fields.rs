@@ -6,7 +6,7 @@ pub(crate) const CALL_STATES: &str = "calling ringing preanswer connected merged
 pub(crate) const TARGET_TYPES: &str = "callcenter callrouter channel coachinggroup coachingteam department office room \
     staffgroup unknown user";
 
-/// What the contract says about a field. Words of an enum stand in one string.
+/// Type of a field in the contract. Words of an enum stand in one string.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Type {
     Int64,

@@ -1,11 +1,11 @@
-//! What legs of one call have in common where no id links them: who calls, on which line, and when.
-//! That is a weaker tie: two calls of one person to one line within a minute look the same.
+//! Likeness of legs that no id links: caller, line and time. That is a weaker tie: two calls of one person to one
+//! line within a minute look the same.
 
 use std::time::Duration;
 
 use switchhook_protocol::{CallEvent, Contact, Direction, Target, Timestamp, Word};
 
-/// How far apart the legs of one call begin, at the most.
+/// Longest time between the starts of two legs of one call.
 pub(super) const WITHIN: Duration = Duration::from_secs(60);
 
 /// The fewest digits of a number that somebody calls from or to: shorter ones are extensions, which many have.
@@ -41,7 +41,7 @@ pub struct Likeness {
 }
 
 impl Likeness {
-    /// What an event says of it; `None` if it does not say who calls, on which line, and when.
+    /// Likeness of an event's leg; `None` if the event lacks the caller, the line or the time.
     #[must_use]
     pub fn of(event: &CallEvent<'_>) -> Option<Self> {
         let contact = event.contact.as_ref().and_then(Contact::any_phone);
@@ -69,7 +69,7 @@ impl Likeness {
         })
     }
 
-    /// Whether both may be legs of one call: the same caller, the same line, within 60 seconds.
+    /// True if both may be legs of one call: the same caller, the same line, within 60 seconds.
     #[must_use]
     pub fn may_be_one_call_with(&self, other: &Self) -> bool {
         let apart = self.began_at.as_millis().abs_diff(other.began_at.as_millis());

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use super::{Format, Found};
 
-/// How much of a journal is read back.
+/// Bytes of a journal that are read back.
 const READ_BACK: u64 = 256 * 1024 * 1024;
 
 /// The longest line that is looked at: no receiver takes an event of this size.
@@ -48,7 +48,7 @@ pub(super) fn scan(
     Ok(is_ours.then_some((found, good_until)))
 }
 
-/// Whether this is the beginning of one of our lines, or holds what a file system leaves where it never wrote.
+/// True for the beginning of one of our lines, or for what a file system leaves where it never wrote.
 fn could_be_torn(text: &[u8], format: Format) -> bool {
     let opening = format.opening.as_bytes();
     text.starts_with(opening) || opening.starts_with(text) || text.contains(&0)
@@ -60,7 +60,7 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
     Ok(reader.take(MAX_LINE_BYTES).read_until(b'\n', line)? as u64)
 }
 
-/// Whether a line feed stands before this place, or nothing at all.
+/// True if a line feed, or nothing at all, is before this position.
 pub(super) fn ends_a_line(mut file: &File, length: u64) -> io::Result<bool> {
     let Some(last) = length.checked_sub(1) else {
         return Ok(true);

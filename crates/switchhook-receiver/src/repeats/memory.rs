@@ -1,4 +1,4 @@
-//! What is remembered of the events that were dealt with: their keys and when, in the order they came.
+//! Memory of handled events: their keys and times, in the order they came.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -14,7 +14,7 @@ pub(super) struct Memory {
     order: VecDeque<(Timestamp, RepeatKey)>,
     /// Bounded by the requests that are open at the same time: each holds one claim.
     pub(super) under_way: HashSet<RepeatKey>,
-    /// How many lines the file has, if there is one.
+    /// Number of lines in the file, if there is one.
     pub(super) lines: u64,
 }
 
@@ -68,7 +68,7 @@ impl Memory {
         self.order.iter().filter(is_current).map(|(at, key)| (*key, *at))
     }
 
-    /// Whether the file holds more than twice what is remembered. Not for a few lines.
+    /// True if the file holds more than twice what is remembered. Not for a few lines.
     pub(super) fn is_worth_compacting(&self) -> bool {
         self.lines > 2 * self.len() as u64 + 10_000
     }

@@ -31,7 +31,7 @@ struct Vector {
     body_base64: Option<String>,
     body_repeated: Option<(String, usize)>,
     accept: Accept,
-    /// Why a receiver that looks less closely may do the opposite.
+    /// Reason for which a less strict receiver may do the opposite.
     small: Option<String>,
     status: Option<u16>,
     refusal: Option<String>,

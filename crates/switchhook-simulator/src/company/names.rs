@@ -74,7 +74,7 @@ const BUSINESSES: [(&str, &str); 19] = [
     ("Tidewater Films", "Editor"),
 ];
 
-/// How often each type of contact occurs.
+/// Frequency of each type of contact.
 const TYPES: [&str; 10] = [
     "local",
     "shared",
@@ -88,7 +88,7 @@ const TYPES: [&str; 10] = [
     "local",
 ];
 
-/// How many users can be told apart by their names.
+/// Number of users with distinct names.
 pub(super) const fn distinct() -> usize {
     FIRST.len() * LAST.len()
 }
@@ -135,8 +135,8 @@ pub(super) fn phone_of_contact(number_of_contact: usize) -> String {
     number(AREAS - 1 - number_of_contact / 100, number_of_contact % 100)
 }
 
-/// How many area codes there are of the form that North America uses: 201 to 989, without those ending in 11 and
-/// those with a 9 in the middle.
+/// Number of valid North American area codes: 201 to 989, without those ending in 11 and those with a 9 in the
+/// middle.
 const AREAS: usize = 8 * 9 * 10 - 8;
 
 fn number(area: usize, line: usize) -> String {

@@ -18,7 +18,7 @@ pub struct Sending {
     pub event: SimulatedEvent,
     /// Its number in the stream, from 1; what comes again has the same.
     pub number: u64,
-    /// What goes wrong with it.
+    /// Fault of the event.
     pub fault: Option<Fault>,
 }
 
@@ -41,7 +41,7 @@ pub struct FaultyStream<I: Iterator<Item = SimulatedEvent>> {
     rng: Rng,
     numbered: u64,
     agenda: Agenda<Sending>,
-    /// Who waits for the next event of a story, and who for the end of a leg.
+    /// Events that wait for the next event of a story, or for the end of a leg.
     waiting_for_story: BTreeMap<u64, Place>,
     waiting_for_end: BTreeMap<i64, Place>,
     /// Until when nothing gets through.
@@ -131,7 +131,7 @@ impl<I: Iterator<Item = SimulatedEvent>> FaultyStream<I> {
         self.agenda.enter(at, sending)
     }
 
-    /// What waited goes at that time.
+    /// Releases what waited, to be sent at that time.
     fn release(&mut self, place: Place, at: Timestamp) {
         if let Some(sending) = self.agenda.take(place) {
             self.send_at(at, sending);
@@ -139,10 +139,10 @@ impl<I: Iterator<Item = SimulatedEvent>> FaultyStream<I> {
     }
 }
 
-/// What waits for the next event of its story does not wait longer.
+/// Longest wait for the next event of a story.
 const LONGEST_WAIT_MS: u64 = 60_000;
 
-/// What waits for the end of its leg does not wait longer.
+/// Longest wait for the end of a leg.
 const LONGEST_CALL_MS: u64 = 600_000;
 
 const BURST_MS: u64 = 10_000;

@@ -17,7 +17,7 @@ pub struct Encore {
     gap: Duration,
     next_seed: u64,
     next_start: Timestamp,
-    /// How many stories there have been in the plays before.
+    /// Number of stories in earlier plays.
     stories: u64,
     agenda: Agenda<SimulatedEvent>,
 }

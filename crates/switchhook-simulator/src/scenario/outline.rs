@@ -45,7 +45,7 @@ fn letter_of(number: usize) -> char {
     char::from(b'A' + (number % 26) as u8)
 }
 
-/// Who or what of the company it is about.
+/// Person or entity of the company that it is about.
 fn whom(event: &SimulatedEvent) -> String {
     let target = |target: Option<Target<'_>>| {
         let target = target.unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::story::call::plots;
 use crate::story::world::World;
 use crate::story::{Next, Story};
 
-/// Why agents are away in the middle of a day.
+/// Reasons for which agents are away in the middle of a day.
 const REASONS: [&str; 5] = [
     "Lunch",
     "Training",
@@ -150,7 +150,7 @@ impl AgentDay {
         }
     }
 
-    /// How long the phase lasts.
+    /// Length of the phase.
     fn until_next(&self, world: &mut World) -> Next {
         let rng = &mut world.rng;
         Next::After(match self.phase {
@@ -206,7 +206,7 @@ impl Session {
     }
 }
 
-/// What one agent does in a scenario, each some milliseconds after the one before.
+/// Script of one agent in a scenario: each step some milliseconds after the one before.
 #[derive(Clone, Debug)]
 pub(crate) struct Shift {
     agent: usize,

@@ -33,11 +33,11 @@ pub(crate) struct Call {
     outside: Outside,
     topic: &'static Topic,
     legs: Vec<Leg>,
-    /// By time.
-    script: VecDeque<Beat>,
+    /// Sorted by time.
+    script: VecDeque<ScriptedAct>,
     /// Milliseconds since the beginning: how far the script has been played.
     clock: u64,
-    /// Where it is being written.
+    /// Position at which it is being written.
     cursor: u64,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Outside {
 
 /// Something to do at a time.
 #[derive(Clone, Copy, Debug)]
-struct Beat {
+struct ScriptedAct {
     at: u64,
     act: Act,
 }
@@ -130,7 +130,7 @@ impl Call {
         self.add(world, target, Link::Supervision(of))
     }
 
-    /// Whom a leg talks with, if not with the call's other side, and which way.
+    /// Person that a leg talks with, if that is not the call's other side, and the direction.
     pub(crate) fn talking_with(
         &mut self,
         leg: LegIndex,
@@ -142,7 +142,7 @@ impl Call {
         self
     }
 
-    /// Whom the company talks with.
+    /// Person that the company talks with.
     pub(crate) const fn other_side(&self) -> Outside {
         self.outside
     }
@@ -260,6 +260,6 @@ impl Call {
     /// Keeps the script ordered; what is written later comes later at the same time.
     fn insert(&mut self, at: u64, act: Act) {
         let place = self.script.partition_point(|beat| beat.at <= at);
-        self.script.insert(place, Beat { at, act });
+        self.script.insert(place, ScriptedAct { at, act });
     }
 }

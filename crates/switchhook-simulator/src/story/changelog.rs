@@ -12,9 +12,9 @@ use crate::story::world::World;
 pub(crate) struct Change {
     action: &'static Action,
     target: EntityIndex,
-    /// Who did it; nobody who may be named if it was the provider's staff.
+    /// Author; `None` for the provider's staff, who may not be named.
     by: Option<EntityIndex>,
-    /// Somebody it concerns.
+    /// Person concerned.
     whom: EntityIndex,
     before: u64,
 }
@@ -24,13 +24,13 @@ pub(crate) struct Change {
 struct Action {
     name: &'static str,
     concerns: Concerns,
-    /// What the log says to people.
+    /// Text of the log for people.
     note: fn(&Facts<'_>) -> String,
-    /// What it says to programs; real traffic often says nothing.
+    /// Data of the log for programs; real traffic often has none.
     data: Option<fn(&Facts<'_>, &mut Json)>,
 }
 
-/// What an action is done to.
+/// Type of entity that an action concerns.
 #[derive(Clone, Copy, Debug)]
 enum Concerns {
     Office,

@@ -12,7 +12,7 @@ use crate::story::world::World;
 /// A contact and what becomes of it.
 #[derive(Clone, Debug)]
 pub(crate) struct ContactStory {
-    /// What happens, each some milliseconds after the one before.
+    /// Changes, each some milliseconds after the one before.
     changes: VecDeque<(u64, ContactChange, Entry)>,
 }
 

@@ -17,11 +17,11 @@ pub(crate) struct Arrivals {
     gap_us: u64,
 }
 
-/// How many events the average story has, in hundredths; a test holds it against the stories.
+/// Average number of events of a story, in hundredths; a test compares it with the stories.
 const EVENTS_PER_STORY: u64 = 650;
 
-/// What the company's life begins with: one thing of each kind within three seconds, so that whoever looks sees all
-/// of them; then stories at random, and the days of its agents.
+/// First stories of a company: one of each kind within three seconds, so that all of them can be seen at once; then
+/// random ones, and the days of its agents.
 pub(crate) fn first_stories(world: &mut World, rate: Rate, rhythm: Rhythm) -> Vec<(u64, Story)> {
     let gap_us = 3_600_000_000 * EVENTS_PER_STORY / 100 / rate.events_per_hour();
     let mut stories = vec![

@@ -16,7 +16,7 @@ use crate::story::world::World;
 /// Messages that belong together: one with its statuses, or a few to and fro.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
-    /// What is told, each some milliseconds after the one before.
+    /// Events, each some milliseconds after the one before.
     steps: VecDeque<(u64, Step)>,
     messages: Vec<Message>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Exchange {
 /// One event of a message.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    /// Which of the messages.
+    /// Index of the message.
     message: usize,
     status: Option<MessageStatus>,
     result: Option<MessageDeliveryResult>,
@@ -34,9 +34,9 @@ struct Step {
 struct Message {
     id: i64,
     direction: Direction,
-    /// Whose number is used: a person's or a group's.
+    /// Owner of the number: a person or a group.
     target: EntityIndex,
-    /// Who wrote it, on the company's side.
+    /// Author on the company's side.
     sender: Option<EntityIndex>,
     other: Other,
     /// More receivers of the same message.
@@ -55,7 +55,7 @@ enum Other {
     User(EntityIndex),
 }
 
-/// Why messages fail, as often as each stands here.
+/// Reasons for which messages fail, each as often as it is listed.
 const FAILURES: [(MessageStatus, MessageDeliveryResult); 9] = [
     (
         MessageStatus::Undelivered,
@@ -234,7 +234,7 @@ impl Exchange {
         message
     }
 
-    /// Who of a group wrote it.
+    /// Sets the member of a group who wrote it.
     pub(crate) fn sent_by(&mut self, message: usize, sender: EntityIndex) {
         self.messages[message].sender = Some(sender);
     }

@@ -1,4 +1,4 @@
-//! What every story sees and changes: the time, the dice, the company, and what has been told so far.
+//! State that all stories share: the time, the random numbers, the company, and the events so far.
 
 use std::collections::VecDeque;
 

@@ -30,7 +30,7 @@ const MOST: Weight = Weight {
 
 fn queue() -> (Arc<WriteQueue<Named>>, Batches<Named>) {
     let queue = Arc::new(WriteQueue::new());
-    let sleeper = Sleeper::Task(Arc::default());
+    let sleeper = WakeTarget::Task(Arc::default());
     (Arc::clone(&queue), Batches::of(queue, MOST, sleeper))
 }
 

@@ -32,7 +32,7 @@ impl Announcement {
         Ok(())
     }
 
-    /// What a payload says; `None` if it is none of ours.
+    /// Meaning of a payload; `None` if it is not ours.
     pub(super) fn read(payload: &str) -> Option<Self> {
         let mut words = payload.split(' ');
         let kind = words.next()?;

@@ -19,7 +19,7 @@ use crate::given_up::GivenUpDeliveries;
 use crate::row::attempt::{attempt_columns, micros, outcome_name, status};
 use crate::row::{Columns, Row};
 
-/// What [`bind`] binds, as rows, with further columns if there are any.
+/// Columns for [`bind`], as rows, with further columns if there are any.
 macro_rules! attempt_arrays {
     ($($further:literal)?) => {
         concat!(
@@ -32,13 +32,13 @@ macro_rules! attempt_arrays {
     };
 }
 
-/// What the end of an attempt met in its delivery's row.
-struct Settled {
-    /// Whether the delivery was pending until then: a cancelled one stays as it is.
+/// Delivery's row at the end of an attempt.
+struct FinishedRow {
+    /// True if the delivery was pending. A cancelled one stays as it is.
     was_pending: bool,
     order_key: Option<OrderKey>,
     replay_id: Option<ReplayId>,
-    /// Whether one of its order queue waits.
+    /// True if another delivery of its order queue waits.
     is_followed: bool,
 }
 
@@ -58,7 +58,10 @@ pub(super) async fn finish(
         in_time.extend(met.map(|met| (*one, met)));
     }
     forget_answers(transaction.connection, &in_time).await?;
-    let (mut ended, mut queues) = (replays::Ended::new(), BTreeMap::<QueueKey, Timestamp>::new());
+    let (mut ended, mut queues) = (
+        replays::FinalStateCounts::new(),
+        BTreeMap::<QueueKey, Timestamp>::new(),
+    );
     let mut given_up = GivenUpDeliveries::default();
     for (one, met) in in_time {
         if met.was_pending {
@@ -86,7 +89,7 @@ pub(super) async fn finish(
 async fn settle(
     transaction: &mut Transaction<'_>,
     finished: &[&FinishedAttempt],
-) -> Result<HashMap<(DeliveryId, u32), Settled>, StoreError> {
+) -> Result<HashMap<(DeliveryId, u32), FinishedRow>, StoreError> {
     let mut ends = BTreeMap::new();
     for one in finished {
         ends.entry((one.delivery_id, one.attempt.number)).or_insert(*one);
@@ -107,10 +110,10 @@ async fn settle(
     rows.iter().map(|row| read_settled(row)).collect()
 }
 
-fn read_settled(row: &Row<'_>) -> Result<((DeliveryId, u32), Settled), StoreError> {
+fn read_settled(row: &Row<'_>) -> Result<((DeliveryId, u32), FinishedRow), StoreError> {
     let mut columns = Columns::of("deliveries", row)?;
     let number = columns.read()?;
-    let settled = Settled {
+    let settled = FinishedRow {
         was_pending: columns.read::<i64>()? == 1,
         order_key: columns.maybe_text()?.map(OrderKey::new),
         replay_id: columns.read::<Option<i64>>()?.map(ReplayId),
@@ -159,7 +162,7 @@ const SETTLE: &str = concat!(
 /// then goes too.
 async fn forget_answers(
     connection: &mut PgConnection,
-    in_time: &[(&FinishedAttempt, Settled)],
+    in_time: &[(&FinishedAttempt, FinishedRow)],
 ) -> Result<(), StoreError> {
     let cancelled = in_time.iter().filter(|(_, met)| !met.was_pending);
     let cancelled: Vec<_> = cancelled.map(|(one, _)| one).collect();

@@ -7,7 +7,7 @@ use switchhook_domain::id::CompanyId;
 
 use crate::error::StoreError;
 
-/// How many changes are kept. A node that missed more reads everything anew.
+/// Bound on the changes kept. A node that missed more reads everything again.
 const KEPT: i64 = 10_000;
 
 /// Keeps that something of the company changed. The registry's lock is held.
@@ -31,12 +31,12 @@ pub(super) async fn last(connection: &mut PgConnection) -> Result<i64, StoreErro
     Ok(row.try_get(0)?)
 }
 
-/// What changed since a change.
+/// Changes since an earlier one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changed {
     /// The number of the last change.
     pub(super) last: i64,
-    /// Which companies, each once; `None`: so much that nobody can tell.
+    /// Companies concerned, each once; `None` if the changes are no longer all there.
     pub(super) companies: Option<Vec<CompanyId>>,
 }
 

@@ -12,17 +12,17 @@ use switchhook_domain::redaction::Hidden;
 use super::columns::bind_columns;
 use super::due::{DueDelivery, due_deliveries};
 use super::order_queue::{self, QueueKey};
-use super::set_aside::Unreadable;
+use super::set_aside::UnreadableRow;
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use super::{attempts, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery};
 use crate::error::StoreError;
-use crate::order_queue::{Claimed, Queued, Verdict, verdict};
+use crate::order_queue::{ClaimHolder, DueDecision, QueuedDelivery, verdict};
 use crate::row::attempt::lost;
 
 /// A delivery that may go, and what to say of it.
-struct Granted {
+struct GrantedDelivery {
     delivery: Delivery,
     was_due_at: Timestamp,
     body: bytes::Bytes,
@@ -104,21 +104,21 @@ async fn judge(
     transaction: &mut Transaction<'_>,
     due: Vec<DueDelivery>,
     claim: &Claim,
-) -> Result<Vec<Granted>, StoreError> {
+) -> Result<Vec<GrantedDelivery>, StoreError> {
     let ordered: Vec<_> = due
         .iter()
         .filter(|due| due.delivery.order_key.is_some())
         .map(|due| due.delivery.id)
         .collect();
     let found = order_queue::ahead_of(transaction.connection, transaction.node, &ordered).await?;
-    let ahead: HashMap<DeliveryId, Queued> = found
+    let ahead: HashMap<DeliveryId, QueuedDelivery> = found
         .into_iter()
         .map(|(place, ahead)| (ordered[place], ahead))
         .collect();
     let event_ids = due.iter().map(|due| due.delivery.event_id.0).collect();
     let bodies = events::bodies(transaction.connection, event_ids).await?;
     // What was decided of one in a queue counts for those behind it.
-    let mut decided = HashMap::<DeliveryId, Queued>::new();
+    let mut decided = HashMap::<DeliveryId, QueuedDelivery>::new();
     let mut granted = Vec::new();
     for due in due {
         let ahead = ahead
@@ -126,11 +126,11 @@ async fn judge(
             .map(|ahead| decided.get(&ahead.id).unwrap_or(ahead));
         let mut is_overtaking = due.delivery.note.is_some();
         let (claimed, due_at, is_waiting) = match verdict(&due.delivery, ahead, claim.now) {
-            Verdict::Wait { until } => {
+            DueDecision::Wait { until } => {
                 make_wait(transaction.connection, due.delivery.id, until).await?;
-                (Claimed::No, until, true)
+                (ClaimHolder::No, until, true)
             }
-            Verdict::Go { note } => match body_of(&bodies, due.delivery.event_id) {
+            DueDecision::Go { note } => match body_of(&bodies, due.delivery.event_id) {
                 Some(body) => {
                     let was_due_at = due.due_at;
                     is_overtaking |= note.is_some();
@@ -138,23 +138,23 @@ async fn judge(
                         note: note.or(due.delivery.note.clone()),
                         ..due.delivery.clone()
                     };
-                    granted.push(Granted {
+                    granted.push(GrantedDelivery {
                         delivery,
                         was_due_at,
                         body,
                     });
-                    (Claimed::Here, claim.until, false)
+                    (ClaimHolder::Here, claim.until, false)
                 }
                 None => {
                     let why = format!("its event {} or the payload of it is gone", due.delivery.event_id);
                     let id = due.delivery.id.0;
-                    set_aside(transaction, Unreadable { id, why }, claim.now).await?;
+                    set_aside(transaction, UnreadableRow { id, why }, claim.now).await?;
                     continue;
                 }
             },
         };
         let (blocks_until, created_at) = (due.delivery.blocks_until, due.delivery.created_at);
-        let one = Queued {
+        let one = QueuedDelivery {
             id: due.delivery.id,
             position: 0,
             due_at,
@@ -190,7 +190,7 @@ async fn make_wait(
 /// Opens the next attempts and hands the deliveries over.
 async fn open(
     transaction: &mut Transaction<'_>,
-    granted: Vec<Granted>,
+    granted: Vec<GrantedDelivery>,
     claim: &Claim,
 ) -> Result<Vec<ClaimAnswer>, StoreError> {
     let mut claimed = HashMap::<WebhookId, u32>::new();

@@ -21,7 +21,7 @@ mod program;
 
 pub use self::faults::{Frozen, freeze, lock_deliveries};
 
-/// Whether commits reach the disk.
+/// Durability of commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// As in production.
@@ -30,7 +30,7 @@ pub enum Durability {
     None,
 }
 
-/// How a server is stopped for a while.
+/// Way of stopping a server for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// As for an update: it breaks transactions off and writes down what it has.
@@ -153,10 +153,10 @@ impl Cluster {
         execute(&self.url(database), sql)
     }
 
-    /// What it has written to its log so far.
+    /// Server's log so far.
     ///
     /// # Errors
-    /// If that cannot be read.
+    /// If it cannot be read.
     pub fn log(&self) -> io::Result<String> {
         let log = std::fs::read(self.folder.join("data/server.log"))?;
         Ok(String::from_utf8_lossy(&log).into_owned())
@@ -176,7 +176,7 @@ impl Cluster {
         format!("postgres://switchhook@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Where it listens, on 127.0.0.1.
+    /// Port on 127.0.0.1.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port

@@ -16,10 +16,10 @@ use super::connection::{Connector, Link};
 use super::node::Node;
 use super::notifier::Notifier;
 use super::transaction::{Transaction, Uncommitted, transact};
-use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, WriteQueue};
+use crate::commit::{Batch, Batches, LINGER, Next, WakeTarget, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::Commit;
-use crate::sql::Work;
+use crate::sql::TaskFuture;
 use crate::write::{self, Answer, HotWrite, Reply, Weight, reply};
 
 /// How many committers there are, each with a connection.
@@ -34,7 +34,7 @@ const MOST: Weight = Weight {
 
 type Write = write::Write<OwnTransaction>;
 
-type BoxedWork = Box<dyn for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, ()> + Send>;
+type BoxedWork = Box<dyn for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, ()> + Send>;
 
 /// Work that has a transaction of its own.
 pub(super) struct OwnTransaction {
@@ -42,7 +42,7 @@ pub(super) struct OwnTransaction {
     reply: Reply<()>,
 }
 
-/// Where callers hand in what they want written.
+/// Queues that callers put their writes into.
 pub(super) struct Writer {
     events: Arc<WriteQueue<OwnTransaction>>,
     rest: Arc<WriteQueue<OwnTransaction>>,
@@ -64,7 +64,7 @@ impl Writer {
         let committer = |queue: &Arc<WriteQueue<OwnTransaction>>, what| {
             let woken = Arc::new(Notify::new());
             Committer {
-                batches: Batches::of(Arc::clone(queue), MOST, Sleeper::Task(Arc::clone(&woken))),
+                batches: Batches::of(Arc::clone(queue), MOST, WakeTarget::Task(Arc::clone(&woken))),
                 woken,
                 connector: Arc::clone(connector),
                 node: node.cloned(),
@@ -95,7 +95,7 @@ impl Writer {
     /// Does `work` in a transaction of its own; answers when it is durable.
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, T> + Send + 'static,
         T: Send + 'static,
     {
         let (mut value, value_of_work) = reply();
@@ -131,10 +131,10 @@ pub(super) struct Committer {
     node: Option<Arc<Node>>,
     notifier: Arc<Notifier>,
     link: Option<Link>,
-    /// What it keeps, for the log.
+    /// Name of its data in logs.
     what: &'static str,
-    /// Whether the last commit failed, so that an outage is logged once and not with each commit. Each has its own connection, and
-    /// one may fail alone.
+    /// True if the last commit failed, so that an outage is logged once and not per commit. Each committer has a
+    /// connection of its own, which may fail alone.
     is_failing: bool,
 }
 
@@ -250,7 +250,7 @@ impl Committer {
             Ok(((), outcome)) => {
                 self.link = Some(link);
                 self.notifier.notify(outcome).await;
-                self.notifier.audience.committed(Commit {
+                self.notifier.listeners.committed(Commit {
                     operations,
                     duration: started.elapsed(),
                 });

@@ -9,16 +9,16 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::time::{Instant, timeout};
 
 use super::failure::{no_connection, shared_sessions};
-use super::targets::{Server, ServerState, Targets, Wanted};
+use super::targets::{Server, ServerState, SessionAttrs, Targets};
 use crate::StoreError;
 
-/// How long a server may take to let a connection in.
+/// Time limit of connecting to a server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to say whether it is well.
+/// Time limit of checking a connection.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How old a connection gets: names move to other addresses, and servers' memory grows with the age of a session.
+/// Maximum age of a connection: names move to other addresses, and the memory of a session grows with its age.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// Settings of every session, made once it is there, if its server knows them: poolers refuse most of it on the way in.
@@ -40,10 +40,10 @@ const SETTINGS: [(&str, &str); 9] = [
     ("enable_incremental_sort", "off"),
 ];
 
-/// How often it is looked whether sessions are shared: somebody else may come in between.
+/// Number of looks for shared sessions, since another client may come in between.
 const LOOKS: u32 = 3;
 
-/// How many statements a connection remembers.
+/// Prepared statements per connection.
 const STATEMENTS: usize = 256;
 
 /// The oldest server that has all that is used here: `hashtextextended`, generated identities, `plan_cache_mode`.
@@ -60,7 +60,7 @@ struct State {
     last: usize,
     /// Connections that are older are given up: the server has changed since.
     changed_at: Instant,
-    /// How many connections were made, so that they do not all grow old at once.
+    /// Number of connections made, to stagger their ages.
     made: u32,
 }
 
@@ -108,8 +108,8 @@ impl Connector {
     /// A connection to the first server that is fit, beginning with the one that was last; `more` settings count over the usual ones.
     pub(super) async fn connect_with(&self, more: &[(&str, &str)]) -> Result<Link, StoreError> {
         let Targets { servers, wanted } = &self.targets;
-        let rounds: &[Wanted] = match wanted {
-            Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
+        let rounds: &[SessionAttrs] = match wanted {
+            SessionAttrs::PreferStandby => &[SessionAttrs::Standby, SessionAttrs::Any],
             _ => std::slice::from_ref(wanted),
         };
         let first = self.state.lock().last;
@@ -161,7 +161,7 @@ impl Connector {
         Ok(())
     }
 
-    /// How to connect to a server that is fit now.
+    /// Options for connecting to a server that is usable now.
     pub(super) async fn options_of_fit(&self) -> Result<PgConnectOptions, StoreError> {
         // Saying goodbye only keeps the server's log tidy.
         let _ = self.connect().await?.connection.close().await;
@@ -169,12 +169,12 @@ impl Connector {
         Ok(self.targets.servers[last].options.clone())
     }
 
-    /// Whether one that was made then may be used again.
+    /// True if a connection made then may be reused.
     pub(super) fn is_current_since(&self, made_at: Instant) -> bool {
         made_at >= self.state.lock().changed_at && made_at.elapsed() < MAX_AGE
     }
 
-    /// Whether a connection may be used again.
+    /// True if a connection may be reused.
     pub(super) fn is_current(&self, link: &Link) -> bool {
         link.made_at >= self.state.lock().changed_at && link.made_at.elapsed() < link.lasts
     }
@@ -197,7 +197,7 @@ impl Connector {
 
 async fn connect_to(
     server: &Server,
-    wanted: Wanted,
+    wanted: SessionAttrs,
     more: &[(&str, &str)],
 ) -> Result<PgConnection, StoreError> {
     let connecting = async {
@@ -248,7 +248,7 @@ async fn server_state(connection: &mut PgConnection) -> Result<ServerState, sqlx
     })
 }
 
-/// Which session it is, of all servers.
+/// Identity of the session, unique over all servers.
 async fn session(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
     let sql = "SELECT concat_ws(' ', pg_backend_pid(), pg_postmaster_start_time(), inet_server_addr(), inet_server_port())";
     sqlx::raw_sql(sql).fetch_one(connection).await?.try_get(0)

@@ -9,17 +9,17 @@ use switchhook_domain::Timestamp;
 use super::connection::{self, Connector};
 use super::node::Node;
 use super::schema;
+use crate::copy_endpoint::{Cell, Column, ColumnType, CopyEndpoint, MARKER, Record, Table};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::sealing::Sealing;
 use crate::shared::secrets;
-use crate::side::{Cell, Column, Holds, MARKER, Record, Side, Table};
 
-pub(crate) struct PostgresSide {
+pub(crate) struct PostgresEndpoint {
     connection: PgConnection,
 }
 
-impl PostgresSide {
+impl PostgresEndpoint {
     /// Opens the database and makes its tables if there are none. Refuses one that nodes use.
     pub(crate) async fn open(url: &str, now: Timestamp) -> Result<Self, StoreError> {
         let patiently = [("statement_timeout", "0")];
@@ -50,7 +50,7 @@ impl PostgresSide {
     }
 }
 
-/// Whether a copy into the database has not finished.
+/// True if a copy into the database is unfinished.
 pub(super) async fn is_marked(connection: &mut PgConnection) -> Result<bool, StoreError> {
     let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL")
         .bind(MARKER)
@@ -60,7 +60,7 @@ pub(super) async fn is_marked(connection: &mut PgConnection) -> Result<bool, Sto
 }
 
 #[async_trait]
-impl Side for PostgresSide {
+impl CopyEndpoint for PostgresEndpoint {
     async fn count(&mut self, table: &Table) -> Result<u64, StoreError> {
         self.number(format!("SELECT count(*) FROM {}", table.name)).await
     }
@@ -123,11 +123,11 @@ impl Side for PostgresSide {
     async fn write(&mut self, table: &Table, rows: Vec<Record>) -> Result<(), StoreError> {
         let arrays: Vec<_> = (1..)
             .zip(&table.columns)
-            .map(|(n, column)| match column.holds {
-                Holds::Numbers => format!("${n}::bigint[]"),
-                Holds::Reals => format!("${n}::double precision[]"),
-                Holds::Texts => format!("${n}::text[]"),
-                Holds::Bytes => format!("${n}::bytea[]"),
+            .map(|(n, column)| match column.column_type {
+                ColumnType::Numbers => format!("${n}::bigint[]"),
+                ColumnType::Reals => format!("${n}::double precision[]"),
+                ColumnType::Texts => format!("${n}::text[]"),
+                ColumnType::Bytes => format!("${n}::bytea[]"),
             })
             .collect();
         let sql = format!(
@@ -145,7 +145,7 @@ impl Side for PostgresSide {
         let query = sqlx::query(AssertSqlSafe(sql));
         let columns = table.columns.iter().zip(columns);
         let query = columns.fold(query, |query, (column, cells)| {
-            bind_array(query, column.holds, cells)
+            bind_array(query, column.column_type, cells)
         });
         query.execute(&mut self.connection).await?;
         Ok(())
@@ -189,7 +189,7 @@ impl Side for PostgresSide {
     }
 }
 
-/// What the rows themselves do not bring: places in order queues, which SQLite has not, and where counting goes on.
+/// Statements for data that the rows do not bring: positions in order queues, which SQLite lacks, and sequences.
 const AFTERWARDS: [&str; 3] = [
     "UPDATE deliveries SET line_position = id \
      WHERE order_key IS NOT NULL AND line_position IS NULL AND state = 'pending'",
@@ -207,20 +207,20 @@ fn key_columns(table: &Table) -> Vec<&Column> {
 
 /// The column in the order in which SQLite has it too.
 fn ordered(column: &Column) -> String {
-    match column.holds {
-        Holds::Texts => format!("{} COLLATE \"C\"", column.name),
-        Holds::Numbers | Holds::Reals | Holds::Bytes => column.name.clone(),
+    match column.column_type {
+        ColumnType::Texts => format!("{} COLLATE \"C\"", column.name),
+        ColumnType::Numbers | ColumnType::Reals | ColumnType::Bytes => column.name.clone(),
     }
 }
 
 fn record(row: &PgRow, columns: &[&Column]) -> Result<Record, StoreError> {
     let row: &Row<'_> = row;
     let cell = |(n, column): (usize, &&Column)| {
-        let cell = match column.holds {
-            Holds::Numbers => row.get::<Option<i64>>(n)?.map(Cell::Number),
-            Holds::Reals => row.get::<Option<f64>>(n)?.map(Cell::Real),
-            Holds::Texts => row.get::<Option<String>>(n)?.map(Cell::Text),
-            Holds::Bytes => row.get::<Option<Vec<u8>>>(n)?.map(Cell::Bytes),
+        let cell = match column.column_type {
+            ColumnType::Numbers => row.get::<Option<i64>>(n)?.map(Cell::Number),
+            ColumnType::Reals => row.get::<Option<f64>>(n)?.map(Cell::Real),
+            ColumnType::Texts => row.get::<Option<String>>(n)?.map(Cell::Text),
+            ColumnType::Bytes => row.get::<Option<Vec<u8>>>(n)?.map(Cell::Bytes),
         };
         Ok(cell.unwrap_or(Cell::Nothing))
     };
@@ -239,14 +239,14 @@ fn bind(query: Query<'_, Postgres, PgArguments>, cell: Cell) -> Query<'_, Postgr
 
 fn bind_array(
     query: Query<'_, Postgres, PgArguments>,
-    holds: Holds,
+    column_type: ColumnType,
     cells: Vec<Cell>,
 ) -> Query<'_, Postgres, PgArguments> {
-    match holds {
-        Holds::Numbers => query.bind(cells.iter().map(number).collect::<Vec<_>>()),
-        Holds::Reals => query.bind(cells.iter().map(real).collect::<Vec<_>>()),
-        Holds::Texts => query.bind(cells.into_iter().map(text).collect::<Vec<_>>()),
-        Holds::Bytes => query.bind(cells.into_iter().map(bytes).collect::<Vec<_>>()),
+    match column_type {
+        ColumnType::Numbers => query.bind(cells.iter().map(number).collect::<Vec<_>>()),
+        ColumnType::Reals => query.bind(cells.iter().map(real).collect::<Vec<_>>()),
+        ColumnType::Texts => query.bind(cells.into_iter().map(text).collect::<Vec<_>>()),
+        ColumnType::Bytes => query.bind(cells.into_iter().map(bytes).collect::<Vec<_>>()),
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn redeliver(
     Ok(delivery)
 }
 
-/// What the next delivery of each event is numbered. The events are locked.
+/// Next ordinal for deliveries of each event. The events are locked.
 pub(super) async fn next_ordinals(
     connection: &mut PgConnection,
     event_ids: &[i64],
@@ -81,7 +81,7 @@ pub(super) async fn cancel(
     Ok(delivery)
 }
 
-/// What hangs on a pending delivery.
+/// Facts needed for ending a pending delivery.
 pub(super) struct PendingDelivery {
     pub(super) id: DeliveryId,
     pub(super) webhook_id: WebhookId,
@@ -129,7 +129,7 @@ pub(super) async fn call_off(
         .bind(pending.iter().map(|one| one.id.0).collect::<Vec<_>>())
         .execute(&mut *transaction.connection)
         .await?;
-    let (mut ended, mut queues) = (replays::Ended::new(), BTreeMap::new());
+    let (mut ended, mut queues) = (replays::FinalStateCounts::new(), BTreeMap::new());
     for one in pending {
         replays::note_ended(&mut ended, one.replay_id, StateName::Cancelled);
         if let Some(holder) = one.claimed_by {
@@ -156,7 +156,7 @@ pub(super) async fn cancel_some_of(
         .bind(i64::from(limit))
         .fetch_all(&mut *transaction.connection)
         .await?;
-    let mut ended = replays::Ended::new();
+    let mut ended = replays::FinalStateCounts::new();
     for row in &rows {
         let replay_id = row.try_get::<Option<i64>, _>(0)?.map(ReplayId);
         replays::note_ended(&mut ended, replay_id, StateName::Cancelled);

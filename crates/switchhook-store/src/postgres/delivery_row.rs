@@ -6,13 +6,13 @@ use switchhook_domain::order::OrderKey;
 
 use super::columns::{Query, bind_columns};
 use crate::error::StoreError;
-use crate::order_queue::Start;
+use crate::order_queue::InitialState;
 use crate::row::delivery::ids;
 
 /// A delivery that comes into being.
 pub(super) struct NewRow {
     pub(super) delivery: Delivery,
-    pub(super) start: Start,
+    pub(super) start: InitialState,
     /// Its place in its order queue.
     pub(super) line_position: Option<i64>,
 }
@@ -22,7 +22,7 @@ impl NewRow {
     pub(super) const fn free(delivery: Delivery) -> Self {
         Self {
             delivery,
-            start: Start::Free,
+            start: InitialState::Free,
             line_position: None,
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn bind<'q>(
             "a delivery cannot be made in a final state".into(),
         ));
     }
-    let is_claimed = |row: &NewRow| row.start == Start::Claimed;
+    let is_claimed = |row: &NewRow| row.start == InitialState::Claimed;
     Ok(bind_columns!(query, rows, |row| {
         i64: row.delivery.id.0,
         i64: row.delivery.event_id.0,
@@ -65,7 +65,7 @@ pub(super) fn bind<'q>(
         Option<&str>: row.delivery.order_key.as_ref().map(OrderKey::as_str),
         Option<i64>: row.line_position,
         i64: row.delivery.state.at().as_millis(),
-        Option<&str>: (row.start == Start::Waiting).then_some("order"),
+        Option<&str>: (row.start == InitialState::Waiting).then_some("order"),
         Option<i64>: node.filter(|_| is_claimed(row)),
         Option<i64>: is_claimed(row).then_some(row.delivery.created_at.as_millis()),
         i64: i64::from(row.delivery.attempt_number),

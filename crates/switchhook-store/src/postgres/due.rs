@@ -1,4 +1,4 @@
-//! What is due: the deliveries that a claim asks for, with their rows locked.
+//! Selection of due deliveries for a claim, with their rows locked.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::Delivery;
 
 use super::columns::bind_columns;
-use super::set_aside::{Unreadable, readable};
+use super::set_aside::{UnreadableRow, readable};
 use super::transaction::Transaction;
-use crate::claim::{Claim, ClaimRequest, Expired};
+use crate::claim::{Claim, ClaimRequest, ExpiredLeases};
 use crate::error::StoreError;
 use crate::row::delivery::{self, delivery_columns};
 use crate::row::{Columns, Row};
@@ -18,9 +18,9 @@ use crate::row::{Columns, Row};
 pub(super) struct DueDelivery {
     pub(super) delivery: Delivery,
     pub(super) due_at: Timestamp,
-    /// When its attempt was opened whose lease has ended, if there is one.
+    /// Start of its open attempt, if the lease of that has expired.
     pub(super) opened_at: Option<Timestamp>,
-    /// How many bytes its event has.
+    /// Size of its event.
     bytes: usize,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct DueDelivery {
 pub(super) async fn due_deliveries(
     transaction: &mut Transaction<'_>,
     claim: &Claim,
-) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
+) -> Result<(Vec<DueDelivery>, Vec<UnreadableRow>), StoreError> {
     let (mut due, mut unreadable) = (Vec::new(), Vec::new());
     let (named, any): (Vec<&ClaimRequest>, Vec<&ClaimRequest>) =
         claim.requests.iter().partition(|request| request.only.is_some());
@@ -40,12 +40,12 @@ pub(super) async fn due_deliveries(
         });
         for row in undated.fetch_all(&mut *transaction.connection).await? {
             let (id, why) = (row.try_get(0)?, "it is pending, but not since when".to_owned());
-            unreadable.push(Unreadable { id, why });
+            unreadable.push(UnreadableRow { id, why });
         }
     }
     let claimed: &[&str] = match claim.expired {
-        Expired::Claim => &[EXPIRED, DUE],
-        Expired::Leave => &[DUE],
+        ExpiredLeases::Claim => &[EXPIRED, DUE],
+        ExpiredLeases::Leave => &[DUE],
     };
     for sql in claimed.iter().filter(|_| !any.is_empty()) {
         let query = bind_columns!(sqlx::query(*sql), any, |request| {
@@ -103,7 +103,7 @@ macro_rules! of_requests {
     };
 }
 
-/// What is read of a row of `$deliveries` that is due.
+/// Columns of a due row of `$deliveries`.
 macro_rules! due_columns {
     ($deliveries:literal) => {
         concat!(
@@ -116,7 +116,7 @@ macro_rules! due_columns {
 }
 pub(super) use due_columns;
 
-/// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the table.
+/// Pending deliveries without a due time, which no due-query finds. There are none unless somebody edited the table.
 const UNDATED: &str = of_requests!(
     "state = 'pending' AND claimed_by IS NULL AND due_at IS NULL ORDER BY due_at, id",
     "id"

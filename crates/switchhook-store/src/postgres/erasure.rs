@@ -15,11 +15,14 @@ use super::order_queue::QueueLocks;
 use super::retention::{lock, numbers, remove_payloads};
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::removal_rules::{AttemptRecord, MOST_BYTES, NOTE, NumberSearch};
 use crate::retention::{Erased, ErasureSlice, RemovalReason};
-use crate::sweeping::{AttemptRecord, MOST_BYTES, NOTE, Search};
 
 /// Looks through a slice.
-pub(super) async fn find(connection: &mut PgConnection, slice: &ErasureSlice) -> Result<Search, StoreError> {
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    slice: &ErasureSlice,
+) -> Result<NumberSearch, StoreError> {
     let rows = unprepared(BODIES)
         .bind(slice.company_id.0)
         .bind(slice.after.map_or(0, |id| id.0))
@@ -27,7 +30,7 @@ pub(super) async fn find(connection: &mut PgConnection, slice: &ErasureSlice) ->
         .bind(i64::try_from(MOST_BYTES).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await?;
-    let mut search = Search::default();
+    let mut search = NumberSearch::default();
     for row in &rows {
         if !search.look(row, &slice.number)? {
             break;
@@ -81,7 +84,7 @@ pub(super) async fn erase(
     })
 }
 
-/// What events' deliveries wait for is an id, which may be the number. None of them waits any more.
+/// Removes the order keys of events, since the erased number may be in them. Nothing waits by them any more.
 async fn forget_order_keys(
     connection: &mut PgConnection,
     ids: &[EventId],

@@ -63,7 +63,7 @@ fn sorted(code: &str, message: &str) -> StoreError {
     }
 }
 
-/// How what means something in a URL is written in a password.
+/// Escapes for special characters of a password in a URL.
 pub(super) const PERCENT_ENCODED: &str = "%40 %23 %2F %3F %3A %25";
 
 /// A pooler gives every transaction another session.
@@ -76,7 +76,7 @@ pub(super) fn shared_sessions() -> StoreError {
     )
 }
 
-/// What `PgBouncer` and PostgreSQL say when they have no connection left.
+/// Errors of `PgBouncer` and PostgreSQL for a lack of connections.
 const NONE_LEFT: [&str; 3] = ["query_wait_timeout", "max_client_conn", "too many clients"];
 
 /// No connection could be made, although somebody may listen.

@@ -1,4 +1,4 @@
-//! How the store itself is.
+//! Health of the store itself.
 
 use sqlx::Row;
 use sqlx::postgres::PgConnection;

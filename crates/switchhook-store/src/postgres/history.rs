@@ -1,12 +1,12 @@
-//! What came of the attempts, minute by minute and hour by hour.
+//! History of attempts by minute and by hour.
 //!
-//! Nodes add to the same rows. Each locks those that it adds to in the order of their keys, in a transaction that touches
-//! nothing else: it waits for others that do the same, and for nobody who accepts or delivers.
+//! Nodes add to the same rows. Each locks the rows that it adds to in the order of their keys, in a transaction that
+//! touches nothing else: it waits for others that do the same, and for nobody who accepts or delivers.
 
 use sqlx::postgres::{PgArguments, PgConnection, Postgres};
 use sqlx::query::Query;
 use switchhook_domain::Timestamp;
-use switchhook_domain::history::{Resolution, Sum, Whose};
+use switchhook_domain::history::{Granularity, HistorySubject, Sum};
 
 use super::row::all;
 use super::transaction::Transaction;
@@ -15,7 +15,7 @@ use crate::row::history::{column, history_columns, read};
 
 /// Adds to what is kept.
 pub(super) async fn add(transaction: &mut Transaction<'_>, mut sums: Vec<Sum>) -> Result<(), StoreError> {
-    let key = |sum: &Sum| (sum.whose.ids(), sum.resolution.minutes(), sum.from);
+    let key = |sum: &Sum| (sum.subject.ids(), sum.resolution.minutes(), sum.from);
     sums.sort_by_key(key);
     let connection = &mut *transaction.connection;
     by_key(BEGIN, &sums).execute(&mut *connection).await?;
@@ -48,8 +48,8 @@ pub(super) async fn add(transaction: &mut Transaction<'_>, mut sums: Vec<Sum>) -
 fn by_key(sql: &'static str, sums: &[Sum]) -> Query<'static, Postgres, PgArguments> {
     let numbers = |number: fn(&Sum) -> i64| -> Vec<i64> { sums.iter().map(number).collect() };
     sqlx::query(sql)
-        .bind(numbers(|sum| sum.whose.ids().0))
-        .bind(numbers(|sum| sum.whose.ids().1))
+        .bind(numbers(|sum| sum.subject.ids().0))
+        .bind(numbers(|sum| sum.subject.ids().1))
         .bind(numbers(|sum| i64::from(sum.resolution.minutes())))
         .bind(numbers(|sum| sum.from.as_millis()))
 }
@@ -84,14 +84,14 @@ const KEEP: &str = concat!(
 /// The sums of some between two times, oldest first for each.
 pub(super) async fn list(
     connection: &mut PgConnection,
-    whose: Vec<Whose>,
-    resolution: Resolution,
+    subject: Vec<HistorySubject>,
+    resolution: Granularity,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Sum>, StoreError> {
     let query = sqlx::query(BETWEEN)
-        .bind(whose.iter().map(|one| one.ids().0).collect::<Vec<_>>())
-        .bind(whose.iter().map(|one| one.ids().1).collect::<Vec<_>>())
+        .bind(subject.iter().map(|one| one.ids().0).collect::<Vec<_>>())
+        .bind(subject.iter().map(|one| one.ids().1).collect::<Vec<_>>())
         .bind(i64::from(resolution.minutes()))
         .bind(from.as_millis())
         .bind(to.as_millis());
@@ -109,7 +109,7 @@ const BETWEEN: &str = concat!(
 /// Removes the oldest sums of before `before`, `most` at a time; answers how many.
 pub(super) async fn forget(
     transaction: &mut Transaction<'_>,
-    resolution: Resolution,
+    resolution: Granularity,
     before: Timestamp,
     most: u32,
 ) -> Result<u32, StoreError> {
@@ -123,7 +123,7 @@ pub(super) async fn forget(
     Ok(u32::try_from(forgotten).unwrap_or(u32::MAX))
 }
 
-/// What another node removes or adds to just now is passed over.
+/// Removal of old rows, except for those that another node has locked.
 const FORGET: &str = "DELETE FROM history WHERE ctid = ANY(ARRAY(\
      SELECT ctid FROM history WHERE minutes = $1 AND from_at < $2 ORDER BY minutes, from_at LIMIT $3 \
      FOR UPDATE SKIP LOCKED))";

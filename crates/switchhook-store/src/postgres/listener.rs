@@ -20,13 +20,13 @@ use crate::change::Change;
 use crate::effects::Effects;
 use crate::error::StoreError;
 
-/// How often changes are looked for without an announcement.
+/// Interval of polling for changes without an announcement.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a look or a connection may take.
+/// Time limit of a poll or a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long after a failure it tries again.
+/// Pause after a failure.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 pub(super) struct Listener {
@@ -36,13 +36,13 @@ pub(super) struct Listener {
     pub(super) changes: mpsc::Sender<Change>,
 }
 
-/// How far the listener has come.
-struct Heard {
+/// Position of the listener.
+struct ListenerState {
     /// The last change that the node knows; `None`: it is not known what it knows.
     last_change: Option<i64>,
     next_look: Instant,
     next_sign_of_life: Instant,
-    /// Whether it was logged that there are no announcements.
+    /// True if the lack of announcements was logged.
     is_deaf: bool,
 }
 
@@ -50,7 +50,7 @@ impl Listener {
     /// Listens until it is to stop, through losses of the connection.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
         let now = Instant::now();
-        let mut heard = Heard {
+        let mut heard = ListenerState {
             last_change: None,
             next_look: now,
             next_sign_of_life: now,
@@ -76,7 +76,7 @@ impl Listener {
     }
 
     /// Listens on one connection until it is lost.
-    async fn listen(&self, heard: &mut Heard) -> Result<(), StoreError> {
+    async fn listen(&self, heard: &mut ListenerState) -> Result<(), StoreError> {
         let made_at = Instant::now();
         let options = self.pool.connector.options_of_fit().await?;
         let only_one = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
@@ -102,7 +102,7 @@ impl Listener {
         Ok(())
     }
 
-    async fn do_what_is_due(&self, heard: &mut Heard) -> Result<(), StoreError> {
+    async fn do_what_is_due(&self, heard: &mut ListenerState) -> Result<(), StoreError> {
         let now = Instant::now();
         if now >= heard.next_sign_of_life {
             heard.next_sign_of_life = now + SAYS_SO_EVERY;
@@ -118,7 +118,7 @@ impl Listener {
     }
 
     /// Reads what changed and notifies the node.
-    async fn look(&self, heard: &mut Heard) -> Result<(), StoreError> {
+    async fn look(&self, heard: &mut ListenerState) -> Result<(), StoreError> {
         let mut lent = self.pool.acquire().await?;
         let Some(known) = heard.last_change else {
             let last = in_time(changes::last(&mut lent.connection)).await;
@@ -141,7 +141,7 @@ impl Listener {
         Ok(())
     }
 
-    fn take(&self, payload: &str, heard: &mut Heard) {
+    fn take(&self, payload: &str, heard: &mut ListenerState) {
         match Announcement::read(payload) {
             Some(Announcement::Registry) => heard.next_look = Instant::now(),
             Some(Announcement::Log(company_id)) => self.notify(Change::Log(company_id), heard),
@@ -152,7 +152,7 @@ impl Listener {
             }) if node == self.node.id() => {
                 let mut effects = Effects::default();
                 effects.cancelled(webhook_id, delivery_id);
-                self.notifier.audience.notify(effects);
+                self.notifier.listeners.notify(effects);
             }
             _ => {}
         }
@@ -160,7 +160,7 @@ impl Listener {
 
     /// Notifies the node, without waiting for it: signs of life must not be late because it is busy. If it is too far behind,
     /// it hears later that everything may have changed.
-    fn notify(&self, change: Change, heard: &mut Heard) {
+    fn notify(&self, change: Change, heard: &mut ListenerState) {
         if let Err(TrySendError::Full(_)) = self.changes.try_send(change) {
             heard.last_change = None;
         }

@@ -16,7 +16,7 @@ use super::transaction::{Lock, lock};
 use super::{health, recovery};
 use crate::error::StoreError;
 
-/// How often a node says that it is alive.
+/// Interval of a node's sign of life.
 pub(super) const SAYS_SO_EVERY: Duration = Duration::from_secs(2);
 
 /// After how long a silence a node does not count when work is shared out.
@@ -32,7 +32,7 @@ macro_rules! database_now {
     };
 }
 
-/// What this process is among the nodes.
+/// This process as one of the nodes.
 pub(super) struct Node {
     id: AtomicI64,
     nodes: AtomicU32,
@@ -40,7 +40,7 @@ pub(super) struct Node {
     pub(super) ids: Arc<IdSequence>,
 }
 
-/// What time it is in the database.
+/// Time in the database.
 pub(super) async fn time(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
     let sql = concat!("SELECT ", database_now!());
     let row = sqlx::query(sql).fetch_one(connection).await?;
@@ -62,12 +62,11 @@ impl Node {
         })
     }
 
-    /// Its number.
     pub(super) fn id(&self) -> i64 {
         self.id.load(Ordering::Relaxed)
     }
 
-    /// How many nodes are alive, this one included.
+    /// Number of live nodes, including this one.
     pub(super) fn nodes(&self) -> u32 {
         self.nodes.load(Ordering::Relaxed)
     }
@@ -95,7 +94,7 @@ impl Node {
         Ok(())
     }
 
-    /// How many nodes are alive.
+    /// Number of live nodes.
     pub(super) async fn count_alive(connection: &mut PgConnection) -> Result<u32, StoreError> {
         let sql = concat!(
             "SELECT count(*) FROM nodes WHERE ended_at IS NULL AND seen_at > ",

@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::transaction::Outcome;
-use crate::effects::Audience;
+use crate::effects::CommitListeners;
 
 #[derive(Default)]
 pub(super) struct Notifier {
-    pub(super) audience: Audience,
+    pub(super) listeners: CommitListeners,
     /// Says when the ticket that was drawn last is over.
     last: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -24,9 +24,9 @@ pub(super) struct Ticket {
 }
 
 impl Notifier {
-    pub(super) const fn new(audience: Audience) -> Self {
+    pub(super) const fn new(listeners: CommitListeners) -> Self {
         Self {
-            audience,
+            listeners,
             last: Mutex::new(None),
         }
     }
@@ -43,7 +43,7 @@ impl Notifier {
     pub(super) async fn notify(&self, outcome: Outcome) {
         let Outcome { mut ticket, effects } = outcome;
         ticket.is_called().await;
-        self.audience.notify(effects);
+        self.listeners.notify(effects);
     }
 }
 

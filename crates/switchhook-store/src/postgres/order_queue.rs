@@ -15,7 +15,7 @@ use switchhook_domain::order::OrderKey;
 
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};
+use crate::order_queue::{ClaimHolder, LONGEST_WALK, QueuedDelivery, freed};
 use crate::row::{Columns, Row};
 
 /// Names an order queue: the webhook and the key.
@@ -99,7 +99,7 @@ async fn last<'q>(
     connection: &mut PgConnection,
     node: Option<i64>,
     queues: impl Iterator<Item = &'q QueueKey>,
-) -> Result<Vec<(usize, Queued)>, StoreError> {
+) -> Result<Vec<(usize, QueuedDelivery)>, StoreError> {
     let (webhook_ids, keys) = columns(queues);
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -116,7 +116,7 @@ async fn last<'q>(
 pub(super) async fn ends(
     transaction: &mut Transaction<'_>,
     queues: BTreeSet<QueueKey>,
-) -> Result<BTreeMap<QueueKey, Option<Queued>>, StoreError> {
+) -> Result<BTreeMap<QueueKey, Option<QueuedDelivery>>, StoreError> {
     let last = last(transaction.connection, transaction.node, queues.iter()).await?;
     let mut ends: BTreeMap<_, _> = queues.into_iter().map(|queue| (queue, None)).collect();
     let mut places: Vec<_> = ends.values_mut().collect();
@@ -141,7 +141,7 @@ pub(super) async fn ahead_of(
     connection: &mut PgConnection,
     node: Option<i64>,
     deliveries: &[DeliveryId],
-) -> Result<Vec<(usize, Queued)>, StoreError> {
+) -> Result<Vec<(usize, QueuedDelivery)>, StoreError> {
     let ids: Vec<i64> = deliveries.iter().map(|id| id.0).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -165,7 +165,7 @@ pub(super) async fn free_followers(
         .bind(i64::from(LONGEST_WALK))
         .fetch_all(&mut *transaction.connection)
         .await?;
-    let mut queued = BTreeMap::<usize, Vec<Queued>>::new();
+    let mut queued = BTreeMap::<usize, Vec<QueuedDelivery>>::new();
     for row in &rows {
         let (place, one) = read(row, transaction.node)?;
         queued.entry(place).or_default().push(one);
@@ -186,7 +186,7 @@ pub(super) async fn free_followers(
     Ok(())
 }
 
-/// What [`read`] reads, in its order; `n` counts from 1.
+/// Columns for [`read`]; `n` counts from 1.
 macro_rules! queued_columns {
     () => {
         "one.id, given.n, one.line_position, one.due_at, one.held, one.claimed_by, one.blocks_until, one.created_at, \
@@ -220,19 +220,19 @@ const AHEAD: &str = concat!(
 );
 
 /// The place among the queues asked for, from 0, and a delivery in it.
-fn read(row: &Row<'_>, node: Option<i64>) -> Result<(usize, Queued), StoreError> {
+fn read(row: &Row<'_>, node: Option<i64>) -> Result<(usize, QueuedDelivery), StoreError> {
     let mut columns = Columns::of("deliveries", row)?;
     let n: u64 = columns.read()?;
-    let one = Queued {
+    let one = QueuedDelivery {
         id: DeliveryId(columns.id()),
         position: columns.read()?,
         // One without a time is damaged, and about to be set aside: nobody waits for it.
         due_at: columns.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
         is_waiting: columns.read::<Option<&str>>()?.is_some(),
         claimed: match columns.read::<Option<i64>>()? {
-            None => Claimed::No,
-            claimed_by if claimed_by == node => Claimed::Here,
-            Some(_) => Claimed::Elsewhere,
+            None => ClaimHolder::No,
+            claimed_by if claimed_by == node => ClaimHolder::Here,
+            Some(_) => ClaimHolder::Elsewhere,
         },
         blocks_until: columns.time()?,
         created_at: columns.time()?,

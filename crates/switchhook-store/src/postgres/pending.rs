@@ -1,4 +1,4 @@
-//! What is pending: for which webhooks, how much and how long it has waited, and letting it go at once.
+//! Pending deliveries: which webhooks have some, how many, since when; and making them due at once.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -7,10 +7,10 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::transaction::Transaction;
-use crate::claim::{PendingCount, PendingWebhook, Waiting};
+use crate::claim::{PendingCount, PendingWebhook, WaitingDelivery};
+use crate::delivery_progress::DeliveryProgress;
 use crate::error::StoreError;
 use crate::row::delivery::{self, delivery_columns};
-use crate::waiting::Progress;
 
 /// The webhooks after `after` for which something is pending.
 ///
@@ -59,7 +59,7 @@ const PENDING: &str = "WITH RECURSIVE \
 pub(super) async fn longest_waiting(
     connection: &mut PgConnection,
     webhook_id: WebhookId,
-) -> Result<Option<Waiting>, StoreError> {
+) -> Result<Option<WaitingDelivery>, StoreError> {
     let mut found = [None, None];
     for (sql, found) in [LONGEST_DUE, LONGEST_UNSTARTED].into_iter().zip(&mut found) {
         let row = sqlx::query(sql)
@@ -67,14 +67,14 @@ pub(super) async fn longest_waiting(
             .fetch_optional(&mut *connection)
             .await?;
         if let Some(row) = row {
-            *found = Some(Waiting {
+            *found = Some(WaitingDelivery {
                 delivery_id: DeliveryId(row.try_get(0)?),
                 since: Timestamp::from_millis(row.try_get(1)?),
             });
         }
     }
     let [due, unstarted] = found;
-    Ok(Waiting::longer(due, unstarted))
+    Ok(WaitingDelivery::longer(due, unstarted))
 }
 
 const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
@@ -86,16 +86,16 @@ const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM (\
      AND webhook_id = $1 ORDER BY due_at, id OFFSET 0) AS claimed \
      WHERE attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
 
-/// What those of these deliveries are doing that are pending.
+/// Progress of those of these deliveries that are pending.
 pub(super) async fn progress_of(
     connection: &mut PgConnection,
     ids: &[DeliveryId],
-) -> Result<Vec<Progress>, StoreError> {
+) -> Result<Vec<DeliveryProgress>, StoreError> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query(PROGRESS).bind(ids).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Progress {
+            Ok(DeliveryProgress {
                 delivery_id: DeliveryId(row.try_get(0)?),
                 is_claimed: row.try_get(1)?,
                 behind: row.try_get::<Option<i64>, _>(2)?.map(DeliveryId),
@@ -134,7 +134,7 @@ const PENDING_OF: &str = concat!(
      ORDER BY due_at, id LIMIT $2)) AS pending LIMIT $2"
 );
 
-/// How many deliveries of these webhooks are pending, counted up to `most` of each sort.
+/// Number of pending deliveries of these webhooks, counted up to `most` of each sort.
 pub(super) async fn count(
     connection: &mut PgConnection,
     webhook_ids: Vec<WebhookId>,
@@ -175,7 +175,7 @@ const COUNT_OF_EACH: &str = "SELECT k.webhook_id, due.count, claimed.count, late
       WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = k.webhook_id AND due_at > $2 \
       ORDER BY webhook_id, due_at, id LIMIT $3) AS one) AS later ORDER BY k.place";
 
-/// When the oldest delivery was made that is pending, whatever it waits for.
+/// Creation of the oldest pending delivery, whatever it waits for.
 pub(super) async fn oldest_undelivered(
     connection: &mut PgConnection,
 ) -> Result<Option<Timestamp>, StoreError> {

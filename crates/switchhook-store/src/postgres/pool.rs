@@ -30,12 +30,12 @@ pub(super) struct Pool {
 }
 
 /// A connection that is lent. If it is dropped without being given back it is not used again: nobody knows what state it is in.
-pub(super) struct Lent {
+pub(super) struct PooledConnection {
     link: Link,
     _permit: OwnedSemaphorePermit,
 }
 
-impl std::ops::Deref for Lent {
+impl std::ops::Deref for PooledConnection {
     type Target = Link;
 
     fn deref(&self) -> &Link {
@@ -43,7 +43,7 @@ impl std::ops::Deref for Lent {
     }
 }
 
-impl std::ops::DerefMut for Lent {
+impl std::ops::DerefMut for PooledConnection {
     fn deref_mut(&mut self) -> &mut Link {
         &mut self.link
     }
@@ -59,7 +59,7 @@ impl Pool {
     }
 
     /// Lends a connection that is current and there.
-    pub(super) async fn acquire(&self) -> Result<Lent, StoreError> {
+    pub(super) async fn acquire(&self) -> Result<PooledConnection, StoreError> {
         let permit = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.free).acquire_owned());
         let Ok(permit) = permit.await else {
             return Err(StoreError::Unavailable(
@@ -71,13 +71,13 @@ impl Pool {
             Some(link) => link,
             None => self.connector.connect().await?,
         };
-        Ok(Lent { link, _permit })
+        Ok(PooledConnection { link, _permit })
     }
 
     /// Takes a connection back and answers what came of the work on it.
     pub(super) async fn give_back<T>(
         &self,
-        mut lent: Lent,
+        mut lent: PooledConnection,
         result: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let has_failed = matches!(result, Err(StoreError::Unavailable(_)));

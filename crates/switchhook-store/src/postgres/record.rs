@@ -13,7 +13,7 @@ use super::order_queue::{self, QueueKey, QueueLocks};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::event::{EventRecord, NewDelivery, NewEvent, Recorded};
-use crate::order_queue::{Queued, start_of};
+use crate::order_queue::{QueuedDelivery, start_of};
 use crate::row::delivery::{self, delivery_columns};
 use crate::row::event::{event_columns, read, warnings};
 use crate::shared::log;
@@ -37,7 +37,7 @@ pub(super) async fn record(
     transaction: &mut Transaction<'_>,
     events: &[&NewEvent],
 ) -> Result<Vec<Recorded>, StoreError> {
-    let mut earlier = Earlier::read(transaction.connection, events).await?;
+    let mut earlier = KnownKeys::read(transaction.connection, events).await?;
     let mut answers = Vec::with_capacity(events.len());
     let mut kept = Vec::with_capacity(events.len());
     for event in events {
@@ -55,15 +55,15 @@ pub(super) async fn record(
     Ok(answers)
 }
 
-/// What is known of the idempotency keys of a batch.
+/// Stored idempotency keys of a batch.
 #[derive(Default)]
-struct Earlier {
+struct KnownKeys {
     by_key: HashMap<(CompanyId, String), (EventRecord, Vec<Delivery>)>,
     /// Events whose keys were used too long ago, and are used again.
     outdated: Vec<i64>,
 }
 
-impl Earlier {
+impl KnownKeys {
     async fn read(connection: &mut PgConnection, events: &[&NewEvent]) -> Result<Self, StoreError> {
         let mut known = Self::default();
         let with_keys: Vec<_> = events
@@ -235,7 +235,7 @@ fn started(
     transaction: &Transaction<'_>,
     new: &NewDelivery,
     mut delivery: Delivery,
-    queues: &mut BTreeMap<QueueKey, Option<Queued>>,
+    queues: &mut BTreeMap<QueueKey, Option<QueuedDelivery>>,
 ) -> NewRow {
     let claim_until = new.claim_until.filter(|_| transaction.node.is_some());
     let queue = order_queue::queue_of(&delivery);
@@ -244,7 +244,7 @@ fn started(
     let start = start_of(&mut delivery, before.as_ref(), claim_until);
     let line_position = last.map(|last| {
         let position = order_queue::position_after(before.map(|before| before.position), delivery.id);
-        *last = Some(Queued::made(&delivery, start, position));
+        *last = Some(QueuedDelivery::made(&delivery, start, position));
         position
     });
     NewRow {

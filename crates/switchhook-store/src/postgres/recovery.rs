@@ -12,7 +12,7 @@ use super::transaction::transact;
 use crate::error::StoreError;
 use crate::row::delivery::delivery_columns;
 
-/// How many claims of nodes that have ended one commit closes.
+/// Claims of ended nodes closed in one commit.
 const SLICE: i64 = 1_000;
 
 /// Closes some of the claims of nodes that have ended as lost attempts and makes their deliveries due; `true` if there

@@ -9,7 +9,7 @@ use switchhook_domain::replay::{PastDelivery, Replay};
 use super::columns::unprepared;
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
-use crate::replaying::{LookedAt, read_event, read_past_delivery};
+use crate::replay_rules::{ScannedEvents, read_event, read_past_delivery};
 use crate::row::Columns;
 use crate::shared::dead_letters;
 
@@ -41,7 +41,7 @@ async fn accepted(
     connection: &mut PgConnection,
     replay: &Replay,
     scan: Scan,
-) -> Result<LookedAt, StoreError> {
+) -> Result<ScannedEvents, StoreError> {
     let (_, before) = replay.filter.span(replay.id);
     let rows = unprepared(ACCEPTED)
         .bind(replay.company_id.0)
@@ -54,7 +54,7 @@ async fn accepted(
         .iter()
         .map(|row| read_event(row))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(LookedAt {
+    Ok(ScannedEvents {
         are_last: events.len() < scan.most_scanned as usize,
         events,
         reaches: None,
@@ -71,7 +71,7 @@ async fn named(
     replay: &Replay,
     ids: &[EventId],
     scan: Scan,
-) -> Result<LookedAt, StoreError> {
+) -> Result<ScannedEvents, StoreError> {
     let (_, before) = replay.filter.span(replay.id);
     let mut wanted = ids.iter().filter(|id| **id > scan.after && **id < before);
     let now: Vec<_> = wanted
@@ -86,7 +86,7 @@ async fn named(
         .fetch_all(connection)
         .await?;
     let events = rows.iter().map(|row| read_event(row)).collect::<Result<_, _>>()?;
-    Ok(LookedAt {
+    Ok(ScannedEvents {
         events,
         reaches,
         are_last: wanted.next().is_none(),

@@ -19,15 +19,15 @@ use super::order_queue::{self, QueueLocks};
 use super::transaction::Transaction;
 use super::{deliveries, events};
 use crate::error::StoreError;
-use crate::order_queue::Start;
+use crate::order_queue::InitialState;
 use crate::replay::ReplayStep;
-use crate::replaying::check_cancel;
+use crate::replay_rules::check_cancel;
 use crate::shared::dead_letters::is_dead;
 use crate::shared::replays::{by_id, close, find};
 use crate::sql::SqlTransaction;
 
-/// How many deliveries one commit cancels while the replay still runs. Each has a lock for its order queue, of which a server
-/// has not many.
+/// Deliveries cancelled in one commit while the replay still runs. Each locks its order queue, and a server has few
+/// locks.
 pub(super) const SLICE: usize = 500;
 
 /// Moves the cursor and makes the deliveries up to there.
@@ -100,7 +100,7 @@ async fn create_deliveries(
         rows.push(NewRow {
             delivery,
             // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
-            start: Start::Free,
+            start: InitialState::Free,
             line_position,
         });
     }
@@ -109,7 +109,7 @@ async fn create_deliveries(
     Ok(rows.len())
 }
 
-/// What was given up of the same events at the same webhooks is no dead letter any more; as `dead_letters::resent` does it for one.
+/// Resolves dead letters of the same events and webhooks, as `dead_letters::resent` does for one.
 async fn resolve(
     connection: &mut PgConnection,
     settled: &[(EventId, WebhookId)],
@@ -132,11 +132,14 @@ const RESOLVE: &str = concat!(
     is_dead!()
 );
 
-/// How many deliveries of each replay reached which final state.
-pub(super) type Ended = BTreeMap<(ReplayId, &'static str), i64>;
+/// Number of deliveries per replay and final state.
+pub(super) type FinalStateCounts = BTreeMap<(ReplayId, &'static str), i64>;
 
 /// Counts deliveries of replays that reached their final state.
-pub(super) async fn count_ended(connection: &mut PgConnection, ended: &Ended) -> Result<(), StoreError> {
+pub(super) async fn count_ended(
+    connection: &mut PgConnection,
+    ended: &FinalStateCounts,
+) -> Result<(), StoreError> {
     for ((id, state), count) in ended {
         let sql = match *state {
             "delivered" => "UPDATE replays SET delivered = delivered + $1 WHERE id = $2",
@@ -154,13 +157,13 @@ pub(super) async fn count_ended(connection: &mut PgConnection, ended: &Ended) ->
 }
 
 /// Adds one delivery to the count.
-pub(super) fn note_ended(ended: &mut Ended, replay_id: Option<ReplayId>, state: StateName) {
+pub(super) fn note_ended(ended: &mut FinalStateCounts, replay_id: Option<ReplayId>, state: StateName) {
     if let Some(id) = replay_id {
         *ended.entry((id, state.as_str())).or_default() += 1;
     }
 }
 
-/// What is pending of a replay that is to be cancelled, and would be too much for one commit.
+/// Pending deliveries of a replay to be cancelled, beyond what one commit can take.
 pub(super) async fn surplus(
     connection: &mut PgConnection,
     company_id: CompanyId,

@@ -9,14 +9,14 @@ use switchhook_domain::id::{EventId, first_id_at};
 use super::columns::unprepared;
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::removal_rules::{ExaminedEvent, LOOK_AT, RemovableEvents};
 use crate::retention::{PayloadSlice, RemovalReason, RemovalSlice, Removed};
-use crate::sweeping::{Found, LOOK_AT, Seen};
 
 /// The first events that can be removed.
 pub(super) async fn removable(
     connection: &mut PgConnection,
     slice: RemovalSlice,
-) -> Result<Found, StoreError> {
+) -> Result<RemovableEvents, StoreError> {
     let rows = unprepared(OLDEST)
         .bind(slice.before.as_millis())
         .bind(slice.after.map_or(0, |id| id.0))
@@ -24,11 +24,11 @@ pub(super) async fn removable(
         .bind(i64::from(LOOK_AT))
         .fetch_all(connection)
         .await?;
-    Ok(Found::removable(&seen(&rows)?, slice))
+    Ok(RemovableEvents::removable(&seen(&rows)?, slice))
 }
 
-fn seen(rows: &[PgRow]) -> Result<Vec<Seen>, StoreError> {
-    rows.iter().map(|row| Seen::read(row)).collect()
+fn seen(rows: &[PgRow]) -> Result<Vec<ExaminedEvent>, StoreError> {
+    rows.iter().map(|row| ExaminedEvent::read(row)).collect()
 }
 
 /// A column: whether there is a delivery of the event that `$condition` says. Its `LIMIT` keeps the planner from reading
@@ -43,14 +43,14 @@ macro_rules! whether {
     };
 }
 
-/// What still needs an event: a delivery that is pending, open, or ended lately.
+/// Condition for keeping an event: a delivery that is pending, open, or ended recently.
 macro_rules! needs_event {
     () => {
         whether!("state = 'pending' OR claimed_by IS NOT NULL OR ended_at >= $1")
     };
 }
 
-/// What still needs a payload: a delivery that is under way, or was given up and may be made again.
+/// Condition for keeping a payload: a delivery that is pending, or that was given up and may be redelivered.
 macro_rules! needs_payload {
     () => {
         whether!("state IN ('pending', 'exhausted') OR claimed_by IS NOT NULL")
@@ -125,14 +125,14 @@ const UNNEEDED: &str = concat!(
 pub(super) async fn droppable(
     connection: &mut PgConnection,
     slice: PayloadSlice,
-) -> Result<Found, StoreError> {
+) -> Result<RemovableEvents, StoreError> {
     let rows = unprepared(WITH_PAYLOAD)
         .bind(slice.company_id.0)
         .bind(slice.after.map_or(0, |id| id.0))
         .bind(i64::from(slice.limit))
         .fetch_all(connection)
         .await?;
-    Ok(Found::droppable(&seen(&rows)?, slice.limit))
+    Ok(RemovableEvents::droppable(&seen(&rows)?, slice.limit))
 }
 
 /// Bounds and order name the whole index, as `sql/listing.rs` says why.

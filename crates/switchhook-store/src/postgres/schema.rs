@@ -6,12 +6,12 @@ use switchhook_domain::Timestamp;
 
 use super::transaction::{Lock, lock};
 use crate::error::StoreError;
-use crate::migrations::{self, Age, MIGRATIONS, URL_KEYS};
+use crate::migrations::{self, MIGRATIONS, SchemaAge, URL_KEYS};
 use crate::shared::webhooks;
 
 /// Brings the schema up to date; refuses what this program must not touch. Nodes that start at once wait for each other.
 pub(super) async fn migrate(connection: &mut PgConnection, now: Timestamp) -> Result<(), StoreError> {
-    while migrations::age(number(connection).await?)? == Age::Older {
+    while migrations::age(number(connection).await?)? == SchemaAge::Older {
         migrate_by_one(connection, now).await?;
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::row::Row;
 
 /// A row that cannot be read.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub(super) struct UnreadableRow {
     pub(super) id: i64,
     pub(super) why: String,
 }
@@ -23,12 +23,12 @@ pub(super) struct Unreadable {
 pub(super) fn readable<T>(
     rows: &[PgRow],
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<(Vec<T>, Vec<Unreadable>), StoreError> {
+) -> Result<(Vec<T>, Vec<UnreadableRow>), StoreError> {
     let (mut items, mut unreadable) = (Vec::new(), Vec::new());
     for row in rows {
         let row: &Row<'_> = row;
         match read(row) {
-            Err(StoreError::Corrupt(why)) => unreadable.push(Unreadable { id: row.get(0)?, why }),
+            Err(StoreError::Corrupt(why)) => unreadable.push(UnreadableRow { id: row.get(0)?, why }),
             item => items.push(item?),
         }
     }
@@ -38,10 +38,10 @@ pub(super) fn readable<T>(
 /// Cancels a delivery whatever its row says. Its event stays, and can be sent again once a person has looked at it.
 pub(super) async fn set_aside(
     transaction: &mut Transaction<'_>,
-    unreadable: Unreadable,
+    unreadable: UnreadableRow,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Unreadable { id, why } = unreadable;
+    let UnreadableRow { id, why } = unreadable;
     let sql = "UPDATE deliveries SET state = 'cancelled', ended_at = $1, held = NULL, claimed_by = NULL, \
                claimed_at = NULL, note = $2 WHERE id = $3 RETURNING replay_id";
     let row = sqlx::query(sql)
@@ -54,7 +54,7 @@ pub(super) async fn set_aside(
         .map(|row| row.try_get::<Option<i64>, _>(0))
         .transpose()?
         .flatten();
-    let mut ended = replays::Ended::new();
+    let mut ended = replays::FinalStateCounts::new();
     replays::note_ended(&mut ended, replay_id.map(ReplayId), StateName::Cancelled);
     replays::count_ended(transaction.connection, &ended).await?;
     transaction.effects.set_aside(DeliveryId(id), why);

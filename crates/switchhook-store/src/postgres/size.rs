@@ -1,9 +1,9 @@
-//! How much room the store takes.
+//! Size of the store.
 //!
-//! A table of PostgreSQL does not shrink when rows go: what they took is used again once a vacuum has been there, and
-//! nothing but a look into the pages tells how much of it that is. So pages are looked into: all of a small table, some of a
-//! large one. Always the same ones, so that one size can be compared with the next. What is counted as used are the rows
-//! that are there, from the moment on in which the others are deleted: whoever removes until it is small enough stops in time.
+//! A table of PostgreSQL does not shrink when rows go: their space is reused after a vacuum, and only the pages
+//! themselves tell how much of it is free. So pages are sampled: all of a small table, some of a large one, and
+//! always the same ones, so that sizes can be compared. Used are the rows that exist, without those that have been
+//! deleted: retention, which removes until the size is small enough, stops in time.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -14,8 +14,8 @@ use crate::retention::StoreSize;
 /// About how many pages of a table are looked into.
 const PAGES: f64 = 1_000.0;
 
-/// What the rows in some pages of a table take: 28 bytes each for the header and the place in the page, eight for each
-/// number, and the other columns. A long column that is kept elsewhere counts as what it takes there, and is not read for that.
+/// Space of the rows in some pages of a table: 28 bytes each for the header and the item pointer, eight for each
+/// number, and the other columns. A long column that is stored apart counts with its size there, and is not read.
 macro_rules! bytes_of_rows {
     ($table:literal, $numbers:literal, $($column:literal),+) => {
         concat!(

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 use super::columns::Query;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::sql::{Dialect, Each, Plan, Sql, Value};
+use crate::sql::{Dialect, Plan, RowCallback, Sql, Value};
 
 fn query_of(plan: Plan, statement: &str, values: &[Value<'_>]) -> Query<'static> {
     let statement = AssertSqlSafe(Dialect::Postgres.spell(statement).into_owned());
@@ -32,7 +32,7 @@ impl Sql for PgConnection {
         plan: Plan,
         statement: &str,
         values: &[Value<'_>],
-        each: &mut Each<'_>,
+        each: &mut RowCallback<'_>,
     ) -> Result<(), StoreError> {
         let rows = query_of(plan, statement, values).fetch_all(self).await?;
         for row in &rows {
@@ -58,7 +58,7 @@ impl Sql for Transaction<'_> {
         plan: Plan,
         statement: &str,
         values: &[Value<'_>],
-        each: &mut Each<'_>,
+        each: &mut RowCallback<'_>,
     ) -> Result<(), StoreError> {
         self.connection.query(plan, statement, values, each).await
     }

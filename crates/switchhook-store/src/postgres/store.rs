@@ -6,7 +6,7 @@ use super::history;
 use async_trait::async_trait;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::history::{Resolution, Sum, Whose};
+use switchhook_domain::history::{Granularity, HistorySubject, Sum};
 use switchhook_domain::id::{CompanyId, DeliveryId, IdSequence, ReplayId, WebhookId};
 use switchhook_domain::replay::Replay;
 use tokio::sync::mpsc;
@@ -17,8 +17,9 @@ use super::{
 use crate::Store;
 use crate::change::Change;
 use crate::claim::{
-    Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, Waiting,
+    Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, WaitingDelivery,
 };
+use crate::delivery_progress::DeliveryProgress;
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
 use crate::replay::{ReplayStep, Scan, Selection};
@@ -26,7 +27,6 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::shared::refusals;
-use crate::waiting::Progress;
 use crate::write::HotWrite;
 
 /// A closure that does something on a connection or in a transaction.
@@ -140,7 +140,7 @@ impl Store for PostgresStore {
             .await
     }
 
-    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError> {
+    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<DeliveryProgress>, StoreError> {
         self.read(work!(connection => pending::progress_of(connection, &ids)))
             .await
     }
@@ -160,7 +160,7 @@ impl Store for PostgresStore {
             .await
     }
 
-    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
+    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<WaitingDelivery>, StoreError> {
         self.read(work!(connection => pending::longest_waiting(connection, webhook_id)))
             .await
     }
@@ -172,8 +172,8 @@ impl Store for PostgresStore {
 
     async fn history(
         &self,
-        whose: Vec<Whose>,
-        resolution: Resolution,
+        whose: Vec<HistorySubject>,
+        resolution: Granularity,
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Sum>, StoreError> {
@@ -183,7 +183,7 @@ impl Store for PostgresStore {
 
     async fn forget_old_history(
         &self,
-        resolution: Resolution,
+        resolution: Granularity,
         before: Timestamp,
         most: u32,
     ) -> Result<u32, StoreError> {

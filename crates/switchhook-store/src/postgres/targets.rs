@@ -1,5 +1,5 @@
-//! Where a store's URL leads: one server or several, and which of them may be used. As in libpq, of which sqlx has one host
-//! only: `postgres://user@one:5432,two:5433/database?target_session_attrs=read-write`.
+//! Servers of a store's URL, and which of them may be used. As in libpq, since sqlx knows one host only:
+//! `postgres://user@one:5432,two:5433/database?target_session_attrs=read-write`.
 
 use std::str::FromStr;
 
@@ -16,10 +16,9 @@ mod url;
 #[derive(Debug, Clone)]
 pub(super) struct Targets {
     pub(super) servers: Vec<Server>,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: SessionAttrs,
 }
 
-/// One server.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
     /// The host and port as the URL gives them, for people.
@@ -27,9 +26,9 @@ pub(super) struct Server {
     pub(super) options: PgConnectOptions,
 }
 
-/// What a server must be: libpq's `target_session_attrs`.
+/// Required kind of server: libpq's `target_session_attrs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum SessionAttrs {
     Any,
     ReadWrite,
     ReadOnly,
@@ -38,14 +37,14 @@ pub(super) enum Wanted {
     PreferStandby,
 }
 
-/// What a server says it is at the moment.
+/// Present state of a server, as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerState {
     pub(super) is_read_only: bool,
     pub(super) is_standby: bool,
 }
 
-impl Wanted {
+impl SessionAttrs {
     fn parse(word: &str) -> Result<Self, StoreError> {
         Ok(match word {
             "any" => Self::Any,
@@ -62,7 +61,7 @@ impl Wanted {
         })
     }
 
-    /// Why a server is not the wanted one.
+    /// Reason for which a server does not match.
     pub(super) fn refusal(self, state: ServerState) -> Option<&'static str> {
         match self {
             Self::Any | Self::PreferStandby => None,
@@ -74,8 +73,8 @@ impl Wanted {
         }
     }
 
-    /// Whether a connection on which something failed, to a server that now says this of itself, is of use any longer. Whoever
-    /// writes finds no use in one that is read-only, whatever was wanted: another server may be there when it is made anew.
+    /// True if a connection that failed, to a server in this state, is still of use. A read-only one is of no use to
+    /// a writer, whatever was required: a new connection may lead to another server.
     pub(super) fn is_still_met(self, state: ServerState) -> bool {
         let may_be_read_only = matches!(self, Self::ReadOnly | Self::Standby | Self::PreferStandby);
         self.refusal(state).is_none() && (may_be_read_only || !state.is_read_only)
@@ -112,9 +111,9 @@ impl Targets {
         let servers: Vec<_> = hosts.into_iter().map(server).collect::<Result<_, StoreError>>()?;
         // Of several servers at most one takes writes, and that is why there are several.
         let default = if servers.len() > 1 {
-            Wanted::ReadWrite
+            SessionAttrs::ReadWrite
         } else {
-            Wanted::Any
+            SessionAttrs::Any
         };
         Ok(Self {
             servers,

@@ -1,4 +1,4 @@
-//! Where tasks run: on which connection, in which transaction, under which lock.
+//! Execution of tasks: which connection, which transaction, which lock.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use sqlx::postgres::PgConnection;
 use super::pool::Pool;
 use super::transaction::{Lock, Transaction, lock, transact};
 use super::{PostgresStore, in_time};
-use crate::aside::aside;
 use crate::error::StoreError;
+use crate::result_slot::aside;
 use crate::sealing::Sealing;
-use crate::sql::{self, Driver, ReadMode, Work, WriteMode};
+use crate::sql::{self, Driver, ReadMode, TaskFuture, WriteMode};
 
 /// A task that reads, and one that writes. What they answer is put aside.
-type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, ()> + Send>;
-type WritingTask = Box<dyn for<'t, 'c> FnOnce(&'t mut Transaction<'c>) -> Work<'t, ()> + Send>;
+type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut PgConnection) -> TaskFuture<'c, ()> + Send>;
+type WritingTask = Box<dyn for<'t, 'c> FnOnce(&'t mut Transaction<'c>) -> TaskFuture<'t, ()> + Send>;
 
 impl PostgresStore {
     /// Reads, on any connection.
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut PgConnection) -> TaskFuture<'c, T> + Send + 'static,
         T: Send + 'static,
     {
         let (answer, answered) = aside();
@@ -49,7 +49,7 @@ impl PostgresStore {
     /// Changes what is registered, in a transaction of its own. One at a time on all nodes, so that changes have an order.
     pub(super) async fn register<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, T> + Send + 'static,
         T: Send + 'static,
     {
         self.transact_locked(Some(Lock::Registry), work).await
@@ -58,7 +58,7 @@ impl PostgresStore {
     /// Changes something that no order depends on, in a transaction of its own.
     pub(super) async fn keep<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, T> + Send + 'static,
         T: Send + 'static,
     {
         self.transact_locked(None, work).await
@@ -66,7 +66,7 @@ impl PostgresStore {
 
     async fn transact_locked<T, F>(&self, first: Option<Lock>, work: F) -> Result<T, StoreError>
     where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, T> + Send + 'static,
         T: Send + 'static,
     {
         let (answer, answered) = aside();
@@ -108,7 +108,7 @@ impl PostgresStore {
     /// Makes, claims, ends or changes deliveries, in a transaction of its own.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, T> + Send + 'static,
         T: Send + 'static,
     {
         self.parts.writer.run(work).await

@@ -25,15 +25,16 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// of deliveries by id, and of replays; last the subjects of notices.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lock {
-    /// Who brings the schema up to date.
+    /// Held while migrating the schema.
     Schema = 1,
-    /// Who registers or ends nodes.
+    /// Held while registering or ending nodes.
     Nodes = 2,
-    /// Who changes webhooks, websockets and subscriptions: their changes are numbered in the order of their commits.
+    /// Held while changing webhooks, websockets and subscriptions, so that their changes are numbered in the order of
+    /// the commits.
     Registry = 3,
 }
 
-/// What the first half of our locks is, so that other programs in the same database can have locks too.
+/// First half of our advisory locks, so that other programs can use locks in the same database.
 const LOCK_SPACE: i32 = 0x5377_6974;
 
 /// The same for the subjects of notices.
@@ -48,24 +49,24 @@ pub(super) async fn lock(connection: &mut PgConnection, lock: Lock) -> Result<()
     Ok(())
 }
 
-/// The open transaction.
+/// Open transaction.
 pub(super) struct Transaction<'c> {
     pub(super) connection: &'c mut PgConnection,
-    /// Which node this is; `None`: it is a guest, which may claim nothing.
+    /// Number of this node; `None` for a guest, which may claim nothing.
     pub(super) node: Option<i64>,
     pub(super) effects: Effects,
     announcements: Vec<Announcement>,
 }
 
-/// What a transaction leaves to be done once it is committed.
+/// Work that remains after the commit.
 pub(super) struct Outcome {
-    /// When whoever is notified is.
+    /// Place in the order of notifications.
     pub(super) ticket: Ticket,
     pub(super) effects: Effects,
 }
 
 impl Outcome {
-    /// What is left if the commit may have failed.
+    /// Work that remains if the commit may have failed.
     fn doubtful(self) -> Self {
         Self {
             effects: self.effects.doubtful(),
@@ -132,19 +133,19 @@ impl SqlTransaction for Transaction<'_> {
         Ok(())
     }
 
-    async fn lock_subject(&mut self, subject: &str) -> Result<(), StoreError> {
+    async fn lock_subscription(&mut self, subject: &str) -> Result<(), StoreError> {
         let lock = format!("SELECT pg_advisory_xact_lock({SUBJECT_SPACE}, hashtext(?))");
         self.execute(&lock, values![subject]).await?;
         Ok(())
     }
 
-    /// What a vacuum has taken back is used again some time.
+    /// Does nothing: vacuumed space is reused some time.
     async fn overwrite(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
-/// Why a transaction is not known to be committed.
+/// Reason for which a transaction is not known to be committed.
 pub(super) enum Uncommitted {
     /// It did nothing, and the database said why.
     RolledBack(StoreError),

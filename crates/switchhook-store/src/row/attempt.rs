@@ -10,7 +10,7 @@ use super::{Columns, Row};
 use crate::attempt::{FailedAttempt, LastAttempt};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! attempt_columns {
     () => {
         "delivery_id, number, started_at, finished_at, outcome, reason, detail, status, \
@@ -20,7 +20,7 @@ macro_rules! attempt_columns {
 }
 pub(crate) use attempt_columns;
 
-/// What [`read_last`] reads, in its order.
+/// Columns for [`read_last`].
 macro_rules! last_attempt_columns {
     () => {
         "delivery_id, number, outcome, reason, status, total_us"
@@ -28,7 +28,7 @@ macro_rules! last_attempt_columns {
 }
 pub(crate) use last_attempt_columns;
 
-/// What [`read_failed`] reads, in its order.
+/// Columns for [`read_failed`].
 macro_rules! failed_attempt_columns {
     () => {
         "delivery_id, reason, detail, answer_body"
@@ -116,7 +116,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
     })
 }
 
-/// What came of it, without what was said of it.
+/// Outcome without its explanation.
 fn read_outcome(
     columns: &Columns<'_>,
     outcome: &str,
@@ -182,7 +182,7 @@ fn read_headers(columns: &mut Columns<'_>) -> Result<Option<HeaderRecord>, Store
         .map_err(|error| columns.corrupt(error))
 }
 
-/// How a duration is kept.
+/// Stored form of a duration.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

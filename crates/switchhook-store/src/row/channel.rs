@@ -7,7 +7,7 @@ use super::{Columns, Row, secret};
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! channel_columns {
     () => {
         "id, company_id, type, destination, secret, kinds, created_at, updated_at"
@@ -33,7 +33,7 @@ pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Channel, StoreErr
     })
 }
 
-/// What is kept of the kinds that a channel is told of.
+/// Stored form of a channel's kinds.
 pub(crate) fn kept_kinds(kinds: &[NotificationKind]) -> String {
     let spelled = kinds.iter().map(|kind| format!("\"{kind}\""));
     format!("[{}]", spelled.collect::<Vec<_>>().join(","))

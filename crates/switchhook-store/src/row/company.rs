@@ -6,7 +6,7 @@ use switchhook_domain::id::CompanyId;
 use super::{Columns, Row};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! company_columns {
     () => {
         "id, name, drop_payloads, created_at"
@@ -27,7 +27,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Company, StoreError> {
 /// The company that keys belong to which name none.
 const DEFAULT: CompanyId = CompanyId(1);
 
-/// What a company is called until somebody calls it otherwise.
+/// Default name of a company.
 pub(crate) fn first_name(id: CompanyId) -> String {
     if id == DEFAULT {
         "default".to_owned()

@@ -13,7 +13,7 @@ use switchhook_domain::retry::Failures;
 use super::{Columns, Row};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! delivery_columns {
     () => {
         "id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, hidden, order_key, state, due_at, \

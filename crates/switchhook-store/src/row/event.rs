@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord};
 use crate::retention::PayloadRemoval;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! event_columns {
     () => {
         "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision, \
@@ -20,7 +20,7 @@ macro_rules! event_columns {
 }
 pub(crate) use event_columns;
 
-/// What [`read_head`] reads, in its order. Both databases know the length without reading the body.
+/// Columns for [`read_head`]. Both databases know the length without reading the body.
 macro_rules! event_head_columns {
     () => {
         "id, kind, accepted_at, order_key, idempotency_key, warnings, CAST(octet_length(body) AS BIGINT), \
@@ -69,7 +69,7 @@ fn read_removal(columns: &mut Columns<'_>) -> Result<Option<PayloadRemoval>, Sto
     }))
 }
 
-/// What validation had to say, as text.
+/// Stored form of the deviations.
 pub(crate) fn warnings(warnings: &[String]) -> Result<Option<String>, StoreError> {
     if warnings.is_empty() {
         return Ok(None);

@@ -1,11 +1,11 @@
-//! What one came to in a minute or an hour as a row.
+//! Rows of history.
 
-use switchhook_domain::history::{Counts, Resolution, Sum, Whose};
+use switchhook_domain::history::{Counts, Granularity, HistorySubject, Sum};
 
 use super::{Columns, Row};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! history_columns {
     () => {
         "company_id, webhook_id, minutes, from_at, accepted, delivered, failed_answered, failed_unanswered, exhausted, \
@@ -17,14 +17,14 @@ pub(crate) use history_columns;
 pub(crate) fn read(row: &Row<'_>) -> Result<Sum, StoreError> {
     let mut columns = Columns::of("history", row)?;
     let company_id = columns.id();
-    let whose = Whose::with_ids(company_id, columns.read()?);
+    let subject = HistorySubject::with_ids(company_id, columns.read()?);
     let minutes: u32 = columns.read()?;
-    let resolution = Resolution::ALL
+    let resolution = Granularity::ALL
         .into_iter()
         .find(|resolution| resolution.minutes() == minutes)
         .ok_or_else(|| columns.corrupt(format_args!("a sum of {minutes} minutes")))?;
     Ok(Sum {
-        whose,
+        subject,
         resolution,
         from: columns.time()?,
         counts: Counts {

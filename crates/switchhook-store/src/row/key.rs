@@ -6,7 +6,7 @@ use switchhook_domain::key::ApiKey;
 use super::{Columns, Row};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! key_columns {
     () => {
         "id, company_id, name, hash, admin, rights, scopes, created_at, expires_at, revoked_at, last_used_at"

@@ -1,13 +1,15 @@
 //! Notifications, and how far each is on its way, as rows.
 
 use switchhook_domain::id::{CompanyId, NotificationId};
-use switchhook_domain::notification::{Newest, News, Notification, Progress, Recipient};
+use switchhook_domain::notification::{
+    LatestNotification, Notification, NotificationPayload, Progress, Recipient,
+};
 
 use super::{Columns, Row};
 use crate::error::StoreError;
 use crate::notification::Recipients;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! notification_columns {
     () => {
         "id, company_id, kind, at, count, data, due_at, handed_out_at"
@@ -15,7 +17,7 @@ macro_rules! notification_columns {
 }
 pub(crate) use notification_columns;
 
-/// What [`read_progress`] reads, in its order.
+/// Columns for [`read_progress`].
 macro_rules! progress_columns {
     () => {
         "notification_id, channel_id, attempts, due_at, sent_at, error"
@@ -29,13 +31,14 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Notification, StoreError> {
     let kind = columns.word()?;
     let (at, count) = (columns.time()?, columns.read()?);
     let data = columns.text()?;
-    let news = News::from_kept(kind, data).map_err(|error| columns.corrupt(format_args!("data: {error}")))?;
+    let payload = NotificationPayload::from_kept(kind, data)
+        .map_err(|error| columns.corrupt(format_args!("data: {error}")))?;
     Ok(Notification {
         id: NotificationId(columns.id()),
         company_id: company_id.map(CompanyId),
         at,
         count,
-        news,
+        payload,
         due_at: columns.time()?,
         handed_out_at: columns.maybe_time()?,
     })
@@ -55,25 +58,25 @@ pub(crate) fn read_progress(row: &Row<'_>) -> Result<(NotificationId, Progress),
 }
 
 /// The newest of a kind and subject, given as a row of its id and when it was handed out.
-pub(crate) fn read_newest(row: &Row<'_>) -> Result<Newest, StoreError> {
+pub(crate) fn read_newest(row: &Row<'_>) -> Result<LatestNotification, StoreError> {
     let mut columns = Columns::of("notifications", row)?;
     Ok(match columns.maybe_time()? {
-        Some(at) => Newest::HandedOut(at),
-        None => Newest::Open(NotificationId(columns.id())),
+        Some(at) => LatestNotification::HandedOut(at),
+        None => LatestNotification::Open(NotificationId(columns.id())),
     })
 }
 
-/// Which notification is claimed for which recipient, and how many times it was tried.
+/// Claimed notification of one recipient, and the number of tries.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claimed {
+pub(crate) struct NotificationClaimRow {
     pub(crate) notification_id: i64,
     pub(crate) channel_id: i64,
     pub(crate) attempts: u32,
 }
 
-pub(crate) fn read_claimed(row: &Row<'_>) -> Result<Claimed, StoreError> {
+pub(crate) fn read_claimed(row: &Row<'_>) -> Result<NotificationClaimRow, StoreError> {
     let mut columns = Columns::of("notification_progress", row)?;
-    Ok(Claimed {
+    Ok(NotificationClaimRow {
         notification_id: columns.id(),
         channel_id: columns.read()?,
         attempts: columns.read()?,
@@ -88,5 +91,5 @@ pub(crate) const fn channel_ids(recipients: Recipients) -> (i64, i64) {
     }
 }
 
-/// What is said of a notification whose channel was deleted before it was sent.
+/// Error of a notification whose channel was deleted before it was sent.
 pub(crate) const CHANNEL_DELETED: &str = "the channel was deleted";

@@ -7,7 +7,7 @@ use switchhook_domain::outage::{LastFailure, Outage};
 use super::{Columns, Row};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! outage_columns {
     () => {
         "o.webhook_id, o.since_at, o.until_at, o.attempts, o.last_at, o.last_delivery_id, o.last_attempt, o.last_status, \

@@ -8,7 +8,7 @@ use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayS
 use super::{Columns, Row};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order. Untried deliveries are few: a replay makes no more before they are tried.
+/// Columns for [`read`]. Counting untried deliveries is cheap: a replay makes no more before they are tried.
 macro_rules! replay_columns {
     () => {
         "id, company_id, filter, webhook_id, \
@@ -22,13 +22,13 @@ macro_rules! replay_columns {
 }
 pub(crate) use replay_columns;
 
-/// Which events it selects, as text.
+/// Stored form of its filter.
 pub(crate) fn filter(replay: &Replay) -> Result<String, StoreError> {
     serde_json::to_string(&replay.filter)
         .map_err(|error| StoreError::Conflict(format!("the replay's filter cannot be kept: {error}")))
 }
 
-/// How many deliveries it makes, as was thought when it was made.
+/// Estimate of its deliveries from its creation.
 pub(crate) fn total(replay: &Replay) -> i64 {
     i64::try_from(replay.estimate.total).unwrap_or(i64::MAX)
 }

@@ -12,12 +12,12 @@ use crate::sealing::{Resealed, Sealing, SecretOwner};
 
 /// A replaced secret as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct KeptOld {
+struct OldSecretRow {
     secret: String,
     valid_until: i64,
 }
 
-/// What is kept of the secret in use.
+/// Stored form of the secret in use.
 pub(crate) fn kept(
     owner: impl Into<SecretOwner>,
     secret: Option<&Secret>,
@@ -26,21 +26,21 @@ pub(crate) fn kept(
     secret.map(|secret| sealing.keep(owner, secret))
 }
 
-/// What is kept of the replaced ones.
+/// Stored form of the replaced ones.
 pub(crate) fn kept_old(
     owner: impl Into<SecretOwner>,
     old: &[OldSecret],
     sealing: &Sealing,
 ) -> Result<Option<String>, StoreError> {
     let owner = owner.into();
-    let old = old.iter().map(|old| KeptOld {
+    let old = old.iter().map(|old| OldSecretRow {
         secret: sealing.keep(owner, &old.secret),
         valid_until: old.valid_until.as_millis(),
     });
     json(&old.collect::<Vec<_>>())
 }
 
-fn json(old: &[KeptOld]) -> Result<Option<String>, StoreError> {
+fn json(old: &[OldSecretRow]) -> Result<Option<String>, StoreError> {
     if old.is_empty() {
         return Ok(None);
     }
@@ -65,11 +65,15 @@ pub(crate) fn read_old(
     owner: impl Into<SecretOwner>,
     sealing: &Sealing,
 ) -> Result<Vec<OldSecret>, StoreError> {
-    let kept: Option<Vec<KeptOld>> = columns.maybe_json()?;
+    let kept: Option<Vec<OldSecretRow>> = columns.maybe_json()?;
     opened(kept.unwrap_or_default(), owner.into(), sealing)
 }
 
-fn opened(kept: Vec<KeptOld>, owner: SecretOwner, sealing: &Sealing) -> Result<Vec<OldSecret>, StoreError> {
+fn opened(
+    kept: Vec<OldSecretRow>,
+    owner: SecretOwner,
+    sealing: &Sealing,
+) -> Result<Vec<OldSecret>, StoreError> {
     let old = kept.into_iter().map(|old| {
         Ok(OldSecret {
             secret: sealing.read(owner, &old.secret)?,
@@ -79,52 +83,52 @@ fn opened(kept: Vec<KeptOld>, owner: SecretOwner, sealing: &Sealing) -> Result<V
     old.collect()
 }
 
-/// Whose secrets a table keeps.
+/// Table with secrets, and their owners.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Owners {
+pub(crate) struct SecretTable {
     table: &'static str,
     owner: fn(i64) -> SecretOwner,
 }
 
-pub(crate) const WEBHOOKS: Owners = Owners {
+pub(crate) const WEBHOOKS: SecretTable = SecretTable {
     table: "webhooks",
     owner: |id| SecretOwner::Webhook(WebhookId(id)),
 };
 
-pub(crate) const CREDENTIALS: Owners = Owners {
+pub(crate) const CREDENTIALS: SecretTable = SecretTable {
     table: "webhooks",
     owner: |id| SecretOwner::Credentials(WebhookId(id)),
 };
 
-pub(crate) const SOURCES: Owners = Owners {
+pub(crate) const SOURCES: SecretTable = SecretTable {
     table: "sources",
     owner: |id| SecretOwner::Source(SourceId(id)),
 };
 
-pub(crate) const WEBSOCKETS: Owners = Owners {
+pub(crate) const WEBSOCKETS: SecretTable = SecretTable {
     table: "websockets",
     owner: |id| SecretOwner::Websocket(WebsocketId(id)),
 };
 
-pub(crate) const CHANNELS: Owners = Owners {
+pub(crate) const CHANNELS: SecretTable = SecretTable {
     table: "notification_channels",
     owner: |id| SecretOwner::Channel(ChannelId(id)),
 };
 
 /// The secret columns of a row.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct SecretRow {
     pub(crate) id: i64,
     owner: SecretOwner,
     pub(crate) secret: Option<String>,
-    old: Vec<KeptOld>,
+    old: Vec<OldSecretRow>,
 }
 
-impl Owners {
+impl SecretTable {
     /// Reads an id, the secret in use and the replaced ones. What has no replaced ones shows a NULL for them.
-    pub(crate) fn read(self, row: &Row<'_>) -> Result<Kept, StoreError> {
+    pub(crate) fn read(self, row: &Row<'_>) -> Result<SecretRow, StoreError> {
         let mut columns = Columns::of(self.table, row)?;
-        Ok(Kept {
+        Ok(SecretRow {
             id: columns.id(),
             owner: (self.owner)(columns.id()),
             secret: columns.read()?,
@@ -133,8 +137,8 @@ impl Owners {
     }
 }
 
-impl Kept {
-    /// What is to be written for the replaced ones.
+impl SecretRow {
+    /// New value for the replaced ones.
     pub(crate) fn old(&self) -> Result<Option<String>, StoreError> {
         json(&self.old)
     }
@@ -171,8 +175,8 @@ impl Kept {
     }
 }
 
-/// What rewriting comes to that begins with these webhooks, of which at most `limit` were asked for.
-pub(crate) fn resealed(page: &[Kept], limit: u32) -> Resealed {
+/// Result of rewriting a page of webhooks, of which at most `limit` were asked for.
+pub(crate) fn resealed(page: &[SecretRow], limit: u32) -> Resealed {
     let is_last = page.len() < limit as usize;
     Resealed {
         next: page.last().map(|kept| WebhookId(kept.id)).filter(|_| !is_last),

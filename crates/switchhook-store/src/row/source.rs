@@ -2,7 +2,7 @@
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
-use switchhook_domain::notification::{News, Notice, RefusingSource, SilentSource};
+use switchhook_domain::notification::{Notice, NotificationPayload, RefusingSource, SilentSource};
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, Source};
 
@@ -10,7 +10,7 @@ use super::{Columns, Row, secret};
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! source_columns {
     () => {
         "id, company_id, name, kind, token_hash, secret, old_secrets, created_at, updated_at"
@@ -18,7 +18,7 @@ macro_rules! source_columns {
 }
 pub(crate) use source_columns;
 
-/// What [`read_refusal`] reads, in its order, the whole body.
+/// Columns for [`read_refusal`], with the whole body.
 macro_rules! refusal_columns {
     () => {
         "id, source_id, refused_at, status, reason, content_type, signature, body_bytes, body"
@@ -77,20 +77,20 @@ pub(crate) fn refusal_to_erase(row: &Row<'_>, number: &PhoneNumber) -> Result<Op
     Ok(may_hold_it.then_some(columns.id()))
 }
 
-/// When something was refused, with which status, and why.
+/// Time, status and reason of a refusal.
 pub(crate) fn read_reason(row: &Row<'_>) -> Result<(Timestamp, u16, String), StoreError> {
     let mut columns = Columns::of("source_refusals", row)?;
     Ok((columns.time()?, columns.read()?, columns.read()?))
 }
 
-/// What people are told of a refusal. Its reason may quote what came, so it is left out.
+/// Notice about a refusal. The reason may quote the request, so it is left out.
 pub(crate) fn refusing(refusal: &Refusal, company_id: CompanyId, name: String) -> Notice {
-    let news = News::SourceRefusing(RefusingSource {
+    let payload = NotificationPayload::SourceRefusing(RefusingSource {
         source_id: refusal.source_id,
         name,
         status: refusal.status,
     });
-    Notice::new(Some(company_id), refusal.refused_at, news)
+    Notice::new(Some(company_id), refusal.refused_at, payload)
 }
 
 /// A source by which nothing came for a while, given as a row of its id, company, name and the time of its last event.

@@ -6,7 +6,7 @@ use switchhook_domain::subscription::{Endpoint, Filter, Revision, Subscription, 
 use super::{Columns, Row};
 use crate::error::StoreError;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! subscription_columns {
     () => {
         "id, company_id, webhook_id, websocket_id, enabled, filter, payload_filter, scopes, created_at, \
@@ -15,7 +15,7 @@ macro_rules! subscription_columns {
 }
 pub(crate) use subscription_columns;
 
-/// What [`read_version`] reads, in its order, of the versions `v` and their subscriptions `s`.
+/// Columns for [`read_version`], of the versions `v` and their subscriptions `s`.
 macro_rules! version_columns {
     () => {
         "v.revision, v.company_id, v.subscription_id, v.change, v.webhook_id, v.websocket_id, v.enabled, v.filter, \
@@ -70,7 +70,7 @@ pub(crate) fn read_version(row: &Row<'_>) -> Result<SubscriptionVersion, StoreEr
     })
 }
 
-/// Where a subscription points: the next two columns.
+/// Endpoint of a subscription, from the next two columns.
 fn read_endpoint(columns: &mut Columns<'_>) -> Result<Option<Endpoint>, StoreError> {
     let webhook_id = columns.read::<Option<i64>>()?.map(WebhookId);
     let websocket_id = columns.read::<Option<i64>>()?.map(WebsocketId);
@@ -96,7 +96,7 @@ pub(crate) fn refuse_second(other: Option<i64>, endpoint: Endpoint) -> Result<()
     }
 }
 
-/// Whether a change changed anything that decides where events go.
+/// True if a change concerns where events go, so that it makes a new version.
 pub(crate) fn is_another_version(before: &Subscription, after: &Subscription) -> bool {
     let decides = |one: &Subscription| {
         let filters = (one.filter.clone(), one.payload_filter.clone());

@@ -7,7 +7,7 @@ use super::{Columns, Row};
 use crate::error::StoreError;
 use crate::registry::SuspensionRecord;
 
-/// What [`read`] reads, in its order, of the suspensions `h`.
+/// Columns for [`read`], of the suspensions `h`.
 macro_rules! suspension_columns {
     () => {
         "h.webhook_id, h.reason, h.from_at, h.until_at, h.probe_at, h.failures"

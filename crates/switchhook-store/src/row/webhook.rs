@@ -13,7 +13,7 @@ use super::{Columns, Row, secret};
 use crate::error::StoreError;
 use crate::sealing::{Sealing, SecretOwner};
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! webhook_columns {
     () => {
         "id, company_id, hook_url, secret, old_secrets, settings, credentials, paused_at, disabled_at, created_at, updated_at"
@@ -49,19 +49,19 @@ pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreErr
     })
 }
 
-/// What is kept of a webhook's address and settings.
-pub(crate) struct Kept {
+/// Stored address and settings of a webhook.
+pub(crate) struct WebhookRow {
     /// Without user and password; a webhook's own, so that no two are equal where those are not.
     pub(crate) hook_url: String,
     /// By which webhooks with the same address are found.
     pub(crate) url_key: String,
     /// Without headers that are credentials.
     pub(crate) settings: String,
-    /// What is left out of both, sealed as the secret is.
+    /// Credentials removed from both, sealed like the secret.
     pub(crate) credentials: Option<String>,
 }
 
-/// What a webhook is sent with beside its secret that nobody else may know.
+/// Credentials of a webhook beside its secret.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Credentials {
@@ -87,7 +87,7 @@ impl Credentials {
 }
 
 /// Takes a webhook's credentials out of its address and settings.
-pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreError> {
+pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<WebhookRow, StoreError> {
     let unkept = |error| StoreError::Conflict(format!("the webhook's settings cannot be kept: {error}"));
     let (mut hook_url, mut settings) = (webhook.hook_url.clone(), webhook.settings.clone());
     let place = user_info(&hook_url);
@@ -107,7 +107,7 @@ pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreEr
         let text = Secret::new(serde_json::to_string(&credentials).map_err(unkept)?);
         Some(sealing.keep(SecretOwner::Credentials(webhook.id), &text))
     };
-    Ok(Kept {
+    Ok(WebhookRow {
         hook_url,
         url_key: ComparedAddress::of(&webhook.hook_url).place,
         settings: serde_json::to_string(&settings).map_err(unkept)?,
@@ -140,7 +140,7 @@ pub(crate) fn refuse_second(webhook: &Webhook, others: &[Webhook]) -> Result<(),
     )))
 }
 
-/// What is kept of an address whose user and password are gone, for comparing.
+/// Comparable form of an address without user and password.
 pub(crate) fn url_key(kept_hook_url: &str) -> String {
     ComparedAddress::of(kept_hook_url).place
 }

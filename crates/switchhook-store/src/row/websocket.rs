@@ -7,7 +7,7 @@ use super::{Columns, Row, secret};
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 
-/// What [`read`] reads, in its order.
+/// Columns for [`read`].
 macro_rules! websocket_columns {
     () => {
         "id, company_id, secret, token_key, created_at, updated_at"

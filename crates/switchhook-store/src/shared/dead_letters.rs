@@ -11,7 +11,7 @@ use switchhook_domain::order::OrderKey;
 use switchhook_domain::replay::{Candidate, PastDelivery, Replay};
 use switchhook_domain::{Kind, Timestamp};
 
-use crate::dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
+use crate::dead_letter::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroupKey, DeadLetterGroups};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::replay::{Scan, Selection};
@@ -22,8 +22,8 @@ use crate::sql::{Dialect, Driver, Listing, Sql, SqlTransaction, Tasks, first, va
 /// Deliveries that were given up and that nobody has dealt with.
 #[async_trait]
 pub trait DeadLetterStore: Send + Sync {
-    /// What dead letters of a company have in common: each sort of them that the filter lets through, by webhook, at most
-    /// `most` sorts. Each is counted up to `most_of_each`. Cost grows with the sorts, of which a bounded number is looked at.
+    /// Groups of a company's dead letters that the filter lets through, by webhook, at most `most`. Each is counted
+    /// up to `most_of_each`. Cost grows with the groups, of which a bounded number is read.
     async fn dead_letter_groups(
         &self,
         company_id: CompanyId,
@@ -103,15 +103,19 @@ pub(crate) fn listing(columns: &'static str, company_id: CompanyId, filter: &Dea
 }
 
 /// The ids of those of one sort.
-pub(crate) fn listing_alike(company_id: CompanyId, alike: &Alike, filter: &DeadLetterFilter) -> Listing {
+pub(crate) fn listing_alike(
+    company_id: CompanyId,
+    key: &DeadLetterGroupKey,
+    filter: &DeadLetterFilter,
+) -> Listing {
     Listing::new(
         "id",
         "FROM deliveries INDEXED BY deliveries_dead_alike WHERE state = 'exhausted' AND resolved_at IS NULL",
     )
     .along("company_id", Some(company_id.0))
-    .along("webhook_id", Some(alike.webhook_id.0))
-    .along("last_failure", Some(alike.failure.to_string()))
-    .along("kind", Some(alike.kind.route()))
+    .along("webhook_id", Some(key.webhook_id.0))
+    .along("last_failure", Some(key.failure.to_string()))
+    .along("kind", Some(key.kind.route()))
     .between(filter.since, filter.until)
 }
 
@@ -134,23 +138,24 @@ async fn groups(
     );
     for _ in 0..MOST_LOOKED_AT {
         let values = values![company_id.0, after.0, after.1.clone(), after.2.clone()];
-        let alike = first(sql, next, values, read_alike).await?;
-        let is_of_webhook = |alike: &Alike| filter.webhook_id.is_none_or(|only| only == alike.webhook_id);
-        let Some(alike) = alike.filter(is_of_webhook) else {
+        let key = first(sql, next, values, read_alike).await?;
+        let is_of_webhook =
+            |key: &DeadLetterGroupKey| filter.webhook_id.is_none_or(|only| only == key.webhook_id);
+        let Some(key) = key.filter(is_of_webhook) else {
             return Ok(found);
         };
         if found.groups.len() >= most as usize {
             break;
         }
         after = (
-            alike.webhook_id.0,
-            alike.failure.to_string(),
-            alike.kind.route().to_owned(),
+            key.webhook_id.0,
+            key.failure.to_string(),
+            key.kind.route().to_owned(),
         );
-        let is_wanted = filter.failure.is_none_or(|only| only == alike.failure)
-            && filter.kind.is_none_or(|only| only == alike.kind);
+        let is_wanted = filter.failure.is_none_or(|only| only == key.failure)
+            && filter.kind.is_none_or(|only| only == key.kind);
         if is_wanted {
-            let group = count(sql, company_id, alike, filter, most_of_each).await?;
+            let group = count(sql, company_id, key, filter, most_of_each).await?;
             found.groups.extend(group);
         }
     }
@@ -158,7 +163,7 @@ async fn groups(
     Ok(found)
 }
 
-/// How many sorts are looked at, whatever the filter lets through of them.
+/// Bound on the groups read, whatever the filter lets through.
 const MOST_LOOKED_AT: usize = 2_000;
 
 /// Hops from one sort to the next in the index. What each database has to be told to do so differs: SQLite, asked for rows beyond
@@ -171,9 +176,9 @@ const NEXT_ALIKE_OF_POSTGRES: &str = "SELECT webhook_id, last_failure, kind FROM
      WHERE state = 'exhausted' AND resolved_at IS NULL AND (company_id, webhook_id, last_failure, kind) > (?1, ?2, ?3, ?4) \
      AND company_id <= ?1 AND last_failure IS NOT NULL ORDER BY company_id, webhook_id, last_failure, kind LIMIT 1";
 
-fn read_alike(row: &Row<'_>) -> Result<Alike, StoreError> {
+fn read_alike(row: &Row<'_>) -> Result<DeadLetterGroupKey, StoreError> {
     let mut columns = Columns::of("deliveries", row)?;
-    Ok(Alike {
+    Ok(DeadLetterGroupKey {
         webhook_id: WebhookId(columns.id()),
         failure: columns.word::<Failure>()?,
         kind: columns.kind()?,
@@ -183,12 +188,12 @@ fn read_alike(row: &Row<'_>) -> Result<Alike, StoreError> {
 async fn count(
     sql: &mut dyn Sql,
     company_id: CompanyId,
-    alike: Alike,
+    key: DeadLetterGroupKey,
     filter: &DeadLetterFilter,
     most: u32,
 ) -> Result<Option<DeadLetterGroup>, StoreError> {
     let id_of = |row: &Row<'_>| row.get::<i64>(0);
-    let walk = || listing_alike(company_id, &alike, filter);
+    let walk = || listing_alike(company_id, &key, filter);
     let newest = walk().newest_first(PageRequest::first(most));
     let newest = newest.page(sql, id_of, |id| *id).await?;
     let Some(last) = newest.items.first() else {
@@ -197,7 +202,7 @@ async fn count(
     let oldest = walk().oldest_first(PageRequest::first(1));
     let oldest = oldest.page(sql, id_of, |id| *id).await?;
     Ok(Some(DeadLetterGroup {
-        alike,
+        key,
         count: u32::try_from(newest.items.len()).unwrap_or(most),
         is_more: newest.next.is_some(),
         oldest: DeliveryId(oldest.items.first().copied().unwrap_or(*last)),
@@ -217,8 +222,8 @@ async fn dismiss(
     sql.execute(DISMISS, values).await
 }
 
-/// Whether a delivery that was found otherwise is a dead letter. Were it said plainly, the index of all dead letters would look
-/// as good as the key to a plan that was made while there were few.
+/// Condition for a delivery, found otherwise, to be a dead letter. Written plainly, it would make a planner with old
+/// statistics prefer the index of all dead letters to the key.
 macro_rules! is_dead {
     () => {
         "coalesce(state, '') = 'exhausted' AND coalesce(resolved_at, 0) = 0"

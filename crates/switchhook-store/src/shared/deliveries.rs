@@ -180,7 +180,7 @@ pub(super) async fn failed_attempts(
     })
 }
 
-/// How many failed attempts are read at once, about: as much as 16 MiB of answers.
+/// Approximate bound on the failed attempts read at once, which is up to 16 MiB of answers.
 const MOST_FAILED_ATTEMPTS: usize = 1_000;
 
 fn read_failures(row: &Row<'_>) -> Result<(i64, usize, Kind), StoreError> {

@@ -61,8 +61,8 @@ pub trait EventStore: Send + Sync {
         company_id: CompanyId,
         ids: Vec<DeliveryId>,
     ) -> Result<Vec<Delivery>, StoreError>;
-    /// Why the attempts at the company's deliveries failed, newest delivery first: of so many deliveries as a page has, or of fewer
-    /// if many of their attempts failed.
+    /// Failed attempts at the company's deliveries, newest delivery first: for a page of deliveries, or for fewer if
+    /// many attempts failed.
     async fn failed_attempts(
         &self,
         company_id: CompanyId,

@@ -9,7 +9,7 @@ use switchhook_domain::id::CompanyId;
 use crate::error::StoreError;
 use crate::row::{Columns, Row};
 use crate::sql::{Driver, Sql, SqlTransaction, Tasks, all, first, values};
-use crate::websocket::{Consumer, LogPosition, NewPlace};
+use crate::websocket::{Consumer, ConsumerMove, LogPosition};
 
 /// Feeds and their consumers.
 #[async_trait]
@@ -31,7 +31,7 @@ pub trait FeedStore: Send + Sync {
         &self,
         company_id: CompanyId,
         name: String,
-        to: NewPlace,
+        to: ConsumerMove,
         now: Timestamp,
     ) -> Result<Consumer, StoreError>;
     /// Forgets a consumer; answers what it was.
@@ -84,7 +84,7 @@ impl<D: Driver> FeedStore for D {
         &self,
         company_id: CompanyId,
         name: String,
-        to: NewPlace,
+        to: ConsumerMove,
         now: Timestamp,
     ) -> Result<Consumer, StoreError> {
         let given = (company_id, name, to, now);
@@ -238,12 +238,12 @@ async fn place(
     sql: &mut dyn SqlTransaction,
     company_id: CompanyId,
     name: &str,
-    to: NewPlace,
+    to: ConsumerMove,
     now: Timestamp,
 ) -> Result<Consumer, StoreError> {
     let (update, position) = match to {
-        NewPlace::Acknowledged(position) => (ACKNOWLEDGE, position),
-        NewPlace::Sought(position) => (SEEK, position),
+        ConsumerMove::Acknowledged(position) => (ACKNOWLEDGE, position),
+        ConsumerMove::Seeked(position) => (SEEK, position),
     };
     sql.execute(update, values![position.0, now, company_id.0, name])
         .await?;

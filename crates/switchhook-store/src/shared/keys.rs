@@ -1,4 +1,4 @@
-//! Who may do what: companies, their API keys, and the sessions that were begun with them and ended.
+//! Companies, their API keys, and the ended sessions of those.
 
 use async_trait::async_trait;
 use switchhook_domain::Timestamp;
@@ -24,7 +24,7 @@ pub trait KeyStore: Send + Sync {
         company_id: Option<CompanyId>,
         page: PageRequest,
     ) -> Result<Page<ApiKey>, StoreError>;
-    /// How many keys of the company are valid.
+    /// Number of the company's valid keys.
     async fn count_valid_keys(&self, company_id: CompanyId, now: Timestamp) -> Result<usize, StoreError>;
     /// Revokes a key; a second time changes nothing.
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError>;
@@ -41,7 +41,6 @@ pub trait KeyStore: Send + Sync {
     async fn end_session(&self, session: Session, now: Timestamp) -> Result<(), StoreError>;
     /// The companies, oldest first.
     async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError>;
-    /// Changes a company.
     async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError>;
 }
 

@@ -7,7 +7,7 @@ use crate::row::event::{self, event_columns};
 use crate::sql::{Sql, all, first, readable, values};
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
 
-/// Where the last event of the company's log stands; 0 before the first.
+/// Position of the last event in the company's log; 0 before the first.
 pub(crate) async fn end(sql: &mut dyn Sql, company_id: CompanyId) -> Result<LogPosition, StoreError> {
     let last = first(sql, END, values![company_id.0], |row| row.get(0)).await?;
     Ok(LogPosition(last.unwrap_or(0)))
@@ -55,5 +55,5 @@ pub(crate) const BETWEEN: &str = concat!(
      WHERE company_id = ? AND position > ? AND position <= ? AND position IS NOT NULL ORDER BY position"
 );
 
-/// Where the position is: behind the event's own columns.
+/// Index of the column behind the event's own.
 const POSITION: usize = 11;

@@ -1,7 +1,7 @@
 //! Notices: what people are to be told of, written down in the commit of the change that they are told of.
 
 use switchhook_domain::id::{CompanyId, WebhookId, first_id_at};
-use switchhook_domain::notification::{Newest, Notice, NotificationKind, Placement, placement};
+use switchhook_domain::notification::{LatestNotification, Notice, NotificationKind, Placement, placement};
 
 use crate::error::StoreError;
 use crate::given_up::GivenUpDeliveries;
@@ -13,14 +13,14 @@ use crate::sql::{Dialect, Sql, SqlTransaction, all, first, values};
 /// It locks the subject until the end of the transaction: so it comes last in one, and of several subjects in the order of
 /// their names.
 pub(crate) async fn add(sql: &mut dyn SqlTransaction, notice: &Notice) -> Result<(), StoreError> {
-    let (kind, subject) = (notice.news.kind(), notice.news.subject());
-    sql.lock_subject(&subject).await?;
+    let (kind, subject) = (notice.payload.kind(), notice.payload.subject());
+    sql.lock_subscription(&subject).await?;
     let newest_of_kind = newest(sql, kind, &subject).await?;
     let newest_opposite = match kind.opposite() {
         Some(opposite) => newest(sql, opposite, &subject).await?,
         None => None,
     };
-    let data = notice.news.data().to_string();
+    let data = notice.payload.data().to_string();
     match placement(kind, newest_of_kind, newest_opposite, notice.at) {
         Placement::Known => {}
         Placement::New { due_at } => {
@@ -72,7 +72,7 @@ pub(crate) async fn add_given_up(
     })
     .await?;
     let mut notices: Vec<_> = notices.into_iter().flatten().collect();
-    notices.sort_by_key(|notice| notice.news.subject());
+    notices.sort_by_key(|notice| notice.payload.subject());
     for notice in &notices {
         add(sql, notice).await?;
     }
@@ -83,7 +83,7 @@ async fn newest(
     sql: &mut dyn Sql,
     kind: NotificationKind,
     subject: &str,
-) -> Result<Option<Newest>, StoreError> {
+) -> Result<Option<LatestNotification>, StoreError> {
     first(sql, NEWEST, values![subject, kind.as_str()], read_newest).await
 }
 

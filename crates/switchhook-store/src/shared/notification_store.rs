@@ -1,4 +1,4 @@
-//! What is promised of notifications and channels, and how it is done.
+//! Store of notifications and channels.
 
 use async_trait::async_trait;
 use switchhook_domain::Timestamp;
@@ -24,7 +24,7 @@ pub trait NotificationStore: Send + Sync {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<NotificationRecord>, StoreError>;
-    /// Whether [`Self::claim_notifications`] would find any.
+    /// True if [`Self::claim_notifications`] would find any.
     async fn are_notifications_due(&self, claim: NotificationClaim) -> Result<bool, StoreError>;
     /// Hands out what is to be said by now, to the channels that want it, and claims what is due to some recipients: nobody else
     /// gets that until the claim ends.
@@ -36,7 +36,6 @@ pub trait NotificationStore: Send + Sync {
     async fn finish_notification(&self, finished: FinishedNotification) -> Result<(), StoreError>;
     /// Removes the oldest notifications of before `before`, `most` at a time; answers how many.
     async fn forget_old_notifications(&self, before: Timestamp, most: u32) -> Result<u32, StoreError>;
-    /// Keeps a channel.
     async fn create_channel(&self, channel: Channel) -> Result<Channel, StoreError>;
     /// One channel of the company.
     async fn channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError>;
@@ -46,7 +45,6 @@ pub trait NotificationStore: Send + Sync {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<Channel>, StoreError>;
-    /// Changes a channel.
     async fn update_channel(
         &self,
         company_id: CompanyId,

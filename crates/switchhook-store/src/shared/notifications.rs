@@ -10,7 +10,8 @@ use crate::error::StoreError;
 use crate::notification::{ClaimedNotification, FinishedNotification, NotificationClaim, NotificationRecord};
 use crate::page::{Page, PageRequest};
 use crate::row::notification::{
-    Claimed, channel_ids, notification_columns, progress_columns, read, read_claimed, read_progress,
+    NotificationClaimRow, channel_ids, notification_columns, progress_columns, read, read_claimed,
+    read_progress,
 };
 use crate::sealing::Sealing;
 use crate::sql::{Listing, Sql, SqlTransaction, all, first, values};
@@ -50,7 +51,7 @@ pub(crate) const PROGRESS: &str = concat!(
     " FROM notification_progress WHERE notification_id = ANY(?)"
 );
 
-/// Whether something is to be handed out, or is due to these recipients.
+/// True if something is to be handed out, or due to these recipients.
 pub(super) async fn are_due(sql: &mut dyn Sql, claim: &NotificationClaim) -> Result<bool, StoreError> {
     let (least, most) = channel_ids(claim.recipients);
     let to_hand_out = "SELECT id FROM notifications WHERE handed_out_at IS NULL AND due_at <= ? LIMIT 1";
@@ -117,13 +118,13 @@ pub(crate) const TO_CHANNELS: &str = "INSERT INTO notification_progress (notific
 /// Claimed notifications with all that is needed to send them.
 async fn whole(
     sql: &mut dyn Sql,
-    claimed: Vec<Claimed>,
+    claimed: Vec<NotificationClaimRow>,
     sealing: &Sealing,
 ) -> Result<Vec<ClaimedNotification>, StoreError> {
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = |id_of: fn(&Claimed) -> i64| claimed.iter().map(id_of).collect::<Vec<_>>();
+    let ids = |id_of: fn(&NotificationClaimRow) -> i64| claimed.iter().map(id_of).collect::<Vec<_>>();
     let notifications = all(sql, WITH_IDS, values![ids(|one| one.notification_id)], read).await?;
     let notifications: HashMap<_, _> = notifications.into_iter().map(|one| (one.id.0, one)).collect();
     let channels = channels::with_ids(sql, ids(|one| one.channel_id), sealing).await?;

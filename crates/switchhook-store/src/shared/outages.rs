@@ -8,7 +8,7 @@ use switchhook_domain::outage::Outage;
 
 use super::notices;
 use crate::error::StoreError;
-use crate::outage::{Failing, MOST_KEPT, OutageWrite, failing_columns};
+use crate::outage::{FailingWebhookRow, MOST_KEPT, OutageWrite, failing_columns};
 use crate::row::outage::{outage_columns, read};
 use crate::sql::{Sql, SqlTransaction, all, first, values};
 
@@ -23,7 +23,7 @@ pub(super) async fn write(sql: &mut dyn SqlTransaction, writes: &[OutageWrite]) 
         told.extend(notice);
     }
     // Subjects are locked in the order of their names; what is told of one stays in its order.
-    told.sort_by_key(|notice| notice.news.subject());
+    told.sort_by_key(|notice| notice.payload.subject());
     for notice in &told {
         notices::add(sql, notice).await?;
     }
@@ -61,8 +61,8 @@ async fn fails(
 }
 
 /// The webhook, with its row locked.
-async fn locked(sql: &mut dyn Sql, id: WebhookId) -> Result<Option<Failing>, StoreError> {
-    first(sql, LOCK, values![id.0], Failing::read).await
+async fn locked(sql: &mut dyn Sql, id: WebhookId) -> Result<Option<FailingWebhookRow>, StoreError> {
+    first(sql, LOCK, values![id.0], FailingWebhookRow::read).await
 }
 
 const LOCK: &str = concat!(

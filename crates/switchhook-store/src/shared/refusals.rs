@@ -1,9 +1,9 @@
-//! What sources did not take.
+//! Refused requests of sources.
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId, first_id_at};
 use switchhook_domain::phone_number::PhoneNumber;
-use switchhook_domain::source::{Refusal, RefusalBounds, Refusing};
+use switchhook_domain::source::{RecentRefusals, Refusal, RefusalBounds};
 
 use super::notices;
 use crate::error::StoreError;
@@ -144,7 +144,7 @@ pub(super) async fn by_source(
     company_id: CompanyId,
     since: Timestamp,
     most: u32,
-) -> Result<Vec<Refusing>, StoreError> {
+) -> Result<Vec<RecentRefusals>, StoreError> {
     let since = first_id_at(since);
     let sources = all(sql, REFUSING, values![company_id.0, since], |row| {
         Ok((SourceId(row.get(0)?), row.get::<String>(1)?))
@@ -158,7 +158,7 @@ pub(super) async fn by_source(
             refusals
                 .into_iter()
                 .next()
-                .map(|(last_at, last_status, last_reason)| Refusing {
+                .map(|(last_at, last_status, last_reason)| RecentRefusals {
                     source_id,
                     name,
                     count,

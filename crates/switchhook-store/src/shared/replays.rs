@@ -12,7 +12,7 @@ use super::webhooks;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::replay::{NewReplay, ReplayEnd};
-use crate::replaying::check_end;
+use crate::replay_rules::check_end;
 use crate::row::replay::{filter, read, replay_columns, total};
 use crate::sealing::Sealing;
 use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, first, values};

@@ -7,29 +7,30 @@ use switchhook_domain::id::WebhookId;
 
 use crate::error::StoreError;
 use crate::row::secret::{
-    CHANNELS, CREDENTIALS, Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed,
+    CHANNELS, CREDENTIALS, SOURCES, SecretRow, SecretTable, WEBHOOKS, WEBSOCKETS, refuse_without_sealer,
+    resealed,
 };
 use crate::row::webhook::{kept, read, webhook_columns};
 use crate::sealing::{Resealed, Sealing};
 use crate::sql::{Sql, SqlTransaction, all, values};
 
 /// The columns in which secrets are. What has no replaced ones shows a NULL for them.
-struct Place {
-    owners: Owners,
+struct SecretColumns {
+    owners: SecretTable,
     /// The secrets of some rows after one, by id.
     some: &'static str,
     /// Keeps them rewritten: the secret, the replaced ones, the row.
     rewrite: &'static str,
 }
 
-const OF_WEBHOOKS: Place = Place {
+const OF_WEBHOOKS: SecretColumns = SecretColumns {
     owners: WEBHOOKS,
     some: "SELECT id, secret, old_secrets FROM webhooks \
            WHERE id > ? AND (secret IS NOT NULL OR old_secrets IS NOT NULL) ORDER BY id LIMIT ?",
     rewrite: "UPDATE webhooks SET secret = ?, old_secrets = ? WHERE id = ?",
 };
 
-const OF_SOURCES: Place = Place {
+const OF_SOURCES: SecretColumns = SecretColumns {
     owners: SOURCES,
     some: "SELECT id, secret, old_secrets FROM sources \
            WHERE id > ? AND (secret IS NOT NULL OR old_secrets IS NOT NULL) ORDER BY id LIMIT ?",
@@ -37,45 +38,45 @@ const OF_SOURCES: Place = Place {
 };
 
 /// These are few: whatever is done with them is done with all of them at once.
-const OTHERS: [Place; 6] = [
+const OTHERS: [SecretColumns; 6] = [
     OF_SOURCES,
-    Place {
+    SecretColumns {
         owners: WEBSOCKETS,
         some: "SELECT id, secret, CAST(NULL AS TEXT) FROM websockets \
                WHERE id > ? AND secret IS NOT NULL ORDER BY id LIMIT ?",
         rewrite: "UPDATE websockets SET secret = ?1 WHERE id = ?3",
     },
-    Place {
+    SecretColumns {
         owners: WEBSOCKETS,
         some: "SELECT id, token_key, CAST(NULL AS TEXT) FROM websockets WHERE id > ? ORDER BY id LIMIT ?",
         rewrite: "UPDATE websockets SET token_key = ?1 WHERE id = ?3",
     },
-    Place {
+    SecretColumns {
         owners: CREDENTIALS,
         some: "SELECT id, credentials, CAST(NULL AS TEXT) FROM webhooks \
                WHERE id > ? AND credentials IS NOT NULL ORDER BY id LIMIT ?",
         rewrite: "UPDATE webhooks SET credentials = ?1 WHERE id = ?3",
     },
-    Place {
+    SecretColumns {
         owners: CHANNELS,
         some: "SELECT id, secret, CAST(NULL AS TEXT) FROM notification_channels \
                WHERE id > ? AND secret IS NOT NULL ORDER BY id LIMIT ?",
         rewrite: "UPDATE notification_channels SET secret = ?1 WHERE id = ?3",
     },
-    Place {
+    SecretColumns {
         owners: CHANNELS,
         some: "SELECT id, destination, CAST(NULL AS TEXT) FROM notification_channels WHERE id > ? ORDER BY id LIMIT ?",
         rewrite: "UPDATE notification_channels SET destination = ?1 WHERE id = ?3",
     },
 ];
 
-impl Place {
+impl SecretColumns {
     async fn lock_some(
         &self,
         sql: &mut dyn SqlTransaction,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<Kept>, StoreError> {
+    ) -> Result<Vec<SecretRow>, StoreError> {
         let select = format!("{} FOR UPDATE", self.some);
         all(sql, &select, values![after, limit], |row| self.owners.read(row)).await
     }
@@ -84,7 +85,7 @@ impl Place {
         &self,
         sql: &mut dyn SqlTransaction,
         sealing: &Sealing,
-        rows: Vec<Kept>,
+        rows: Vec<SecretRow>,
         resealed: &mut Resealed,
     ) -> Result<(), StoreError> {
         for mut kept in rows {
@@ -95,7 +96,7 @@ impl Place {
         Ok(())
     }
 
-    async fn rewrite(&self, sql: &mut dyn SqlTransaction, kept: &Kept) -> Result<(), StoreError> {
+    async fn rewrite(&self, sql: &mut dyn SqlTransaction, kept: &SecretRow) -> Result<(), StoreError> {
         let values = values![kept.secret.as_deref(), kept.old()?, kept.id];
         sql.execute(self.rewrite, values).await?;
         Ok(())
@@ -181,6 +182,6 @@ pub(super) async fn forget_old(sql: &mut dyn SqlTransaction, now: Timestamp) -> 
 const WITH_OLD: &str = "SELECT id, secret, old_secrets FROM webhooks INDEXED BY webhooks_with_old_secrets \
      WHERE old_secrets IS NOT NULL ORDER BY id FOR UPDATE";
 
-/// Sources are few.
+/// Needs no index, because sources are few.
 const SOURCES_WITH_OLD: &str =
     "SELECT id, secret, old_secrets FROM sources WHERE old_secrets IS NOT NULL ORDER BY id FOR UPDATE";

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
 use switchhook_domain::notification::SilentSource;
-use switchhook_domain::source::{Refusal, RefusalBounds, Refusing, Source, SourceChange};
+use switchhook_domain::source::{RecentRefusals, Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::refusals;
@@ -19,7 +19,6 @@ use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, all, first, values
 /// Sources, and what they did not take.
 #[async_trait]
 pub trait SourceStore: Send + Sync {
-    /// Keeps a source.
     async fn create_source(&self, source: Source) -> Result<Source, StoreError>;
     /// One source of the company.
     async fn source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError>;
@@ -31,9 +30,7 @@ pub trait SourceStore: Send + Sync {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<Source>, StoreError>;
-    /// How many sources the company has.
     async fn count_sources(&self, company_id: CompanyId) -> Result<usize, StoreError>;
-    /// Changes a source.
     async fn update_source(
         &self,
         company_id: CompanyId,
@@ -74,7 +71,7 @@ pub trait SourceStore: Send + Sync {
         company_id: CompanyId,
         since: Timestamp,
         most: u32,
-    ) -> Result<Vec<Refusing>, StoreError>;
+    ) -> Result<Vec<RecentRefusals>, StoreError>;
 }
 
 #[async_trait]
@@ -203,7 +200,7 @@ impl<D: Driver> SourceStore for D {
         company_id: CompanyId,
         since: Timestamp,
         most: u32,
-    ) -> Result<Vec<Refusing>, StoreError> {
+    ) -> Result<Vec<RecentRefusals>, StoreError> {
         self.read((company_id, since, most), |sql, &(company_id, since, most)| {
             Box::pin(refusals::by_source(sql, company_id, since, most))
         })

@@ -1,4 +1,4 @@
-//! What is promised of subscriptions and their versions, and how it is done.
+//! Store of subscriptions and their versions.
 
 use async_trait::async_trait;
 use switchhook_domain::id::{CompanyId, EventId, SubscriptionId};
@@ -9,7 +9,7 @@ use super::{explain, subscriptions, versions};
 use crate::error::StoreError;
 use crate::explain::Explained;
 use crate::page::{Page, PageRequest};
-use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{SubscriptionFilter, SubscriptionLimits, SubscriptionRef};
 use crate::row::subscription::read;
 use crate::sql::{Driver, Tasks};
 
@@ -58,8 +58,8 @@ pub trait SubscriptionStore: Send + Sync {
     async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError>;
     /// The revision of the last change of any subscription; 0 before the first.
     async fn last_revision(&self) -> Result<Revision, StoreError>;
-    /// What subscriptions, of one company or of all, became after the revision that is the page's `after`, change by
-    /// change. On the last page that is all until now.
+    /// Versions of subscriptions, of one company or of all, after the revision `after` of the page. The last page
+    /// reaches up to now.
     async fn subscription_changes(
         &self,
         company_id: Option<CompanyId>,
@@ -95,7 +95,7 @@ impl<D: Driver> SubscriptionStore for D {
         kind: Kind,
         id: SubscriptionId,
     ) -> Result<Subscription, StoreError> {
-        let subject = Subject { company_id, kind, id };
+        let subject = SubscriptionRef { company_id, kind, id };
         self.read(subject, |sql, &subject| {
             Box::pin(subscriptions::find(sql, subject))
         })
@@ -124,7 +124,7 @@ impl<D: Driver> SubscriptionStore for D {
         change: SubscriptionChange,
         now: Timestamp,
     ) -> Result<Subscription, StoreError> {
-        let subject = Subject { company_id, kind, id };
+        let subject = SubscriptionRef { company_id, kind, id };
         self.register((subject, change, now), |sql, (subject, change, now)| {
             Box::pin(subscriptions::update(sql, *subject, change, *now))
         })
@@ -138,7 +138,7 @@ impl<D: Driver> SubscriptionStore for D {
         id: SubscriptionId,
         now: Timestamp,
     ) -> Result<Subscription, StoreError> {
-        let subject = Subject { company_id, kind, id };
+        let subject = SubscriptionRef { company_id, kind, id };
         self.register((subject, now), |sql, &(subject, now)| {
             Box::pin(subscriptions::delete(sql, subject, now))
         })

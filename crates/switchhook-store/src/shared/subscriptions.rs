@@ -8,7 +8,7 @@ use switchhook_protocol::TargetType;
 
 use super::{versions, webhooks, websockets};
 use crate::error::StoreError;
-use crate::registry::{Subject, SubscriptionCounts, SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{SubscriptionCounts, SubscriptionFilter, SubscriptionLimits, SubscriptionRef};
 use crate::row::subscription::{is_another_version, json, read, refuse_second, subscription_columns};
 use crate::sql::{Listing, Sql, SqlTransaction, all, first, values};
 
@@ -51,7 +51,7 @@ pub(super) async fn create(
 
 pub(super) async fn update(
     sql: &mut dyn SqlTransaction,
-    subject: Subject,
+    subject: SubscriptionRef,
     change: &SubscriptionChange,
     now: Timestamp,
 ) -> Result<Subscription, StoreError> {
@@ -82,7 +82,7 @@ pub(super) async fn update(
 
 pub(super) async fn delete(
     sql: &mut dyn SqlTransaction,
-    subject: Subject,
+    subject: SubscriptionRef,
     now: Timestamp,
 ) -> Result<Subscription, StoreError> {
     let subscription = find(sql, subject).await?;
@@ -93,7 +93,7 @@ pub(super) async fn delete(
     Ok(subscription)
 }
 
-pub(super) async fn find(sql: &mut dyn Sql, subject: Subject) -> Result<Subscription, StoreError> {
+pub(super) async fn find(sql: &mut dyn Sql, subject: SubscriptionRef) -> Result<Subscription, StoreError> {
     let select = concat!(
         "SELECT ",
         subscription_columns!(),
@@ -146,7 +146,7 @@ pub(crate) fn listing(company_id: Option<CompanyId>, filter: SubscriptionFilter)
         .narrowed("target_id", filter.target_id)
 }
 
-/// Whether it can stand beside the others. Nobody else makes one at the same time, because the registry is locked.
+/// Checks it against the others. Nobody else makes one at the same time, because the registry is locked.
 async fn check(sql: &mut dyn Sql, subscription: &Subscription) -> Result<(), StoreError> {
     let Some(endpoint) = subscription.endpoint else {
         return Ok(());

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
-use switchhook_domain::notification::{News, Notice, WebhookOf};
+use switchhook_domain::notification::{Notice, NotificationPayload, WebhookInfo};
 use switchhook_domain::outage::Outage;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
@@ -56,8 +56,7 @@ pub trait WebhookStore: Send + Sync {
     async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError>;
     /// Forgets the replaced secrets that no longer count; answers how many webhooks and sources had such.
     async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError>;
-    /// When and why webhooks of the company (or of all) were suspended, if it lasts or ended after `since`; by webhook, oldest
-    /// first.
+    /// Suspensions of the company's webhooks (or of all) that last or ended after `since`; by webhook, oldest first.
     async fn list_suspensions(
         &self,
         company_id: Option<CompanyId>,
@@ -285,8 +284,8 @@ async fn update(
     suspensions::pause_changed(sql, id, before.paused_at, webhook.paused_at, now).await?;
     sql.registry_changed(company_id).await?;
     if webhook.disabled_at.is_some() && before.disabled_at.is_none() {
-        let news = News::WebhookDisabled(WebhookOf::new(id, &webhook.hook_url));
-        notices::add(sql, &Notice::new(Some(company_id), now, news)).await?;
+        let payload = NotificationPayload::WebhookDisabled(WebhookInfo::new(id, &webhook.hook_url));
+        notices::add(sql, &Notice::new(Some(company_id), now, payload)).await?;
     }
     Ok(webhook)
 }
@@ -311,7 +310,6 @@ async fn delete(
     Ok(webhook)
 }
 
-/// Whether the company has the webhook.
 pub(crate) async fn exists(
     sql: &mut dyn Sql,
     company_id: CompanyId,

@@ -19,7 +19,6 @@ use crate::websocket::{LogBounds, LogEntry, LogPosition};
 /// Websockets, and the log that they show.
 #[async_trait]
 pub trait WebsocketStore: Send + Sync {
-    /// Keeps a websocket.
     async fn create_websocket(&self, websocket: Websocket) -> Result<Websocket, StoreError>;
     /// One websocket of the company.
     async fn websocket(&self, company_id: CompanyId, id: WebsocketId) -> Result<Websocket, StoreError>;
@@ -44,7 +43,7 @@ pub trait WebsocketStore: Send + Sync {
         id: WebsocketId,
         now: Timestamp,
     ) -> Result<Websocket, StoreError>;
-    /// Where the company's log ends now: what comes after is not accepted yet.
+    /// End of the company's log: later events are not accepted yet.
     async fn log_end(&self, company_id: CompanyId) -> Result<LogPosition, StoreError>;
     /// The next events of the company's log after a place. No event is ever found before one that was found earlier.
     async fn read_log(
@@ -187,7 +186,6 @@ async fn delete(
     Ok(websocket)
 }
 
-/// Whether the company has the websocket.
 pub(super) async fn exists(
     sql: &mut dyn Sql,
     company_id: CompanyId,

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-/// Which database takes a statement.
+/// SQL dialect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Sqlite,

@@ -3,7 +3,7 @@
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, first_id_at};
 
-use super::{Dialect, Each, Plan, Sql, Value, unless_corrupt};
+use super::{Dialect, Plan, RowCallback, Sql, Value, unless_corrupt};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::Row;
@@ -21,9 +21,9 @@ pub(crate) struct Listing {
     from: i64,
     to: i64,
     direction: Direction,
-    /// What of it is wanted.
+    /// Further conditions.
     narrowing: Vec<(String, Value<'static>)>,
-    /// Whose rows these must be, if the path does not say so.
+    /// Company whose rows these must be, if the path does not say so.
     owner: Option<CompanyId>,
     limit: u32,
 }
@@ -34,11 +34,11 @@ enum Direction {
     NewestFirst,
 }
 
-/// How many rows that are not wanted a page passes by, about. Then it ends, whatever it has, and the next one goes on
-/// there: whoever looks for what is rare looks in several steps, and nobody waits long for one of them.
+/// Approximate bound on the rows that a page passes over. Then it ends with what it has, and the next one continues
+/// there: a search for something rare takes several steps, none of which is long.
 const MOST_PASSED: i64 = 10_000;
 
-/// How far one page may go.
+/// End of one page.
 enum Reach {
     /// As far as it takes.
     Whole,
@@ -157,12 +157,12 @@ impl Listing {
         )
     }
 
-    /// Where the walk begins and ends.
+    /// Bounds of the walk.
     ///
-    /// SQLite goes by the index that it is told. PostgreSQL, with `column = value ORDER BY id`, may go by ids alone, over
-    /// everybody's rows, because it guesses that it will soon meet enough of those that are wanted; where there are few it then
-    /// reads the whole table. So there the order names all columns of the index, which nothing else gives, and the values are the
-    /// bounds of the walk.
+    /// SQLite uses the index that it is told. PostgreSQL, with `column = value ORDER BY id`, may walk along ids
+    /// alone, over everybody's rows, because it expects to meet enough matches soon; where there are few it then
+    /// reads the whole table. So there the order names all columns of the index, which no other index provides, and
+    /// the values are the bounds of the walk.
     fn bounds(&self, dialect: Dialect) -> String {
         match dialect {
             Dialect::Sqlite => {
@@ -224,7 +224,6 @@ impl Listing {
         })
     }
 
-    /// Reads the page.
     pub(crate) async fn page<T: Send>(
         mut self,
         sql: &mut dyn Sql,
@@ -246,7 +245,7 @@ impl Listing {
         let mut values = self.bounds_values(dialect);
         values.extend(self.narrowing.iter().map(|(_, value)| value.clone()));
         values.push((i64::from(self.limit) + 1).into());
-        let each: &mut Each<'_> = &mut |row| {
+        let each: &mut RowCallback<'_> = &mut |row| {
             items.push(read(row)?);
             Ok(())
         };

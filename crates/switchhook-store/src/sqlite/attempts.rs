@@ -14,7 +14,7 @@ use super::{attempt_row, delivery_row, order_queue, replays};
 use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
 use crate::given_up::GivenUpDeliveries;
-use crate::order_queue::Start;
+use crate::order_queue::InitialState;
 use crate::row::attempt;
 use crate::row::{Columns, Row};
 use crate::shared::notices;
@@ -38,7 +38,7 @@ pub(super) fn finish(
                 given_up.note(one);
                 continue;
             }
-            delivery_row::insert(transaction, &delivery, Start::Claimed)?;
+            delivery_row::insert(transaction, &delivery, InitialState::Claimed)?;
         }
         match open_attempt(transaction.connection, delivery_id)? {
             Some(open) if open.number == one.attempt.number => {

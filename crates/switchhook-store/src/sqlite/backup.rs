@@ -21,13 +21,13 @@ use crate::error::StoreError;
 use crate::event::NewEvent;
 use crate::options::COMMIT_EVERY;
 
-/// How many pages one step copies.
+/// Pages copied per step.
 const STEP: i32 = 2_048;
 
-/// How many snapshots are tried.
+/// Bound on the tries for a consistent snapshot.
 const SNAPSHOTS: u32 = 1_000;
 
-/// What to do with a file that is in the way.
+/// Treatment of an existing file at the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// Leave it, and do nothing.
@@ -39,13 +39,13 @@ pub enum Existing {
 /// A copy that is whole and on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
-    /// How large it is.
+    /// Size of the copy.
     pub bytes: u64,
     /// The schema that it has.
     pub schema: u32,
 }
 
-/// How thoroughly a copy is looked through before it counts.
+/// Depth of the check of a copy.
 #[derive(Debug, Clone, Copy)]
 enum Check {
     /// Every page.

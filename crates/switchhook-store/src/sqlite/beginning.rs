@@ -1,4 +1,4 @@
-//! How the connection that writes begins and ends: what journals have that the database lacks is recorded before anything else.
+//! Start and end of the writing connection: events in journals that the database lacks are recorded first.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::journal::{self, Journal, LeftBesideLinks};
 use super::location::StoreFile;
-use super::owner::{self, Loss, Ownership};
-use super::transaction::Ran;
+use super::owner::{self, Ownership, OwnershipLoss};
+use super::transaction::WriteOutcome;
 use super::write_connection::WriteConnection;
 use super::{connection, record};
 use crate::error::StoreError;
 use crate::event::NewEvent;
 
-/// How often, and how long after each other, moving the whole log into the file is tried.
+/// Number of tries to move the whole log into the file, and the pause between them.
 const FOLDING_TRIES: u32 = 200;
 const FOLDING_PAUSE: Duration = Duration::from_millis(5);
 
@@ -36,9 +36,9 @@ impl WriteConnection {
                 if let Err(error) = &recorded {
                     tracing::error!(id = event.id.0, %error, "an event of the journal cannot be recorded");
                 }
-                Ran::of(&recorded)
+                WriteOutcome::of(&recorded)
             })?;
-            if let Ran::StoreFailed(message) = ran {
+            if let WriteOutcome::StoreFailed(message) = ran {
                 return Err(StoreError::Unavailable(message));
             }
         }
@@ -47,15 +47,15 @@ impl WriteConnection {
 
     /// Brings all that was acknowledged into the database, wherever that is now; unless somebody has it open with another
     /// log, and writing to it would damage it.
-    pub(super) fn leave_displaced(&mut self, loss: Loss) -> Result<StoreError, StoreError> {
-        if !self.custody.has_other_log() {
-            if let Some(number) = self.custody.number() {
+    pub(super) fn leave_displaced(&mut self, loss: OwnershipLoss) -> Result<StoreError, StoreError> {
+        if !self.ownership_monitor.has_other_log() {
+            if let Some(number) = self.ownership_monitor.number() {
                 owner::end(&self.connection, number)?;
             }
             self.commit_everything()?;
             self.fold_log();
         }
-        Ok(self.custody.lose(loss))
+        Ok(self.ownership_monitor.lose(loss))
     }
 
     /// Becomes the owner of the file, and takes in what was accepted before. With the same commit any other process is the
@@ -89,7 +89,7 @@ impl WriteConnection {
 
     fn start_begun(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
         if let Some(database) = database {
-            self.custody
+            self.ownership_monitor
                 .begin(Ownership::take(&self.connection, file, database)?);
         }
         let generation = journal::generation(&self.connection)?;
@@ -116,7 +116,7 @@ impl WriteConnection {
 
     /// Leaves everything in the database file. What this process owns no longer it leaves alone.
     pub(super) fn close(&mut self) {
-        if self.custody.is_lost() {
+        if self.ownership_monitor.is_lost() {
             return;
         }
         if !self.is_owing() {

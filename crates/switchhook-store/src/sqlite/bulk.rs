@@ -9,7 +9,7 @@ use rusqlite::{Statement, ToSql};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 
-/// How many rows go into one statement. What is left over goes one by one.
+/// Rows per statement. The rest is inserted one by one.
 const AT_ONCE: usize = 16;
 
 /// An `INSERT`, of one row and of [`AT_ONCE`].

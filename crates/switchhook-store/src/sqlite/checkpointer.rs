@@ -11,15 +11,15 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
-use crate::observer::Watch;
+use crate::observer::FailureObserver;
 
-/// How many pages of 4 KiB the log may have before it is started over: 64 MiB.
+/// Log size from which it is restarted, in pages of 4 KiB: 64 MiB.
 const LONG_LOG: i64 = (64 << 20) / 4096;
 
-/// How much it may grow before that is tried again, if a reader was in the way: 4 MiB.
+/// Growth after which that is tried again, if a reader was in the way: 4 MiB.
 const GROWTH: i64 = (4 << 20) / 4096;
 
-/// How long the writer waits for readers of the old log. If they are slower it tries again a little later.
+/// Time for which the writer waits for readers of the old log. If they are slower it tries again later.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ struct Requests {
 struct Shared {
     requests: Mutex<Requests>,
     change: Condvar,
-    /// How many pages the log has, as the last checkpoint saw it.
+    /// Pages in the log, as of the last checkpoint.
     log_pages: AtomicI64,
 }
 
@@ -46,7 +46,11 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     /// `pause`: how long after a checkpoint the next one follows, if there was a commit.
-    pub(super) fn start(connection: Connection, pause: Duration, watch: Watch) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        pause: Duration,
+        watch: FailureObserver,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let join = std::thread::Builder::new()
@@ -62,7 +66,7 @@ impl Checkpointer {
         })
     }
 
-    /// What the writer notifies of its commits.
+    /// Handle with which the writer reports its commits.
     pub(super) fn log_guard(&self) -> LogGuard {
         LogGuard {
             shared: Arc::clone(&self.shared),
@@ -90,8 +94,8 @@ impl Checkpointer {
 /// The writer's part: says that there was a commit, and starts a long log over.
 pub(super) struct LogGuard {
     shared: Arc<Shared>,
-    /// How many pages the log may have before starting it over is tried: more than usual while a slow reader (a backup)
-    /// needs the old one, or every commit would wait for it.
+    /// Log size from which a restart is tried: larger than usual while a slow reader (a backup) needs the old log,
+    /// because otherwise every commit would wait for it.
     patient_until: i64,
 }
 
@@ -149,14 +153,14 @@ fn wait_for_commits(shared: &Shared, pause: Duration) -> bool {
     !requests.is_stopped
 }
 
-struct Seen {
+struct CheckpointResult {
     is_busy: bool,
     log_pages: i64,
 }
 
-fn checkpoint(connection: &Connection, pragma: &str) -> rusqlite::Result<Seen> {
+fn checkpoint(connection: &Connection, pragma: &str) -> rusqlite::Result<CheckpointResult> {
     connection.prepare_cached(pragma)?.query_row([], |row| {
-        Ok(Seen {
+        Ok(CheckpointResult {
             is_busy: row.get::<_, i64>(0)? != 0,
             log_pages: row.get(1)?,
         })

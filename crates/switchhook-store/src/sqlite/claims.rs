@@ -9,12 +9,12 @@ use switchhook_domain::redaction::Hidden;
 use super::order_queue;
 use super::row::{all, first};
 use super::set_aside::set_aside;
-use super::set_aside::{Unreadable, readable};
+use super::set_aside::{UnreadableRow, readable};
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, events};
-use crate::claim::{Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired};
+use crate::claim::{Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, ExpiredLeases};
 use crate::error::StoreError;
-use crate::order_queue::{Verdict, verdict};
+use crate::order_queue::{DueDecision, verdict};
 use crate::row::delivery::{self, delivery_columns};
 use crate::row::{Columns, Row};
 
@@ -58,8 +58,8 @@ fn grant(
             continue;
         }
         match judge(transaction.connection, &due, claim.now)? {
-            Verdict::Wait { until } => make_wait(transaction.connection, &due.delivery, until)?,
-            Verdict::Go { note } => {
+            DueDecision::Wait { until } => make_wait(transaction.connection, &due.delivery, until)?,
+            DueDecision::Go { note } => {
                 let opened = open(transaction, due.delivery, due.due_at, note, claim)?;
                 claimed += u32::from(opened.is_some());
                 bytes += opened.unwrap_or(0);
@@ -78,7 +78,7 @@ fn grant(
 struct DueDelivery {
     delivery: Delivery,
     due_at: Timestamp,
-    /// When its attempt was opened whose lease has ended, if there is one.
+    /// Start of its open attempt, if the lease of that has expired.
     opened_at: Option<Timestamp>,
 }
 
@@ -87,10 +87,10 @@ fn due_deliveries(
     connection: &Connection,
     request: ClaimRequest,
     claim: &Claim,
-) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
+) -> Result<(Vec<DueDelivery>, Vec<UnreadableRow>), StoreError> {
     let undated = |row: &Row<'_>| {
         let (id, why) = (row.get(0)?, "it is pending, but not since when".to_owned());
-        Ok(Unreadable { id, why })
+        Ok(UnreadableRow { id, why })
     };
     let mut unreadable = all(
         connection,
@@ -101,8 +101,8 @@ fn due_deliveries(
     let mut due = Vec::new();
     let claimed: &[&str] = match (request.only, claim.expired) {
         (Some(_), _) => &[ONLY],
-        (None, Expired::Claim) => &[EXPIRED, DUE],
-        (None, Expired::Leave) => &[DUE],
+        (None, ExpiredLeases::Claim) => &[EXPIRED, DUE],
+        (None, ExpiredLeases::Leave) => &[DUE],
     };
     let only = request.only.map_or(0, |id| id.0);
     for sql in claimed {
@@ -121,7 +121,7 @@ fn due_deliveries(
     Ok((due, unreadable))
 }
 
-/// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the file.
+/// Pending deliveries without a due time, which no due-query finds. There are none unless somebody edited the file.
 pub(super) const UNDATED: &str = "SELECT id FROM deliveries INDEXED BY deliveries_due \
      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at IS NULL LIMIT ?";
 
@@ -169,7 +169,7 @@ pub(super) fn close_as_lost(
     Ok(())
 }
 
-fn judge(connection: &Connection, due: &DueDelivery, now: Timestamp) -> Result<Verdict, StoreError> {
+fn judge(connection: &Connection, due: &DueDelivery, now: Timestamp) -> Result<DueDecision, StoreError> {
     let delivery = &due.delivery;
     let ahead = match &delivery.order_key {
         Some(key) => order_queue::ahead_of(connection, delivery.id, delivery.webhook_id, key)?,
@@ -199,7 +199,7 @@ fn open(
     else {
         let why = format!("its event {} or the payload of it is gone", delivery.event_id);
         let id = delivery.id.0;
-        set_aside(transaction, Unreadable { id, why }, claim.now)?;
+        set_aside(transaction, UnreadableRow { id, why }, claim.now)?;
         return Ok(None);
     };
     let bytes = body.len();

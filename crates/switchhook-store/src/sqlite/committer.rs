@@ -9,10 +9,10 @@ use rusqlite::Connection;
 
 use super::clock::now;
 use super::reserve::Reserve;
-use super::transaction::{Outcome, Ran, Transaction, TransactionWork, closure};
+use super::transaction::{Outcome, Transaction, TransactionWork, WriteOutcome, closure};
 use super::write_connection::WriteConnection;
 use super::{attempts, owner, record, releases};
-use crate::effects::{Audience, Effects};
+use crate::effects::{CommitListeners, Effects};
 use crate::error::StoreError;
 use crate::event::NewEvent;
 use crate::observer::Commit;
@@ -25,15 +25,15 @@ pub(super) type Write = write::Write<dyn TransactionWork>;
 
 pub(super) struct Committer {
     pub(super) database: WriteConnection,
-    audience: Audience,
+    listeners: CommitListeners,
     /// Given up when the disk is full.
     reserve: Arc<Reserve>,
 }
 
-/// When a write is safe enough to be answered.
+/// Point at which a write is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Durability {
-    /// When it is done: if it is lost, an attempt is made again.
+    /// When it is executed: if it is lost, an attempt is repeated.
     Repeatable,
     /// When its events are in the journal.
     Journal,
@@ -41,7 +41,7 @@ enum Durability {
     Commit,
 }
 
-/// Whether a write can be undone by itself.
+/// Whether a write can be rolled back by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Isolation {
     Savepoint,
@@ -49,7 +49,7 @@ enum Isolation {
     None,
 }
 
-/// Why a batch is not written.
+/// Reason for which a batch is not written.
 enum Failure {
     /// The store itself does not work.
     Store(StoreError),
@@ -64,10 +64,14 @@ impl From<StoreError> for Failure {
 }
 
 impl Committer {
-    pub(super) const fn new(database: WriteConnection, audience: Audience, reserve: Arc<Reserve>) -> Self {
+    pub(super) const fn new(
+        database: WriteConnection,
+        listeners: CommitListeners,
+        reserve: Arc<Reserve>,
+    ) -> Self {
         Self {
             database,
-            audience,
+            listeners,
             reserve,
         }
     }
@@ -82,7 +86,7 @@ impl Committer {
         self.commit_as(writes, durability);
     }
 
-    /// What the transaction may leave to a later commit, as long as it stays open and the journal has room.
+    /// Point at which these writes are answered, as long as the transaction stays open and the journal has room.
     fn durability_of(&self, writes: &[Write]) -> Durability {
         let wanted = writes.iter().map(durability).max();
         let wanted = wanted.unwrap_or(Durability::Repeatable);
@@ -105,9 +109,9 @@ impl Committer {
         let started = now();
         match self.write(&mut writes, durability) {
             Ok(effects) => {
-                self.audience.notify(effects);
+                self.listeners.notify(effects);
                 if !writes.is_empty() {
-                    self.audience.committed(Commit {
+                    self.listeners.committed(Commit {
                         operations: writes.len(),
                         duration: now().duration_since(started),
                     });
@@ -163,10 +167,12 @@ impl Committer {
         }
         if transaction.deferred.is_full() {
             // Which row it is that cannot be written is found when they are written one by one.
-            match Ran::of(&transaction.write_gathered()) {
-                Ran::StoreFailed(message) => return Err(Failure::Store(StoreError::Unavailable(message))),
-                Ran::Failed => return Err(Failure::Neighbour),
-                Ran::Done => {}
+            match WriteOutcome::of(&transaction.write_gathered()) {
+                WriteOutcome::StoreFailed(message) => {
+                    return Err(Failure::Store(StoreError::Unavailable(message)));
+                }
+                WriteOutcome::Failed => return Err(Failure::Neighbour),
+                WriteOutcome::Done => {}
             }
         }
         Ok(transaction.into_outcome())
@@ -215,7 +221,7 @@ impl Committer {
         if self.database.has_uncommitted() {
             self.commit_as(Vec::new(), Durability::Commit);
         }
-        if let Some(number) = self.database.custody.number()
+        if let Some(number) = self.database.ownership_monitor.number()
             && let Err(error) = self.do_now(move |transaction| owner::end(transaction.connection, number))
         {
             tracing::warn!(%error, "the store keeps saying that it is served");
@@ -252,22 +258,22 @@ fn run_one(
         Isolation::Savepoint => transaction.isolated(|transaction| perform(write, transaction))?,
     };
     match (ran, isolation) {
-        (Ran::StoreFailed(message), _) => Err(Failure::Store(StoreError::Unavailable(message))),
-        (Ran::Failed, Isolation::None) => Err(Failure::Neighbour),
-        (Ran::Failed | Ran::Done, _) => Ok(()),
+        (WriteOutcome::StoreFailed(message), _) => Err(Failure::Store(StoreError::Unavailable(message))),
+        (WriteOutcome::Failed, Isolation::None) => Err(Failure::Neighbour),
+        (WriteOutcome::Failed | WriteOutcome::Done, _) => Ok(()),
     }
 }
 
-fn perform(write: &mut Write, transaction: &mut Transaction<'_>) -> Ran {
+fn perform(write: &mut Write, transaction: &mut Transaction<'_>) -> WriteOutcome {
     match write {
         Write::Hot(HotWrite::Record { events, reply }) => {
-            Ran::keeping(record::record(transaction, events), reply)
+            WriteOutcome::keeping(record::record(transaction, events), reply)
         }
         Write::Hot(HotWrite::Finish { attempts, reply }) => {
-            Ran::keeping(attempts::finish(transaction, attempts), reply)
+            WriteOutcome::keeping(attempts::finish(transaction, attempts), reply)
         }
         Write::Hot(HotWrite::Release { releases, now, reply }) => {
-            Ran::keeping(releases::release(transaction, releases, *now), reply)
+            WriteOutcome::keeping(releases::release(transaction, releases, *now), reply)
         }
         Write::Other(work) => work.run(transaction),
     }
@@ -291,7 +297,7 @@ fn events(writes: &[Write]) -> impl Iterator<Item = &NewEvent> {
     })
 }
 
-/// How many attempts ended.
+/// Number of finished attempts.
 fn finished(writes: &[Write]) -> usize {
     let finished = writes.iter().map(|write| match write {
         Write::Hot(HotWrite::Finish { attempts, .. }) => attempts.len(),

@@ -19,14 +19,14 @@ const LOOKS: i32 = 25_000;
 /// Enough for every statement there is.
 const CACHED_STATEMENTS: usize = 128;
 
-/// Where the database is.
+/// Location of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum DatabaseLocation {
     File(StoreFile),
     Memory,
 }
 
-/// Who moves the pages of the write-ahead log into the file.
+/// Process part that checkpoints the write-ahead log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Checkpoints {
     /// Somebody else, on a connection of its own.
@@ -47,10 +47,13 @@ pub(super) fn check_version() -> Result<(), StoreError> {
 }
 
 /// A connection that writes.
-pub(super) fn open_writing(place: &Place, checkpoints: Checkpoints) -> Result<Connection, StoreError> {
+pub(super) fn open_writing(
+    place: &DatabaseLocation,
+    checkpoints: Checkpoints,
+) -> Result<Connection, StoreError> {
     let connection = match place {
-        Place::Memory => Connection::open_in_memory()?,
-        Place::File(file) => open_file(file)?,
+        DatabaseLocation::Memory => Connection::open_in_memory()?,
+        DatabaseLocation::File(file) => open_file(file)?,
     };
     configure(&connection)?;
     // Enough for what is hot. More is slower: SQLite walks the cache's whole hash table at each commit in which a page
@@ -63,7 +66,7 @@ pub(super) fn open_writing(place: &Place, checkpoints: Checkpoints) -> Result<Co
 
 /// A connection that writes beside the process that serves the file.
 pub(super) fn open_beside(file: &StoreFile) -> Result<Connection, StoreError> {
-    let mut connection = open_writing(&Place::File(file.clone()), Checkpoints::Elsewhere)?;
+    let mut connection = open_writing(&DatabaseLocation::File(file.clone()), Checkpoints::Elsewhere)?;
     look_often(&mut connection)?;
     Ok(connection)
 }

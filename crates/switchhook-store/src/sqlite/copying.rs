@@ -7,23 +7,23 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use switchhook_domain::Timestamp;
 
-use super::connection::{self, Checkpoints, Place};
+use super::connection::{self, Checkpoints, DatabaseLocation};
 use super::location::StoreFile;
 use super::lock::OwnerLock;
 use super::sql::{OnThread, at_once};
 use super::{SqliteStore, schema};
+use crate::copy_endpoint::{Cell, Column, ColumnType, CopyEndpoint, MARKER, Record, Table};
 use crate::error::StoreError;
 use crate::options::StoreOptions;
 use crate::sealing::Sealing;
 use crate::shared::secrets;
-use crate::side::{Cell, Column, Holds, MARKER, Record, Side, Table};
 
 /// Tables that belong to one store and its driver.
 const ITS_OWN: [&str; 3] = ["schema_migrations", "checks", "owner"];
 
 /// The tables to copy, as the migrations make them.
 pub(crate) fn tables(now: Timestamp) -> Result<Vec<Table>, StoreError> {
-    let mut connection = connection::open_writing(&Place::Memory, Checkpoints::Elsewhere)?;
+    let mut connection = connection::open_writing(&DatabaseLocation::Memory, Checkpoints::Elsewhere)?;
     schema::migrate(&mut connection, now)?;
     let sql =
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
@@ -45,23 +45,27 @@ fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>, StoreErr
     let mut columns = Vec::new();
     while let Some(row) = rows.next()? {
         let (name, is, key): (String, String, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let holds = match &*is {
-            "INTEGER" => Holds::Numbers,
-            "REAL" => Holds::Reals,
-            "BLOB" => Holds::Bytes,
-            _ => Holds::Texts,
+        let column_type = match &*is {
+            "INTEGER" => ColumnType::Numbers,
+            "REAL" => ColumnType::Reals,
+            "BLOB" => ColumnType::Bytes,
+            _ => ColumnType::Texts,
         };
-        columns.push(Column { name, holds, key });
+        columns.push(Column {
+            name,
+            column_type,
+            key,
+        });
     }
     Ok(columns)
 }
 
-pub(crate) struct SqliteSide {
+pub(crate) struct SqliteEndpoint {
     connection: Connection,
     _lock: OwnerLock,
 }
 
-impl SqliteSide {
+impl SqliteEndpoint {
     /// Opens the file for this process alone; creates it if there is none.
     pub(crate) fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let file = StoreFile::at(path)?;
@@ -71,7 +75,7 @@ impl SqliteSide {
             drop(SqliteStore::open_sealed(&file, &StoreOptions::owner(now))?);
         }
         let lock = OwnerLock::take(&file)?;
-        let connection = connection::open_writing(&Place::File(file), Checkpoints::Here)?;
+        let connection = connection::open_writing(&DatabaseLocation::File(file), Checkpoints::Here)?;
         Ok(Self {
             connection,
             _lock: lock,
@@ -84,7 +88,7 @@ impl SqliteSide {
     }
 }
 
-/// Whether a copy into the file has not finished.
+/// True if a copy into the file is unfinished.
 pub(super) fn is_marked(connection: &Connection) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?";
     Ok(connection
@@ -94,7 +98,7 @@ pub(super) fn is_marked(connection: &Connection) -> Result<bool, StoreError> {
 }
 
 #[async_trait]
-impl Side for SqliteSide {
+impl CopyEndpoint for SqliteEndpoint {
     async fn count(&mut self, table: &Table) -> Result<u64, StoreError> {
         self.number(&format!("SELECT count(*) FROM {}", table.name))
     }

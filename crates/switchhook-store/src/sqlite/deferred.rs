@@ -1,10 +1,11 @@
-//! What was kept and has no row yet.
+//! Deliveries and events without a row yet.
 //!
-//! Most deliveries that were born claimed are delivered within a few commits. Then they get one row, as it is in the end, instead of
-//! one that enters the indexes of what is under way and leaves them again. The others get theirs when somebody looks for it, and
-//! before the journal begins anew (`write_connection.rs`).
+//! Most deliveries that were born claimed are delivered within a few commits. Then they get one row, in its final
+//! form, instead of one that enters the indexes of pending ones and leaves them again. The others get theirs when
+//! somebody needs it, and before the journal restarts (`write_connection.rs`).
 //!
-//! Events, and deliveries that have ended, are gathered over several batches, so that their rows are written many at a time.
+//! Events, and deliveries that have ended, gather over several batches, so that their rows are written many at a
+//! time.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -18,28 +19,29 @@ use super::event_row::EventRow;
 use super::queues_with_rows::QueuesWithRows;
 use super::row::first;
 use crate::error::StoreError;
-use crate::order_queue::{Queued, Start};
+use crate::order_queue::{InitialState, QueuedDelivery};
 
-/// How many rows of a sort are gathered, and how many bytes: to write them takes about a millisecond, for which events wait.
+/// Bounds on the rows of a sort that gather, and on their bytes: writing them takes about a millisecond, for which
+/// events wait.
 const MOST_GATHERED: usize = 64;
 const MOST_GATHERED_BYTES: usize = 256 * 1024;
 
 #[derive(Default)]
 pub(super) struct Deferred {
-    /// What is claimed by this node.
+    /// Deliveries claimed by this node.
     deliveries: BTreeMap<DeliveryId, Delivery>,
     /// Those with an order key, by their order queue.
     queues: BTreeMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
-    gathered: Gathered,
+    gathered: WriteBuffer,
     pub(super) queues_with_rows: QueuesWithRows,
     /// The largest id of an event when the transaction began, and those of its own events.
     largest_before: Option<EventId>,
     own: HashSet<EventId, IdHash>,
 }
 
-/// What is known of the id of an event that is being kept.
+/// Knowledge about the id of an event that is being kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IdOf {
+pub(super) enum IdState {
     /// No other event has it.
     New,
     /// One has it that may be among those that are gathered.
@@ -48,9 +50,9 @@ pub(super) enum IdOf {
     Unknown,
 }
 
-/// What nobody looks for any more, or not yet.
+/// Rows that nobody needs yet, to be written in bulk.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct WriteBuffer {
     pub(super) events: Vec<EventRow>,
     /// Deliveries that ended with their first attempt, and that.
     pub(super) ended: Vec<(Delivery, Attempt)>,
@@ -78,11 +80,11 @@ impl Deferred {
         Ok(())
     }
 
-    pub(super) fn note_event(&mut self, id: EventId) -> IdOf {
+    pub(super) fn note_event(&mut self, id: EventId) -> IdState {
         match (self.own.insert(id), self.largest_before) {
-            (false, _) => IdOf::Gathered,
-            (true, Some(largest)) if largest < id => IdOf::New,
-            (true, _) => IdOf::Unknown,
+            (false, _) => IdState::Gathered,
+            (true, Some(largest)) if largest < id => IdState::New,
+            (true, _) => IdState::Unknown,
         }
     }
 
@@ -97,17 +99,17 @@ impl Deferred {
         self.gathered.ended.push((delivery, attempt));
     }
 
-    /// Whether what is gathered should be written.
+    /// True if the buffer should be written.
     pub(super) fn is_full(&self) -> bool {
-        let Gathered { events, ended, bytes } = &self.gathered;
+        let WriteBuffer { events, ended, bytes } = &self.gathered;
         events.len().max(ended.len()) >= MOST_GATHERED || *bytes >= MOST_GATHERED_BYTES
     }
 
-    pub(super) fn take_gathered(&mut self) -> Gathered {
+    pub(super) fn take_gathered(&mut self) -> WriteBuffer {
         std::mem::take(&mut self.gathered)
     }
 
-    /// Whether there are claimed deliveries among it.
+    /// True if it holds claimed deliveries.
     pub(super) fn has_claimed(&self) -> bool {
         !self.deliveries.is_empty()
     }
@@ -131,12 +133,16 @@ impl Deferred {
     }
 
     /// Those of an order queue.
-    pub(super) fn queue(&self, webhook_id: WebhookId, key: &OrderKey) -> impl Iterator<Item = Queued> {
+    pub(super) fn queue(
+        &self,
+        webhook_id: WebhookId,
+        key: &OrderKey,
+    ) -> impl Iterator<Item = QueuedDelivery> {
         let ids = self.queues.get(&(webhook_id, key.clone()));
         ids.into_iter()
             .flatten()
             .filter_map(|id| self.deliveries.get(id))
-            .map(|delivery| Queued::made(delivery, Start::Claimed, delivery.id.0))
+            .map(|delivery| QueuedDelivery::made(delivery, InitialState::Claimed, delivery.id.0))
     }
 
     /// Takes all that are claimed out: they get their rows now.

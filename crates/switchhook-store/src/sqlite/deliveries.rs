@@ -12,7 +12,7 @@ use super::sql::{OnThread, at_once};
 use super::transaction::Transaction;
 use super::{attempts, events, order_queue, replays};
 use crate::error::StoreError;
-use crate::order_queue::Start;
+use crate::order_queue::InitialState;
 use crate::redelivery::{self, redelivery};
 use crate::row::Row;
 use crate::shared::deliveries::find;
@@ -38,7 +38,7 @@ pub(super) fn redeliver(
     }
     let ordinal = next_ordinal(connection, origin.event_id)?;
     let delivery = redelivery(origin, new_id, ordinal, now);
-    delivery_row::insert(transaction, &delivery, Start::Free)?;
+    delivery_row::insert(transaction, &delivery, InitialState::Free)?;
     at_once(dead_letters::resent(sql, delivery.event_id, webhook_id, now))?;
     transaction.effects.due(webhook_id, now);
     Ok(delivery)
@@ -74,7 +74,7 @@ pub(super) fn cancel(
     Ok(delivery)
 }
 
-/// What hangs on a pending delivery.
+/// Facts needed for ending a pending delivery.
 pub(super) struct PendingDelivery {
     pub(super) id: DeliveryId,
     pub(super) webhook_id: WebhookId,

@@ -9,23 +9,23 @@ use switchhook_domain::order::OrderKey;
 use super::bulk::{self, Insertion, Values};
 use super::transaction::{THIS_NODE, Transaction};
 use crate::error::StoreError;
-use crate::order_queue::Start;
+use crate::order_queue::InitialState;
 use crate::row::attempt::{outcome_name, status};
 use crate::row::delivery::ids;
 
-/// What its row says of a delivery beyond itself.
+/// Part of a delivery's row beyond the delivery itself.
 #[derive(Clone, Copy)]
-enum Stand<'a> {
-    Started(Start),
+enum RowState<'a> {
+    Started(InitialState),
     /// This was its last attempt.
     Ended(&'a Attempt),
 }
 
-/// A new delivery.
+/// Inserts a new delivery.
 pub(super) fn insert(
     transaction: &mut Transaction<'_>,
     delivery: &Delivery,
-    start: Start,
+    start: InitialState,
 ) -> Result<(), StoreError> {
     if delivery.state.is_final() {
         return Err(StoreError::Conflict(
@@ -34,7 +34,7 @@ pub(super) fn insert(
     }
     transaction.deferred.queues_with_rows.note(delivery);
     bulk::insert(transaction, &INSERT, &[delivery], |delivery, values| {
-        bind(delivery, Stand::Started(start), values)
+        bind(delivery, RowState::Started(start), values)
     })
 }
 
@@ -47,7 +47,7 @@ pub(super) fn insert_claimed(
         transaction.deferred.queues_with_rows.note(delivery);
     }
     bulk::insert(transaction, &INSERT, claimed, |delivery, values| {
-        bind(delivery, Stand::Started(Start::Claimed), values)
+        bind(delivery, RowState::Started(InitialState::Claimed), values)
     })
 }
 
@@ -57,18 +57,22 @@ pub(super) fn insert_ended(
     ended: &[(Delivery, Attempt)],
 ) -> Result<(), StoreError> {
     bulk::insert(transaction, &INSERT, ended, |(delivery, last), values| {
-        bind(delivery, Stand::Ended(last), values)
+        bind(delivery, RowState::Ended(last), values)
     })
 }
 
-fn bind(delivery: &Delivery, stand: Stand<'_>, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
+fn bind(delivery: &Delivery, stand: RowState<'_>, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
     let (due_at, ended_at) = match delivery.state {
         DeliveryState::Pending { due_at } => (Some(due_at), None),
         ended => (None, Some(ended.at())),
     };
     let (is_claimed, is_waiting, last) = match stand {
-        Stand::Started(start) => (start == Start::Claimed, start == Start::Waiting, None),
-        Stand::Ended(last) => (false, false, Some(last)),
+        RowState::Started(start) => (
+            start == InitialState::Claimed,
+            start == InitialState::Waiting,
+            None,
+        ),
+        RowState::Ended(last) => (false, false, Some(last)),
     };
     values.bind(params![
         delivery.id.0,

@@ -14,16 +14,16 @@ use super::retention::remove_payload;
 use super::row::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::removal_rules::{AttemptRecord, NOTE, NumberSearch};
 use crate::retention::{Erased, ErasureSlice, RemovalReason};
 use crate::row::{Columns, Row};
-use crate::sweeping::{AttemptRecord, NOTE, Search};
 
 /// Looks through a slice.
-pub(super) fn find(connection: &Connection, slice: &ErasureSlice) -> Result<Search, StoreError> {
+pub(super) fn find(connection: &Connection, slice: &ErasureSlice) -> Result<NumberSearch, StoreError> {
     let mut statement = connection.prepare_cached(BODIES)?;
     let after = slice.after.map_or(0, |id| id.0);
     let mut rows = statement.query(params![slice.company_id.0, after, slice.limit])?;
-    let mut search = Search::default();
+    let mut search = NumberSearch::default();
     while let Some(row) = rows.next()? {
         if !search.look(row, &slice.number)? {
             break;
@@ -80,7 +80,7 @@ fn read(row: &Row<'_>) -> Result<Affected, StoreError> {
     Ok((delivery, columns.word::<StateName>()? == StateName::Pending))
 }
 
-/// What the event's deliveries wait for is its id, which may be the number. None of them waits any more.
+/// Removes the order key of an event, since the erased number may be in it. Nothing waits by it any more.
 fn forget_order_key(
     transaction: &Transaction<'_>,
     id: EventId,

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::event::NewEvent;
 use crate::row::event::warnings;
 
-/// What is in it, so that it can be written when its event is gone.
+/// Values of an event's row, to be written after the event is gone.
 pub(super) struct EventRow {
     id: i64,
     company_id: i64,
@@ -46,12 +46,12 @@ impl EventRow {
         })
     }
 
-    /// Whether somebody may look for it before the batch is done: by its key, or by its place in the log.
+    /// True if the row may be needed before the batch ends: by its key, or by its position in the log.
     pub(super) const fn is_looked_for(&self) -> bool {
         self.idempotency_key.is_some() || self.position.is_some()
     }
 
-    /// How much memory it holds.
+    /// Memory that it holds, in bytes.
     pub(super) fn size(&self) -> usize {
         self.body.len()
     }

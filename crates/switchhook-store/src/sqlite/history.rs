@@ -1,8 +1,8 @@
-//! What came of the attempts, minute by minute and hour by hour.
+//! History of attempts by minute and by hour.
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::history::{Resolution, Sum, Whose};
+use switchhook_domain::history::{Granularity, HistorySubject, Sum};
 
 use super::row::{all, first};
 use super::transaction::Transaction;
@@ -12,7 +12,7 @@ use crate::row::history::{column, history_columns, read};
 /// Adds to what is kept.
 pub(super) fn add(transaction: &mut Transaction<'_>, sums: &[Sum]) -> Result<(), StoreError> {
     for sum in sums {
-        let (company_id, webhook_id) = sum.whose.ids();
+        let (company_id, webhook_id) = sum.subject.ids();
         let (minutes, from) = (sum.resolution.minutes(), sum.from.as_millis());
         let key: [&dyn rusqlite::ToSql; 4] = [&company_id, &webhook_id, &minutes, &from];
         let mut counts = sum.counts.clone();
@@ -50,13 +50,13 @@ const KEEP: &str = concat!(
 /// The sums of some between two times, oldest first for each.
 pub(super) fn list(
     connection: &Connection,
-    whose: &[Whose],
-    resolution: Resolution,
+    subject: &[HistorySubject],
+    resolution: Granularity,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Sum>, StoreError> {
     let mut sums = Vec::new();
-    for one in whose {
+    for one in subject {
         let (company_id, webhook_id) = one.ids();
         let bounds = (from.as_millis(), to.as_millis());
         let minutes = resolution.minutes();
@@ -75,7 +75,7 @@ pub(super) const BETWEEN: &str = concat!(
 /// Removes the oldest sums of before `before`, `most` at a time; answers how many.
 pub(super) fn forget(
     transaction: &mut Transaction<'_>,
-    resolution: Resolution,
+    resolution: Granularity,
     before: Timestamp,
     most: u32,
 ) -> Result<u32, StoreError> {

@@ -19,20 +19,20 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use self::frame::Place;
+use self::frame::FramePosition;
 use super::files;
 use super::location::StoreFile;
 use super::reserve;
 use crate::error::StoreError;
 use crate::event::NewEvent;
 
-/// How its name ends, behind the database's: an earlier name of the journal, which stores keep.
+/// Suffix of its name: an earlier name of the journal, which existing stores have.
 pub(super) const END: &str = ".intake";
 
-/// How long the file may grow before everything is committed.
+/// Size from which everything is committed, so that the file can restart.
 const LONG: u64 = 8 << 20;
 
-/// How often and how long whoever waits for a commit looks for it.
+/// Number of looks for a commit, and the pause between them.
 const TRIES: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -45,12 +45,12 @@ const NONE: i32 = 0;
 pub(super) struct Journal {
     path: PathBuf,
     file: File,
-    next: Place,
+    next: FramePosition,
     end: u64,
     /// Nobody knows what the file has behind the end (it was just opened, or an append failed), or whether the database is
     /// still at this generation (a commit failed). Until the next one begins nothing is appended.
     is_uncertain: bool,
-    /// Whether it has events whose transaction was rolled back.
+    /// True if it has events whose transaction was rolled back.
     is_owing: bool,
     frame: Vec<u8>,
 }
@@ -68,7 +68,7 @@ impl Journal {
         Ok(Self {
             path,
             file,
-            next: Place {
+            next: FramePosition {
                 generation,
                 number: 0,
             },
@@ -93,7 +93,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether the file has lost its name: then nobody would find what is in it.
+    /// True if the file was removed or replaced, so that nobody would find its contents.
     fn is_removed(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.nlink() == 0)
     }
@@ -107,7 +107,7 @@ impl Journal {
         self.is_uncertain = true;
     }
 
-    /// Whether it has events whose transaction was rolled back.
+    /// True if it has events whose transaction was rolled back.
     pub(super) const fn is_owing(&self) -> bool {
         self.is_owing
     }
@@ -117,12 +117,12 @@ impl Journal {
         self.is_owing = false;
     }
 
-    /// Whether events may be appended.
+    /// True if events may be appended.
     pub(super) fn takes_more(&self) -> bool {
         !self.is_uncertain && self.end < LONG
     }
 
-    /// Whether it has, or may have, events of this generation.
+    /// True if it has, or may have, events of this generation.
     pub(super) const fn has_something(&self) -> bool {
         self.next.number > 0 || self.is_uncertain
     }
@@ -182,9 +182,9 @@ impl Journal {
         Ok(next)
     }
 
-    /// After that commit.
+    /// Restarts it after a commit.
     pub(super) fn begin(&mut self, generation: i32) {
-        self.next = Place {
+        self.next = FramePosition {
             generation,
             number: 0,
         };
@@ -213,19 +213,19 @@ fn anywhere() -> i32 {
     i32::from_le_bytes(chance.to_le_bytes()[..4].try_into().expect("four of eight bytes"))
 }
 
-/// What a file has of one generation.
-struct Found {
+/// Contents of a file for one generation.
+struct Generation {
     events: Vec<NewEvent>,
     frames: u32,
     bytes: u64,
 }
 
-fn read(file: &File, generation: i32) -> io::Result<Found> {
+fn read(file: &File, generation: i32) -> io::Result<Generation> {
     let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0)?;
     let mut rest = &bytes[..];
-    let mut place = Place {
+    let mut place = FramePosition {
         generation,
         number: 0,
     };
@@ -234,7 +234,7 @@ fn read(file: &File, generation: i32) -> io::Result<Found> {
         events.extend(more);
         place.number += 1;
     }
-    Ok(Found {
+    Ok(Generation {
         events,
         frames: place.number,
         bytes: (length - rest.len()) as u64,
@@ -247,7 +247,7 @@ fn open_durably(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// What earlier versions left beside symbolic links to the database, which they named their files after.
+/// Files of earlier versions beside symbolic links to the database, by whose names they went.
 pub(super) struct LeftBesideLinks {
     pub(super) events: Vec<NewEvent>,
     files: Vec<PathBuf>,
@@ -285,7 +285,7 @@ impl LeftBesideLinks {
     }
 }
 
-/// What the journal beside a database that another process may serve has of a generation.
+/// Events of a generation in the journal beside a database that another process may serve.
 pub(super) fn events_of(database: &StoreFile, generation: i32) -> io::Result<Vec<NewEvent>> {
     match File::open(database.beside(END)) {
         Ok(_) if generation == NONE => Ok(Vec::new()),
@@ -309,7 +309,7 @@ pub(super) fn wait_for_commit(database: &StoreFile, connection: &Connection) -> 
     let is_ahead = || {
         let mut head = [0; frame::HEAD];
         let read = File::open(database.beside(END)).and_then(|file| file.read_exact_at(&mut head, 0));
-        let first = Place {
+        let first = FramePosition {
             generation: started_at,
             number: 0,
         };

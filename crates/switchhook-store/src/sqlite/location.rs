@@ -1,8 +1,8 @@
-//! Where the file of a store is: one path for it, however it was written, and the names of what stands beside it.
+//! Location of a store's file: one path for it, however it was spelled, and the names of the files beside it.
 //!
-//! SQLite names its log after the file that a symbolic link leads to, so everything else must too: two spellings of one
-//! file must find one lock and one journal. What would break that cannot be opened: a file with a second name (hard link),
-//! and one that is mounted by itself, without the folder around it.
+//! SQLite names its log after the target of a symbolic link, so everything else must too: two spellings of one file
+//! must find one lock and one journal. Files for which that fails cannot be opened: one with a second name (hard
+//! link), and one mounted by itself, without its folder.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use super::{files, journal, lock, reserve};
 use crate::error::StoreError;
-use crate::permission::{self, Purpose};
+use crate::permission::{self, FileAccess};
 
-/// How many links may lead on to one another, as in the kernel.
+/// Bound on chained links, as in the kernel.
 const MOST_LINKS: usize = 40;
 
 /// The file of a store, by the one path that all of its side files are named after.
@@ -24,7 +24,7 @@ pub(super) struct StoreFile {
     links: Vec<PathBuf>,
 }
 
-/// Which file a name leads to.
+/// File that a name leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
@@ -39,7 +39,7 @@ impl Identity {
         }
     }
 
-    /// What has this name itself, be it a link.
+    /// File with this name itself, even if it is a link.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         Ok(Self::of(&fs::symlink_metadata(path)?))
     }
@@ -83,9 +83,9 @@ impl StoreFile {
     fn refuse_what_is_denied(&self) -> Result<(), StoreError> {
         let beside = ["-wal", "-shm", lock::END, journal::END, reserve::END];
         let files = beside.map(|end| self.beside(end));
-        let why = permission::denied(files::folder_of(&self.path), Purpose::MakeFiles).or_else(|| {
+        let why = permission::denied(files::folder_of(&self.path), FileAccess::MakeFiles).or_else(|| {
             let all = [&self.path].into_iter().chain(&files).map(PathBuf::as_path);
-            permission::denied_any(all, Purpose::Write)
+            permission::denied_any(all, FileAccess::Write)
         });
         match why {
             Some(why) => Err(StoreError::Unusable(format!(
@@ -166,7 +166,7 @@ fn in_its_folder(path: &Path) -> io::Result<PathBuf> {
     Ok(fs::canonicalize(files::folder_of(path))?.join(name))
 }
 
-/// Where a link leads; `None` if it is none, or there is nothing.
+/// Target of a link; `None` if it is no link, or does not exist.
 fn target_of(path: &Path) -> io::Result<Option<PathBuf>> {
     match fs::read_link(path) {
         Ok(target) => Ok(Some(target)),
@@ -182,7 +182,7 @@ fn target_of(path: &Path) -> io::Result<Option<PathBuf>> {
     }
 }
 
-/// Whether the file, and not a folder above it, is the root of a mount.
+/// True if the file, and not a folder above it, is the root of a mount.
 #[cfg(target_os = "linux")]
 fn is_mounted_alone(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
@@ -197,7 +197,7 @@ fn is_mounted_alone(_: &Path) -> bool {
 }
 
 fn cannot_be_opened(path: &Path, error: &io::Error) -> StoreError {
-    if let Some(why) = permission::denied(path, Purpose::Write) {
+    if let Some(why) = permission::denied(path, FileAccess::Write) {
         return StoreError::Unusable(format!("the store {} cannot be opened: {why}", path.display()));
     }
     StoreError::Unusable(format!(

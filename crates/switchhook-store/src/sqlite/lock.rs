@@ -12,10 +12,10 @@ use super::files;
 use super::location::StoreFile;
 use crate::StoreError;
 
-/// How its name ends, behind the database's.
+/// Suffix of its name.
 pub(super) const END: &str = ".lock";
 
-/// How often and how long an owner asks again: a guest may hold the lock for the moment of a migration.
+/// Number of tries, and the pause between them: a guest may hold the lock for the moment of a migration.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -8,7 +8,7 @@ use switchhook_domain::order::OrderKey;
 use super::row::first;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};
+use crate::order_queue::{ClaimHolder, LONGEST_WALK, QueuedDelivery, freed};
 use crate::row::{Columns, Row};
 
 /// The last one in the queue.
@@ -16,7 +16,7 @@ pub(super) fn last(
     transaction: &mut Transaction<'_>,
     webhook_id: WebhookId,
     key: &OrderKey,
-) -> Result<Option<Queued>, StoreError> {
+) -> Result<Option<QueuedDelivery>, StoreError> {
     let deferred = transaction.deferred.queue(webhook_id, key);
     let deferred = deferred.max_by_key(|one| one.position);
     if !transaction.deferred.queues_with_rows.may_have(webhook_id, key) {
@@ -35,7 +35,7 @@ pub(super) fn ahead_of(
     id: DeliveryId,
     webhook_id: WebhookId,
     key: &OrderKey,
-) -> Result<Option<Queued>, StoreError> {
+) -> Result<Option<QueuedDelivery>, StoreError> {
     first(connection, AHEAD, &[&webhook_id.0, &key.as_str(), &id.0], read)
 }
 
@@ -84,9 +84,9 @@ pub(super) const AHEAD: &str = "SELECT id, due_at, held, claimed_by, blocks_unti
 pub(super) const FIRST: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at, note IS NOT NULL FROM deliveries \
      INDEXED BY deliveries_by_order_key WHERE state = 'pending' AND webhook_id = ? AND order_key = ? ORDER BY id LIMIT ?";
 
-fn read(row: &Row<'_>) -> Result<Queued, StoreError> {
+fn read(row: &Row<'_>) -> Result<QueuedDelivery, StoreError> {
     let mut columns = Columns::of("deliveries", row)?;
-    Ok(Queued {
+    Ok(QueuedDelivery {
         id: DeliveryId(columns.id()),
         position: columns.id(),
         // One without a time is damaged, and about to be set aside: nobody waits for it.
@@ -94,8 +94,8 @@ fn read(row: &Row<'_>) -> Result<Queued, StoreError> {
         is_waiting: columns.read::<Option<String>>()?.is_some(),
         // All claims are this node's: no other may have the file.
         claimed: match columns.read::<Option<i64>>()? {
-            Some(_) => Claimed::Here,
-            None => Claimed::No,
+            Some(_) => ClaimHolder::Here,
+            None => ClaimHolder::No,
         },
         blocks_until: columns.time()?,
         created_at: columns.time()?,

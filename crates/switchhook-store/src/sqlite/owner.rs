@@ -1,8 +1,8 @@
-//! Who owns the file, by what stands in it: a number that the next owner raises, checked in every transaction.
+//! Owner of the file by a number in it, which the next owner raises, and which is checked in every transaction.
 //!
-//! The lock keeps a second owner out as long as its file is there. This is for when it is not: whoever comes raises the
-//! number while nobody else's transaction is open, and the one before it commits nothing more, and puts nothing more into the
-//! journal. An owner whose database or log has lost its name stops too: what it wrote would be found by nobody.
+//! The lock keeps a second owner out as long as its file exists. This is for when it does not: a newcomer raises the
+//! number while nobody else's transaction is open, and its predecessor commits nothing more, and appends nothing to
+//! the journal. An owner whose database or log has lost its name stops too, because nobody would find its writes.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,11 +18,11 @@ use super::journal;
 use super::location::{Identity, StoreFile};
 use crate::error::StoreError;
 
-/// What SQLite keeps beside the database.
+/// Suffix of SQLite's write-ahead log.
 pub(super) const LOG: &str = "-wal";
 pub(super) const INDEX_OF_LOG: &str = "-shm";
 
-/// What makes this process the owner.
+/// Proof that this process owns the file.
 #[derive(Debug)]
 pub(super) struct Ownership {
     number: i64,
@@ -33,9 +33,9 @@ pub(super) struct Ownership {
     has_warned: bool,
 }
 
-/// Why a process owns its file no longer.
+/// Reason for which a process no longer owns its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Loss {
+pub(super) enum OwnershipLoss {
     /// Another process took it. What was acknowledged it has taken over.
     Taken(String),
     /// A file is not where it was. Nobody else has what was acknowledged.
@@ -76,15 +76,15 @@ impl Ownership {
         })
     }
 
-    /// Whether another process has become the owner; asked within a transaction, while none can.
-    pub(super) fn is_taken(&self, connection: &Connection) -> Result<Option<Loss>, StoreError> {
+    /// Loss if another process has become the owner; asked within a transaction, while none can.
+    pub(super) fn is_taken(&self, connection: &Connection) -> Result<Option<OwnershipLoss>, StoreError> {
         let sql = "SELECT number, process FROM owner";
         let (number, process): (i64, Option<u32>) = connection
             .prepare_cached(sql)?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let by = process.map_or_else(String::new, |process| format!(" by process {process}"));
         Ok((number != self.number).then(|| {
-            Loss::Taken(format!(
+            OwnershipLoss::Taken(format!(
                 "the store {} was taken over{by} while this one served it (was its lock file removed?): \
                  this one accepts nothing more and ends",
                 self.file.path().display()
@@ -92,13 +92,13 @@ impl Ownership {
         }))
     }
 
-    /// Whether a file that is written is no longer found by its name.
-    pub(super) fn is_displaced(&mut self) -> Option<Loss> {
+    /// Loss if a written file is no longer found by its name.
+    pub(super) fn is_displaced(&mut self) -> Option<OwnershipLoss> {
         for (path, identity) in &self.named {
             if Identity::at(path).is_ok_and(|found| found == *identity) {
                 continue;
             }
-            return Some(Loss::Displaced(format!(
+            return Some(OwnershipLoss::Displaced(format!(
                 "{} was moved, removed or replaced while the store was served: nothing more is accepted, and the process ends",
                 path.display()
             )));
@@ -117,12 +117,12 @@ impl Ownership {
         self.has_warned = has_others;
     }
 
-    /// Whether the database has no name any more: it ends with this process.
+    /// True if the database has no name any more, so that it ends with this process.
     pub(super) fn is_nameless(&self) -> bool {
         self.database.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
-    /// Whether there is another log in the place of the one that is written: whoever made it has the database open.
+    /// True if another log is in the place of ours: some process has the database open with it.
     pub(super) fn has_other_log(&self) -> bool {
         let [_, logs @ ..] = &self.named;
         logs.iter()
@@ -153,7 +153,7 @@ pub(super) fn forget(copy: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether the schema is new enough for owners.
+/// True if the schema is new enough for owners.
 fn is_known(connection: &Connection) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'owner'";
     Ok(connection.query_row(sql, [], |_| Ok(())).optional()?.is_some())
@@ -183,7 +183,7 @@ pub(super) fn refuse_without_its_log(connection: &Connection, file: &StoreFile) 
     )))
 }
 
-/// What has something in it of a database that was not closed.
+/// Files with data of a database that was not closed.
 fn left_beside(database: &Path) -> Vec<PathBuf> {
     let side = |end| files::beside(database, end);
     let has_something = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.len() > 0);
@@ -193,7 +193,7 @@ fn left_beside(database: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether there is a file of this name: then what is beside it belongs to that one.
+/// True if a file of this name exists: then the files beside it belong to that one.
 fn is_another_store(database: &Path) -> bool {
     fs::symlink_metadata(database).is_ok_and(|found| found.is_file())
 }

@@ -1,4 +1,4 @@
-//! What is pending: for which webhooks, how much and how long it has waited, and letting it go at once.
+//! Pending deliveries: which webhooks have some, how many, since when; and making them due at once.
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
@@ -7,11 +7,11 @@ use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::row::{all, first};
 use super::transaction::Transaction;
-use crate::claim::{PendingCount, PendingWebhook, Waiting};
+use crate::claim::{PendingCount, PendingWebhook, WaitingDelivery};
+use crate::delivery_progress::DeliveryProgress;
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::row::delivery::{self, delivery_columns};
-use crate::waiting::Progress;
 
 /// The webhooks after `after` for which something is pending.
 pub(super) fn pending_webhooks(
@@ -53,16 +53,16 @@ fn read_pending(row: &Row<'_>) -> Result<PendingWebhook, StoreError> {
 pub(super) fn longest_waiting(
     connection: &Connection,
     webhook_id: WebhookId,
-) -> Result<Option<Waiting>, StoreError> {
+) -> Result<Option<WaitingDelivery>, StoreError> {
     let read = |row: &Row<'_>| {
-        Ok(Waiting {
+        Ok(WaitingDelivery {
             delivery_id: DeliveryId(row.get(0)?),
             since: Timestamp::from_millis(row.get(1)?),
         })
     };
     let due = first(connection, LONGEST_DUE, &[&webhook_id.0], read)?;
     let unstarted = first(connection, LONGEST_UNSTARTED, &[&webhook_id.0], read)?;
-    Ok(Waiting::longer(due, unstarted))
+    Ok(WaitingDelivery::longer(due, unstarted))
 }
 
 pub(super) const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries INDEXED BY deliveries_due \
@@ -72,10 +72,13 @@ pub(super) const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliverie
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? AND attempt_number = 1 AND replay_id IS NULL \
      ORDER BY created_at LIMIT 1";
 
-/// What those of these deliveries are doing that are pending.
-pub(super) fn progress_of(connection: &Connection, ids: &[DeliveryId]) -> Result<Vec<Progress>, StoreError> {
+/// Progress of those of these deliveries that are pending.
+pub(super) fn progress_of(
+    connection: &Connection,
+    ids: &[DeliveryId],
+) -> Result<Vec<DeliveryProgress>, StoreError> {
     let read = |row: &Row<'_>| {
-        Ok(Progress {
+        Ok(DeliveryProgress {
             delivery_id: DeliveryId(row.get(0)?),
             is_claimed: row.get(1)?,
             behind: row.get::<Option<i64>>(2)?.map(DeliveryId),
@@ -129,7 +132,7 @@ pub(super) const PENDING_CLAIMED: &str = concat!(
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?"
 );
 
-/// How many deliveries of these webhooks are pending, counted up to `most` of each sort.
+/// Number of pending deliveries of these webhooks, counted up to `most` of each sort.
 pub(super) fn count(
     connection: &Connection,
     webhook_ids: &[WebhookId],
@@ -165,7 +168,7 @@ pub(super) const COUNT_LATER: &str = "SELECT count(*), min(id) FROM (SELECT id F
 pub(super) const COUNT_UNDER_WAY: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? ORDER BY due_at LIMIT ?)";
 
-/// When the oldest delivery was made that is pending, whatever it waits for.
+/// Creation of the oldest pending delivery, whatever it waits for.
 pub(super) fn oldest_undelivered(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let companies = all(connection, "SELECT id FROM companies", &[], |row| {
         row.get::<i64>(0)

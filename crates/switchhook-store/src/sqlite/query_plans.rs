@@ -10,7 +10,7 @@ use switchhook_domain::id::{CompanyId, EventId, ReplayId, SourceId};
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayFilter, ReplayState};
 
-use super::connection::{Checkpoints, Place, open_writing};
+use super::connection::{Checkpoints, DatabaseLocation, open_writing};
 use super::{
     attempts, claims, deferred, deliveries, erasure, history, order_queue, pending, queues_with_rows, record,
     recovery, replay_scan, replays, retention, schema,
@@ -42,7 +42,7 @@ fn plan(connection: &Connection, sql: &str) -> String {
     plan.join("; ")
 }
 
-/// What is scanned and is no table: the values of a list, and the rows of a recursion.
+/// Scans that are not of tables: the values of a list, and the rows of a recursion.
 const NO_TABLES: [&str; 3] = ["SCAN json_each VIRTUAL TABLE", "SCAN CONSTANT ROW", "SCAN found"];
 
 #[track_caller]
@@ -63,7 +63,7 @@ fn sql_of(listing: &Listing) -> String {
 }
 
 fn empty() -> Connection {
-    let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
+    let mut connection = open_writing(&DatabaseLocation::Memory, Checkpoints::Here).unwrap();
     schema::migrate(&mut connection, Timestamp::from_millis(0)).unwrap();
     connection
 }

@@ -1,4 +1,4 @@
-//! Which order queues have rows: for most events no queue does, and then nobody has to look for those before it.
+//! Order queues that have rows: for most events no queue does, and then nobody has to look for earlier ones.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -11,7 +11,7 @@ use switchhook_domain::order::OrderKey;
 use super::row::all;
 use crate::error::StoreError;
 
-/// How many queues are remembered. With a backlog there are more, and each is looked for.
+/// Bound on the queues remembered. With a backlog there are more, and each is looked up.
 const MOST: u32 = 256;
 
 /// As far as the open transaction knows; it may have queues that are empty by now, but lacks none that has a row.

@@ -11,19 +11,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clock::now;
 use super::committer::Committer;
-use crate::aside::aside;
 use crate::error::StoreError;
+use crate::result_slot::aside;
 
-/// How many read at once: one more than a company may take by default, so that somebody else always can.
+/// Number of readers: one more than a company may use by default, so that others can always read.
 pub(super) const READERS: usize = 5;
 
-/// How long one may read.
+/// Time limit of a read.
 const LONGEST_READ: Duration = Duration::from_secs(2);
 
-/// How many of SQLite's steps pass between two looks at the clock: a fraction of a millisecond.
+/// SQLite's virtual machine steps between two looks at the clock: a fraction of a millisecond.
 const STEPS: i32 = 10_000;
 
-/// Who reads.
+/// Where reads are executed.
 pub(super) enum Readers {
     Pool(Pool),
     /// On the writer's connection, by whoever calls.
@@ -41,13 +41,13 @@ struct Reader {
 }
 
 /// A reader at work: goes back to the others however the work ends, and before its permit does.
-struct Lent {
+struct BorrowedReader {
     reader: Option<Reader>,
     idle: Arc<Mutex<Vec<Reader>>>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Lent {
+impl Drop for BorrowedReader {
     fn drop(&mut self) {
         self.idle.lock().extend(self.reader.take());
     }
@@ -97,7 +97,7 @@ impl Readers {
     }
 }
 
-/// What reads. What it answers is put aside.
+/// Task that reads. Its result goes into a [`ResultSlot`](crate::result_slot::ResultSlot).
 type Task = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
 
 impl Pool {
@@ -107,7 +107,7 @@ impl Pool {
             .await
             .map_err(|_| StoreError::closed())?;
         let reader = self.idle.lock().pop();
-        let lent = Lent {
+        let lent = BorrowedReader {
             reader,
             idle: Arc::clone(&self.idle),
             _permit: permit,

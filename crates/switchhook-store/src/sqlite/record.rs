@@ -3,7 +3,7 @@
 use rusqlite::params;
 use switchhook_domain::delivery::Delivery;
 
-use super::deferred::IdOf;
+use super::deferred::IdState;
 use super::event_row::{self, EventRow};
 use super::row::first;
 use super::sql::{OnThread, at_once};
@@ -11,7 +11,7 @@ use super::transaction::Transaction;
 use super::{delivery_row, order_queue};
 use crate::error::StoreError;
 use crate::event::{Idempotency, NewDelivery, NewEvent, Recorded};
-use crate::order_queue::{Queued, Start, start_of};
+use crate::order_queue::{InitialState, QueuedDelivery, start_of};
 use crate::row::event::{event_columns, read};
 use crate::shared::deliveries::originals_of;
 use crate::shared::log;
@@ -67,11 +67,11 @@ fn insert(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), Sto
     let position = next_position(transaction, event)?;
     let row = EventRow::of(event, position)?;
     let id = transaction.deferred.note_event(event.id);
-    if transaction.may_defer && !row.is_looked_for() && id == IdOf::New {
+    if transaction.may_defer && !row.is_looked_for() && id == IdState::New {
         transaction.deferred.put_event(row);
         return Ok(());
     }
-    if id == IdOf::Gathered {
+    if id == IdState::Gathered {
         transaction.write_gathered()?;
     }
     event_row::insert(transaction, &[row])
@@ -98,11 +98,11 @@ fn make(
     event: &NewEvent,
     new: &NewDelivery,
     mut delivery: Delivery,
-    ahead: Option<&Queued>,
+    ahead: Option<&QueuedDelivery>,
 ) -> Result<(), StoreError> {
     let claim_until = new.claim_until.filter(|_| transaction.may_claim);
     let start = start_of(&mut delivery, ahead, claim_until);
-    if start == Start::Claimed && transaction.may_defer {
+    if start == InitialState::Claimed && transaction.may_defer {
         transaction.deferred.put(delivery.clone());
     } else {
         delivery_row::insert(transaction, &delivery, start)?;

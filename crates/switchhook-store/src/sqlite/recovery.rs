@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::row::Columns;
 use crate::row::delivery::{self, delivery_columns};
 
-/// How many claims one transaction closes.
+/// Claims closed in one transaction.
 const SLICE: u32 = 1_000;
 
 /// Closes some of the open claims as lost attempts and makes their deliveries due; `true` if there may be more.

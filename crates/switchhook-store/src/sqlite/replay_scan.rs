@@ -8,7 +8,7 @@ use super::row::{all, first};
 use super::sql::{OnThread, at_once};
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
-use crate::replaying::{LookedAt, read_event, read_past_delivery};
+use crate::replay_rules::{ScannedEvents, read_event, read_past_delivery};
 use crate::row::Columns;
 use crate::shared::dead_letters;
 
@@ -28,7 +28,7 @@ pub(super) fn select(connection: &Connection, replay: &Replay, scan: Scan) -> Re
 }
 
 /// Every event of the time in question.
-fn accepted(connection: &Connection, replay: &Replay, scan: Scan) -> Result<LookedAt, StoreError> {
+fn accepted(connection: &Connection, replay: &Replay, scan: Scan) -> Result<ScannedEvents, StoreError> {
     let (_, before) = replay.filter.span(replay.id);
     let events = all(
         connection,
@@ -36,7 +36,7 @@ fn accepted(connection: &Connection, replay: &Replay, scan: Scan) -> Result<Look
         &[&replay.company_id.0, &scan.after.0, &before.0, &scan.most_scanned],
         read_event,
     )?;
-    Ok(LookedAt {
+    Ok(ScannedEvents {
         are_last: events.len() < scan.most_scanned as usize,
         events,
         reaches: None,
@@ -49,7 +49,7 @@ fn named(
     replay: &Replay,
     ids: &[EventId],
     scan: Scan,
-) -> Result<LookedAt, StoreError> {
+) -> Result<ScannedEvents, StoreError> {
     let (_, before) = replay.filter.span(replay.id);
     let mut wanted = ids.iter().filter(|id| **id > scan.after && **id < before);
     let mut events = Vec::new();
@@ -63,7 +63,7 @@ fn named(
         )?);
         reaches = Some(*id);
     }
-    Ok(LookedAt {
+    Ok(ScannedEvents {
         events,
         reaches,
         are_last: wanted.next().is_none(),

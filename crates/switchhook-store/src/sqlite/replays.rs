@@ -14,9 +14,9 @@ use super::row::{all, first};
 use super::sql::{OnThread, TransactionOnThread, at_once};
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::order_queue::Start;
+use crate::order_queue::InitialState;
 use crate::replay::{ReplayDelivery, ReplayStep};
-use crate::replaying::check_cancel;
+use crate::replay_rules::check_cancel;
 use crate::shared::dead_letters;
 use crate::shared::replays::{by_id, close, find};
 
@@ -65,7 +65,7 @@ fn create_delivery(
     let ordinal = deliveries::next_ordinal(connection, planned.event_id)?;
     let delivery = new.unsent(replay, ordinal, now);
     // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
-    delivery_row::insert(transaction, &delivery, Start::Free)?;
+    delivery_row::insert(transaction, &delivery, InitialState::Free)?;
     if planned.settles {
         let sql = &mut OnThread::new(connection);
         at_once(dead_letters::resent(

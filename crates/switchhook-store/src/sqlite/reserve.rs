@@ -13,10 +13,10 @@ use super::files;
 use super::location::StoreFile;
 use crate::error::StoreError;
 
-/// How its name ends, behind the database's.
+/// Suffix of its name.
 pub(super) const END: &str = ".reserve";
 
-/// How long after a try in vain the next one is made, in milliseconds.
+/// Pause after a failed try, in milliseconds.
 const TRY_AGAIN_AFTER: i64 = 1_000;
 
 /// The reserve of one store; a store without one has no path.
@@ -57,12 +57,12 @@ impl Reserve {
         }
     }
 
-    /// Whether it is there, as far as is known without trying.
+    /// True if it exists, as far as is known without trying.
     pub(super) fn is_there(&self) -> bool {
         !self.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Whether it is time to try again. Events bring the time: nobody else needs the reserve.
+    /// True if it is time to try again. Events provide the time, because nobody else needs the reserve.
     pub(super) fn is_worth_a_try(&self, now: Timestamp) -> bool {
         let (now, before) = (now.as_millis(), self.tried_at.load(Ordering::Relaxed));
         let is_time = !(before..before + TRY_AGAIN_AFTER).contains(&now);

@@ -9,8 +9,8 @@ use switchhook_domain::id::{EventId, first_id_at};
 use super::row::{all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::removal_rules::{ExaminedEvent, LOOK_AT, RemovableEvents};
 use crate::retention::{PayloadSlice, RemovalReason, RemovalSlice, Removed, StoreSize};
-use crate::sweeping::{Found, LOOK_AT, Seen};
 
 pub(super) fn size(connection: &Connection) -> Result<StoreSize, StoreError> {
     let pragma = |sql: &str| -> Result<u64, StoreError> {
@@ -35,11 +35,11 @@ fn disk_left(path: &str) -> Option<u64> {
 }
 
 /// The first events that can be removed.
-pub(super) fn removable(connection: &Connection, slice: RemovalSlice) -> Result<Found, StoreError> {
+pub(super) fn removable(connection: &Connection, slice: RemovalSlice) -> Result<RemovableEvents, StoreError> {
     let (after, before) = (slice.after.map_or(0, |id| id.0), slice.before);
     let values: [&dyn rusqlite::ToSql; 4] = [&before.as_millis(), &after, &first_id_at(before), &LOOK_AT];
-    let seen = all(connection, OLDEST, &values, Seen::read)?;
-    Ok(Found::removable(&seen, slice))
+    let seen = all(connection, OLDEST, &values, ExaminedEvent::read)?;
+    Ok(RemovableEvents::removable(&seen, slice))
 }
 
 /// With whether something still needs them: a delivery that is pending, open, or ended lately.
@@ -101,11 +101,11 @@ impl<'c> Removal<'c> {
 }
 
 /// The events of a slice that have a payload and need it no longer.
-pub(super) fn droppable(connection: &Connection, slice: PayloadSlice) -> Result<Found, StoreError> {
+pub(super) fn droppable(connection: &Connection, slice: PayloadSlice) -> Result<RemovableEvents, StoreError> {
     let after = slice.after.map_or(0, |id| id.0);
     let values: [&dyn rusqlite::ToSql; 3] = [&slice.company_id.0, &after, &slice.limit];
-    let seen = all(connection, WITH_PAYLOAD, &values, Seen::read)?;
-    Ok(Found::droppable(&seen, slice.limit))
+    let seen = all(connection, WITH_PAYLOAD, &values, ExaminedEvent::read)?;
+    Ok(RemovableEvents::droppable(&seen, slice.limit))
 }
 
 /// With whether the payload stays: there is none, or a delivery is under way or given up and may be made again.

@@ -5,17 +5,17 @@ use switchhook_domain::Timestamp;
 
 use super::sql::{OnThread, at_once};
 use crate::error::StoreError;
-use crate::migrations::{self, Age, MIGRATIONS, URL_KEYS};
+use crate::migrations::{self, MIGRATIONS, SchemaAge, URL_KEYS};
 use crate::shared::webhooks;
 
 /// Compares, and refuses what this program must not touch.
-pub(super) fn age(connection: &Connection) -> Result<Age, StoreError> {
+pub(super) fn age(connection: &Connection) -> Result<SchemaAge, StoreError> {
     migrations::age(number(connection)?)
 }
 
 /// Brings the schema up to date.
 pub(super) fn migrate(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
-    while age(connection)? == Age::Older {
+    while age(connection)? == SchemaAge::Older {
         migrate_by_one(connection, now)?;
     }
     Ok(())
@@ -69,13 +69,13 @@ mod tests {
     use super::*;
     use crate::page::PageRequest;
     use crate::shared::versions;
-    use crate::sqlite::connection::{Checkpoints, Place, open_writing};
+    use crate::sqlite::connection::{Checkpoints, DatabaseLocation, open_writing};
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_261_200_000);
 
     #[test]
     fn subscriptions_made_before_there_were_versions_are_carried_over() {
-        let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
+        let mut connection = open_writing(&DatabaseLocation::Memory, Checkpoints::Here).unwrap();
         connection.execute_batch(MIGRATIONS[0].sqlite).unwrap();
         connection
             .execute_batch(
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn webhooks_made_before_addresses_were_compared_are_found_by_theirs() {
-        let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
+        let mut connection = open_writing(&DatabaseLocation::Memory, Checkpoints::Here).unwrap();
         let before = MIGRATIONS
             .iter()
             .take_while(|migration| migration.name != URL_KEYS);

@@ -14,7 +14,7 @@ use crate::row::Row;
 
 /// A row that cannot be read.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub(super) struct UnreadableRow {
     pub(super) id: i64,
     pub(super) why: String,
 }
@@ -25,13 +25,13 @@ pub(super) fn readable<T>(
     sql: &str,
     values: &[&dyn ToSql],
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<(Vec<T>, Vec<Unreadable>), StoreError> {
+) -> Result<(Vec<T>, Vec<UnreadableRow>), StoreError> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
     let (mut items, mut unreadable) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         match read(row) {
-            Err(StoreError::Corrupt(why)) => unreadable.push(Unreadable { id: row.get(0)?, why }),
+            Err(StoreError::Corrupt(why)) => unreadable.push(UnreadableRow { id: row.get(0)?, why }),
             item => items.push(item?),
         }
     }
@@ -41,10 +41,10 @@ pub(super) fn readable<T>(
 /// Cancels a delivery whatever its row says. Its event stays, and can be sent again once a person has looked at it.
 pub(super) fn set_aside(
     transaction: &mut Transaction<'_>,
-    unreadable: Unreadable,
+    unreadable: UnreadableRow,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Unreadable { id, why } = unreadable;
+    let UnreadableRow { id, why } = unreadable;
     let sql = "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL, claimed_by = NULL, \
                claimed_at = NULL, note = ? WHERE id = ?";
     let note = format!("set aside, because it cannot be sent: {why}");

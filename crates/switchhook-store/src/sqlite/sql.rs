@@ -12,7 +12,8 @@ use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 use crate::sql::{
-    Dialect, Driver, Each, Plan, ReadMode, ReadingTask, Sql, SqlTransaction, Value, WriteMode, WritingTask,
+    Dialect, Driver, Plan, ReadMode, ReadingTask, RowCallback, Sql, SqlTransaction, Value, WriteMode,
+    WritingTask,
 };
 use crate::write::Weight;
 
@@ -34,7 +35,7 @@ impl<'t, 'c> TransactionOnThread<'t, 'c> {
     }
 }
 
-/// What was done: nothing of it has to wait.
+/// Result of a future that never waits.
 pub(super) fn at_once<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     work.now_or_never()
         .unwrap_or_else(|| Err(StoreError::Unavailable("a task waited for something".into())))
@@ -44,7 +45,7 @@ fn query(
     connection: &Connection,
     statement: &str,
     values: &[Value<'_>],
-    each: &mut Each<'_>,
+    each: &mut RowCallback<'_>,
 ) -> Result<(), StoreError> {
     let mut prepared = connection.prepare_cached(&Dialect::Sqlite.spell(statement))?;
     let mut rows = prepared.query(params_from_iter(values))?;
@@ -70,7 +71,7 @@ impl Sql for OnThread<'_> {
         _plan: Plan,
         statement: &str,
         values: &[Value<'_>],
-        each: &mut Each<'_>,
+        each: &mut RowCallback<'_>,
     ) -> Result<(), StoreError> {
         query(&self.0, statement, values, each)
     }
@@ -91,7 +92,7 @@ impl Sql for TransactionOnThread<'_, '_> {
         _plan: Plan,
         statement: &str,
         values: &[Value<'_>],
-        each: &mut Each<'_>,
+        each: &mut RowCallback<'_>,
     ) -> Result<(), StoreError> {
         query(self.0.connection, statement, values, each)
     }
@@ -108,12 +109,12 @@ impl SqlTransaction for TransactionOnThread<'_, '_> {
         Ok(())
     }
 
-    /// Nobody else writes.
+    /// Does nothing, because nobody else writes.
     async fn lock_replay(&mut self, _id: ReplayId) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn lock_subject(&mut self, _subject: &str) -> Result<(), StoreError> {
+    async fn lock_subscription(&mut self, _subject: &str) -> Result<(), StoreError> {
         Ok(())
     }
 

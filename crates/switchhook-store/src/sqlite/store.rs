@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::history::{Resolution, Sum, Whose};
+use switchhook_domain::history::{Granularity, HistorySubject, Sum};
 use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
 use switchhook_domain::replay::Replay;
 use tokio::sync::mpsc;
@@ -21,8 +21,9 @@ use super::{
 };
 use crate::Store;
 use crate::claim::{
-    Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, Waiting,
+    Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, WaitingDelivery,
 };
+use crate::delivery_progress::DeliveryProgress;
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
 use crate::replay::{ReplayStep, Scan, Selection};
@@ -30,11 +31,10 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::shared::refusals;
-use crate::waiting::Progress;
 use crate::write::HotWrite;
 use crate::write::Weight;
 
-/// How many of its transactions would fit between two looks of an idle store whether its file is still its own.
+/// Number of commit intervals between two checks of an idle store that its file is still its own.
 const LOOK_FOR_LOSS_AFTER: u32 = 5;
 
 impl SqliteStore {
@@ -185,7 +185,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError> {
+    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<DeliveryProgress>, StoreError> {
         self.read_committed(move |connection| pending::progress_of(connection, &ids))
             .await
     }
@@ -204,7 +204,7 @@ impl Store for SqliteStore {
         self.read_committed(pending::oldest_undelivered).await
     }
 
-    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
+    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<WaitingDelivery>, StoreError> {
         self.read_committed(move |connection| pending::longest_waiting(connection, webhook_id))
             .await
     }
@@ -216,8 +216,8 @@ impl Store for SqliteStore {
 
     async fn history(
         &self,
-        whose: Vec<Whose>,
-        resolution: Resolution,
+        whose: Vec<HistorySubject>,
+        resolution: Granularity,
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Sum>, StoreError> {
@@ -227,7 +227,7 @@ impl Store for SqliteStore {
 
     async fn forget_old_history(
         &self,
-        resolution: Resolution,
+        resolution: Granularity,
         before: Timestamp,
         most: u32,
     ) -> Result<u32, StoreError> {

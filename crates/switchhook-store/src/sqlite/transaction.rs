@@ -2,7 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection};
 
-use super::deferred::{Deferred, Gathered};
+use super::deferred::{Deferred, WriteBuffer};
 use super::{attempt_row, delivery_row, event_row};
 use crate::effects::Effects;
 use crate::error::StoreError;
@@ -11,14 +11,14 @@ use crate::write::{Answer, Reply, reply};
 /// The node that owns the file. There is only one: on PostgreSQL each has a number of its own.
 pub(super) const THIS_NODE: i64 = 1;
 
-/// The open transaction.
+/// Open transaction.
 pub(super) struct Transaction<'c> {
     pub(super) connection: &'c Connection,
-    /// Whether this process may claim deliveries at all.
+    /// True if this process may claim deliveries at all.
     pub(super) may_claim: bool,
-    /// What has no row yet.
+    /// Rows not yet written.
     pub(super) deferred: &'c mut Deferred,
-    /// Whether claimed deliveries and events may be among that, for now.
+    /// True if claimed deliveries and events may be deferred now.
     pub(super) may_defer: bool,
     pub(super) effects: Effects,
     has_overwritten: bool,
@@ -26,10 +26,10 @@ pub(super) struct Transaction<'c> {
     hot: Vec<(&'static str, CachedStatement<'c>)>,
 }
 
-/// What a transaction leaves to be done by whoever commits it.
+/// Work that remains after the commit.
 pub(super) struct Outcome {
     pub(super) effects: Effects,
-    /// Whether something was overwritten, and must not be found anywhere.
+    /// True if data was overwritten, and must not be found anywhere.
     pub(super) has_overwritten: bool,
 }
 
@@ -66,7 +66,7 @@ impl<'c> Transaction<'c> {
 
     /// Gives every event, and every delivery that has ended, its row.
     pub(super) fn write_gathered(&mut self) -> Result<(), StoreError> {
-        let Gathered { events, ended, .. } = self.deferred.take_gathered();
+        let WriteBuffer { events, ended, .. } = self.deferred.take_gathered();
         event_row::insert(self, &events)?;
         delivery_row::insert_ended(self, &ended)?;
         attempt_row::insert_only(self, &ended)
@@ -97,7 +97,7 @@ impl<'c> Transaction<'c> {
         result
     }
 
-    /// What is deleted or replaced from now on is overwritten too.
+    /// Overwrites what is deleted or replaced from now on.
     pub(super) fn begin_overwriting(&mut self) -> Result<(), StoreError> {
         self.has_overwritten = true;
         self.is_overwriting = true;
@@ -115,24 +115,27 @@ impl<'c> Transaction<'c> {
     }
 
     /// Runs `work` so that its failing leaves no trace.
-    pub(super) fn isolated(&mut self, work: impl FnOnce(&mut Self) -> Ran) -> Result<Ran, StoreError> {
+    pub(super) fn isolated(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> WriteOutcome,
+    ) -> Result<WriteOutcome, StoreError> {
         let before = self.effects.mark();
         self.prepare("SAVEPOINT one_write")?.execute([])?;
         let ran = work(self);
-        if let Ran::Failed = ran {
+        if let WriteOutcome::Failed = ran {
             self.effects.take_back(before);
             self.prepare("ROLLBACK TO one_write")?.execute([])?;
         }
-        if !matches!(ran, Ran::StoreFailed(_)) {
+        if !matches!(ran, WriteOutcome::StoreFailed(_)) {
             self.prepare("RELEASE one_write")?.execute([])?;
         }
         Ok(ran)
     }
 }
 
-/// How a write went.
+/// Result of a write.
 #[derive(Debug)]
-pub(super) enum Ran {
+pub(super) enum WriteOutcome {
     Done,
     /// It failed; its caller learns why. Its neighbours do not care.
     Failed,
@@ -140,7 +143,7 @@ pub(super) enum Ran {
     StoreFailed(String),
 }
 
-impl Ran {
+impl WriteOutcome {
     pub(super) fn of<T>(result: &Result<T, StoreError>) -> Self {
         match result {
             Ok(_) => Self::Done,
@@ -157,9 +160,9 @@ impl Ran {
     }
 }
 
-/// What a caller wants done that only this driver knows. It may be run twice, so it must not use itself up.
+/// Write that only this driver knows. It may run twice, so it must not consume itself.
 pub(super) trait TransactionWork: Send {
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> WriteOutcome;
     /// Answers the caller. If the work was not committed, it learns why.
     fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
 }
@@ -183,9 +186,9 @@ where
     F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
     T: Send,
 {
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran {
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> WriteOutcome {
         let result = (self.work)(transaction);
-        Ran::keeping(result, &mut self.reply)
+        WriteOutcome::keeping(result, &mut self.reply)
     }
 
     fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {

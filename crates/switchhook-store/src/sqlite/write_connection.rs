@@ -14,43 +14,43 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::clock::now;
-use super::custody::Custody;
 use super::deferred::Deferred;
 use super::journal::{self, Journal};
+use super::ownership_monitor::OwnershipMonitor;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 
-/// How many attempts may have ended in it: after a crash their deliveries are sent again.
+/// Bound on the finished attempts of a transaction, whose deliveries are sent again after a crash.
 const MOST_FINISHED: usize = 500;
 
-/// How many commits in succession may leave claimed deliveries without a row, whose events the journal keeps. Most end meanwhile, and
-/// are written once; who reads, or writes anything else, has all of them written first.
+/// Commits in succession that may leave claimed deliveries without a row, while the journal has their events. Most
+/// end meanwhile, and are written once; whoever reads, or writes anything else, has all of them written first.
 const MOST_LEAVING: u32 = 8;
 
-/// How long they may, whatever the time between them: commands beside the server wait five seconds for a commit that leaves nothing.
+/// Time limit for that, because commands beside the server wait five seconds for a commit that leaves nothing.
 const LONGEST_LEAVING: Duration = Duration::from_secs(2);
 
 pub(super) struct WriteConnection {
     pub(super) connection: Connection,
-    /// Whether this process may claim deliveries.
+    /// True if this process may claim deliveries.
     may_claim: bool,
-    /// Where events are safe before the commit. Without one everything waits for its commit.
+    /// Makes events durable before the commit. Without it everything waits for the commit.
     pub(super) journal: Option<Journal>,
-    /// How long a transaction stays open for more.
+    /// Time for which a transaction stays open for more writes.
     open_for: Duration,
     /// Until when the transaction that is open stays so, if one is.
     open_until: Option<Instant>,
-    /// How many more commits may leave claimed deliveries without a row, and how long the last one's stay so if nothing comes.
+    /// Further commits that may leave claimed deliveries without a row, and the time limit for the last one's.
     may_leave: u32,
     left_until: Option<Instant>,
     leaves_until: Option<Instant>,
-    /// How many attempts have ended in it.
+    /// Finished attempts in the transaction.
     finished: usize,
     deferred: Deferred,
-    /// Whether something was answered that readers do not see yet.
+    /// True if something was answered that readers do not see yet.
     is_ahead: Arc<AtomicBool>,
     /// Asked in every transaction.
-    pub(super) custody: Custody,
+    pub(super) ownership_monitor: OwnershipMonitor,
 }
 
 impl WriteConnection {
@@ -67,11 +67,11 @@ impl WriteConnection {
             finished: 0,
             deferred: Deferred::default(),
             is_ahead: Arc::default(),
-            custody: Custody::default(),
+            ownership_monitor: OwnershipMonitor::default(),
         }
     }
 
-    /// Whether something was answered that readers do not see yet: it becomes visible with the next commit.
+    /// True if something was answered that readers see only after the next commit.
     pub(super) fn is_ahead(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_ahead)
     }
@@ -81,7 +81,7 @@ impl WriteConnection {
         self.open_until
     }
 
-    /// When there is something to commit at the latest; `None` if nothing waits for it.
+    /// Latest time for the next commit; `None` if nothing waits for it.
     pub(super) fn commits_at(&self) -> Option<Instant> {
         let left = self.left_until.filter(|_| self.deferred.has_claimed());
         self.open_until.or(left)
@@ -92,7 +92,7 @@ impl WriteConnection {
         self.may_leave = 0;
     }
 
-    /// Whether something is answered, or was, that is not committed.
+    /// True if something answered is not committed.
     pub(super) fn has_uncommitted(&self) -> bool {
         self.open_until.is_some() || self.deferred.has_claimed() || self.is_owing()
     }
@@ -101,7 +101,7 @@ impl WriteConnection {
         self.journal.as_ref().is_some_and(Journal::is_owing)
     }
 
-    /// Whether the transaction that is open takes more, and the journal does.
+    /// True if the open transaction, and the journal, take more.
     pub(super) fn takes_more(&self) -> bool {
         self.finished < MOST_FINISHED && self.journal.as_ref().is_some_and(Journal::takes_more)
     }
@@ -113,9 +113,9 @@ impl WriteConnection {
 
     // --- the transaction ------------------------------------------------------------------------------------------
 
-    /// Why nothing is written any more, if that is so.
+    /// Reason for which nothing is written any more.
     pub(super) fn after_loss(&mut self) -> Option<String> {
-        self.custody.after_loss(&self.connection)
+        self.ownership_monitor.after_loss(&self.connection)
     }
 
     /// Begins a transaction, if none is open, with what the journal has of one that was rolled back.
@@ -127,7 +127,7 @@ impl WriteConnection {
         self.open_until = Some(now() + self.open_for);
         self.finished = 0;
         self.deferred.begin(&self.connection)?;
-        self.custody.check_owner(&self.connection)?;
+        self.ownership_monitor.check_owner(&self.connection)?;
         if let Some(journal) = &mut self.journal {
             let generation = journal::generation(&self.connection)?;
             if generation != journal.generation() {
@@ -144,7 +144,7 @@ impl WriteConnection {
             journal.owe_nothing();
             journal.make_findable().map_err(|error| unreadable(&error))?;
         }
-        match self.custody.is_displaced() {
+        match self.ownership_monitor.is_displaced() {
             Some(loss) => Err(self.leave_displaced(loss)?),
             None => Ok(()),
         }

@@ -1,7 +1,8 @@
-//! Who writes: a thread of its own, or, in simulations, whoever calls.
+//! Writer: a thread, or in simulations the caller itself.
 //!
-//! The way of an event to the disk: [`Writer::write`] puts it into the queue (`commit.rs`), [`write_batches`] takes what
-//! waits, `committer.rs` does it in a transaction, for which `record.rs` makes rows of it, and `journal.rs` has it on the disk.
+//! The way of an event to the disk: [`Writer::write`] puts it into the queue (`commit.rs`), [`write_batches`] takes
+//! what waits, `committer.rs` executes it in a transaction, for which `record.rs` makes the rows, and `journal.rs`
+//! writes it to the disk.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -13,12 +14,12 @@ use super::checkpointer::LogGuard;
 use super::clock::now;
 use super::committer::{Committer, Write};
 use super::transaction::{Transaction, TransactionWork, closure};
-use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, WriteQueue};
+use crate::commit::{Batch, Batches, LINGER, Next, WakeTarget, WriteQueue};
 use crate::error::StoreError;
-use crate::observer::Watch;
+use crate::observer::FailureObserver;
 use crate::write::{Answer, HotWrite, Weight};
 
-/// How much one commit takes on.
+/// Bound on one commit.
 const MOST: Weight = Weight {
     items: 2_000,
     bytes: 8 << 20,
@@ -79,14 +80,18 @@ pub(super) struct WriterThread {
 }
 
 impl WriterThread {
-    pub(super) fn start(committer: Committer, log: Option<LogGuard>, watch: Watch) -> std::io::Result<Self> {
+    pub(super) fn start(
+        committer: Committer,
+        log: Option<LogGuard>,
+        watch: FailureObserver,
+    ) -> std::io::Result<Self> {
         let queue = Arc::new(WriteQueue::new());
         let theirs = Arc::clone(&queue);
         let join = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
                 watch.over("store's writer", || {
-                    let sleeper = Sleeper::Thread(thread::current());
+                    let sleeper = WakeTarget::Thread(thread::current());
                     write_batches(Batches::of(theirs, MOST, sleeper), committer, log);
                 });
             })?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_store::{
-    Claim, ClaimAnswer, ClaimRequest, Expired, NewEvent, PendingWebhook, Release, Waiting,
+    Claim, ClaimAnswer, ClaimRequest, ExpiredLeases, NewEvent, PendingWebhook, Release, WaitingDelivery,
 };
 
 use crate::samples::{COMPANY, LEASE, key};
@@ -33,7 +33,7 @@ pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_request
         requests,
         now: world.now,
         until: world.now.plus(LEASE),
-        expired: Expired::Claim,
+        expired: ExpiredLeases::Claim,
     };
     let answers = world.store.claim_due_deliveries(claim).await.unwrap();
     let fourth_due = world.get(ids[3]).await.state.at();
@@ -233,7 +233,7 @@ pub(crate) async fn what_looks_expired_is_left_if_the_time_is_not_known(world: &
         }],
         now: world.now,
         until: world.now.plus(LEASE),
-        expired: Expired::Leave,
+        expired: ExpiredLeases::Leave,
     };
     world.store.claim_due_deliveries(claim).await.unwrap();
     assert_eq!(world.effects(), [Effect::Claimed(due, 1)]);
@@ -277,7 +277,7 @@ pub(crate) async fn what_has_waited_longest_is_found_claimed_or_not(world: &mut 
     let longest = async |world: &World| world.store.longest_waiting(HOOK).await.unwrap();
     assert_eq!(longest(world).await, None);
     let start = world.now;
-    let since = |delivery_id, since| Some(Waiting { delivery_id, since });
+    let since = |delivery_id, since| Some(WaitingDelivery { delivery_id, since });
     let first = world.send(1, HOOK).await;
     world.after(1);
     let (second, second_made) = (world.leave(2, HOOK).await, world.now);

@@ -45,7 +45,7 @@ async fn claim_and_finish_one(store: &dyn Store) {
         requests,
         now: NOON,
         until,
-        expired: switchhook_store::Expired::Claim,
+        expired: switchhook_store::ExpiredLeases::Claim,
     };
     store.claim_due_deliveries(claim).await.unwrap();
     let finished = samples::delivered(1_001, HOOK);

@@ -61,7 +61,7 @@ async fn claim(store: &SqliteStore) -> ClaimAnswer {
         requests,
         now: NOON,
         until: NOON.plus(LEASE),
-        expired: switchhook_store::Expired::Claim,
+        expired: switchhook_store::ExpiredLeases::Claim,
     };
     store
         .claim_due_deliveries(claim)

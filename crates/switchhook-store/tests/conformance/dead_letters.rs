@@ -118,7 +118,7 @@ pub(crate) async fn dead_letters_are_told_apart_by_what_they_have_in_common(worl
             .groups
             .into_iter()
             .map(|one| {
-                let alike = (one.alike.webhook_id, one.alike.failure.to_string());
+                let alike = (one.key.webhook_id, one.key.failure.to_string());
                 (alike, one.count, one.is_more, one.oldest, one.newest)
             })
             .collect();

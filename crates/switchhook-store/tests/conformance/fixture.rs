@@ -12,7 +12,7 @@ use crate::postgres;
 
 /// A place for one store, empty at first.
 pub(crate) trait Fixture: Send {
-    /// Whether what it needs is on this machine.
+    /// True if its requirements are on this machine.
     fn is_there() -> bool
     where
         Self: Sized,
@@ -23,7 +23,7 @@ pub(crate) trait Fixture: Send {
     /// Opens the store as the process that owns it.
     fn open(&mut self, now: Timestamp) -> Arc<dyn Store>;
 
-    /// Whether what was kept is there when it is opened again.
+    /// True if the data survives closing.
     fn outlives_its_process(&self) -> bool {
         true
     }
@@ -92,7 +92,7 @@ impl Postgres {
         Self::at(postgres::new_database())
     }
 
-    /// Another server's.
+    /// Server at this URL.
     pub(crate) const fn at(url: String) -> Self {
         Self { url }
     }

@@ -1,4 +1,4 @@
-//! Repeated events.
+//! Events that come again with the same key.
 
 use std::time::Duration;
 

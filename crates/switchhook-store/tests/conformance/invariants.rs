@@ -32,7 +32,7 @@ impl Dice {
     }
 }
 
-/// What the node knows.
+/// Node's knowledge.
 #[derive(Default)]
 struct Node {
     /// The attempts that it was handed, and when the lease ends.

@@ -1,4 +1,4 @@
-//! API keys.
+//! Cases of API keys.
 
 use switchhook_domain::id::KeyId;
 use switchhook_domain::key::ApiKey;

@@ -1,4 +1,4 @@
-//! What every driver must do, as one list of cases; each runs against each driver.
+//! Conformance suite, which every driver passes: one list of cases, each of which runs against each driver.
 //!
 //! A case is an `async fn(&mut World)` in the file of its theme and a line in the list below. A driver is a
 //! [`Fixture`] and a line in `drivers!`.

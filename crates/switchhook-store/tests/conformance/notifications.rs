@@ -6,8 +6,9 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{ChannelId, CompanyId, RefusalId, SourceId, WebhookId};
 use switchhook_domain::notification::{
-    Channel, ChannelChange, ChannelType, FailingWebhook, GivenUp, News, Notice, Notification,
-    NotificationKind, Progress, Recipient, RefusingSource, SilentSource, SuspectStore, WebhookOf,
+    Channel, ChannelChange, ChannelType, FailingWebhook, GivenUpDelivery, Notice, Notification,
+    NotificationKind, NotificationPayload, Progress, Recipient, RefusingSource, SilentSource, SuspectStore,
+    WebhookInfo,
 };
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source};
@@ -23,15 +24,15 @@ const HOOK: WebhookId = WebhookId(7);
 
 fn failing(attempts: u32) -> FailingWebhook {
     FailingWebhook {
-        webhook: WebhookOf::new(HOOK, "https://example.com"),
+        webhook: WebhookInfo::new(HOOK, "https://example.com"),
         since: NOON,
         attempts,
         last: None,
     }
 }
 
-async fn add(world: &World, news: News) {
-    let notice = Notice::new(Some(COMPANY), world.now, news);
+async fn add(world: &World, payload: NotificationPayload) {
+    let notice = Notice::new(Some(COMPANY), world.now, payload);
     world.store.add_notice(notice).await.unwrap();
 }
 
@@ -44,9 +45,9 @@ async fn listed(world: &World, company_id: CompanyId) -> Vec<NotificationRecord>
 }
 
 pub(crate) async fn a_notice_is_a_notification_until_it_counts_with_one_or_takes_it_back(world: &mut World) {
-    add(world, News::WebhookFailing(failing(2))).await;
+    add(world, NotificationPayload::WebhookFailing(failing(2))).await;
     world.after(1);
-    add(world, News::WebhookFailing(failing(3))).await;
+    add(world, NotificationPayload::WebhookFailing(failing(3))).await;
     let kept = listed(world, COMPANY).await;
     let [
         NotificationRecord {
@@ -62,13 +63,13 @@ pub(crate) async fn a_notice_is_a_notification_until_it_counts_with_one_or_takes
         company_id: Some(COMPANY),
         at: NOON,
         count: 2,
-        news: News::WebhookFailing(failing(3)),
+        payload: NotificationPayload::WebhookFailing(failing(3)),
         due_at: NOON,
         handed_out_at: None,
     };
     assert_eq!(*notification, expected);
     assert_eq!(progress, &[]);
-    add(world, News::WebhookRecovered(failing(3))).await;
+    add(world, NotificationPayload::WebhookRecovered(failing(3))).await;
     assert_eq!(
         listed(world, COMPANY).await,
         [],
@@ -76,14 +77,14 @@ pub(crate) async fn a_notice_is_a_notification_until_it_counts_with_one_or_takes
     );
     add(
         world,
-        News::WebhookDisabled(WebhookOf::new(HOOK, "https://example.com")),
+        NotificationPayload::WebhookDisabled(WebhookInfo::new(HOOK, "https://example.com")),
     )
     .await;
-    add(world, News::WebhookFailing(failing(4))).await;
+    add(world, NotificationPayload::WebhookFailing(failing(4))).await;
     let kept = listed(world, COMPANY).await;
     let kinds: Vec<_> = kept
         .iter()
-        .map(|one| one.notification.news.kind().as_str())
+        .map(|one| one.notification.payload.kind().as_str())
         .collect();
     assert_eq!(kinds, ["webhook.failing", "webhook.disabled"], "newest first");
     let ids: Vec<_> = kept.iter().map(|one| one.notification.id).collect();
@@ -97,12 +98,12 @@ pub(crate) async fn a_notice_is_a_notification_until_it_counts_with_one_or_takes
 }
 
 pub(crate) async fn the_operators_notifications_are_shown_to_the_first_company_alone(world: &mut World) {
-    let news = News::StoreTrouble(SuspectStore {
+    let payload = NotificationPayload::StoreTrouble(SuspectStore {
         problem: "the disk is full".to_owned(),
         since: NOON,
         until: None,
     });
-    let notice = Notice::new(None, world.now, news);
+    let notice = Notice::new(None, world.now, payload);
     world.store.add_notice(notice).await.unwrap();
     assert_eq!(listed(world, OTHER_COMPANY).await, []);
     let kept = listed(world, COMPANY).await;
@@ -211,7 +212,7 @@ pub(crate) async fn a_notification_goes_to_the_channels_that_want_it_and_to_the_
     .await;
     kept(world, COMPANY, &[NotificationKind::WebhookRecovered]).await;
     kept(world, OTHER_COMPANY, &NotificationKind::ALL).await;
-    add(world, News::WebhookFailing(failing(2))).await;
+    add(world, NotificationPayload::WebhookFailing(failing(2))).await;
     let claimed = claim(world, Recipients::Channels).await;
     let [one] = &claimed[..] else {
         panic!("{claimed:?}")
@@ -229,7 +230,7 @@ pub(crate) async fn a_notification_goes_to_the_channels_that_want_it_and_to_the_
     };
     assert_eq!(command.recipient(), Recipient::Command);
     world.after(1);
-    add(world, News::WebhookFailing(failing(3))).await;
+    add(world, NotificationPayload::WebhookFailing(failing(3))).await;
     assert_eq!(
         claim(world, Recipients::Channels).await,
         [],
@@ -275,7 +276,7 @@ pub(crate) async fn of_many_that_claim_at_once_one_gets_each_notification(world:
     for id in 1..=20 {
         add(
             world,
-            News::WebhookDisabled(WebhookOf::new(WebhookId(id), "https://example.com")),
+            NotificationPayload::WebhookDisabled(WebhookInfo::new(WebhookId(id), "https://example.com")),
         )
         .await;
     }
@@ -308,19 +309,22 @@ pub(crate) async fn old_notifications_are_forgotten(world: &mut World) {
     for id in 1..=3 {
         add(
             world,
-            News::WebhookDisabled(WebhookOf::new(WebhookId(id), "https://example.com")),
+            NotificationPayload::WebhookDisabled(WebhookInfo::new(WebhookId(id), "https://example.com")),
         )
         .await;
     }
     claim(world, Recipients::Channels).await;
     world.after(60);
-    add(world, News::WebhookFailing(failing(2))).await;
+    add(world, NotificationPayload::WebhookFailing(failing(2))).await;
     let forget = |most| world.store.forget_old_notifications(world.now, most);
     assert_eq!(forget(2).await.unwrap(), 2);
     assert_eq!(forget(2).await.unwrap(), 1);
     let left = listed(world, COMPANY).await;
     assert_eq!(left.len(), 1);
-    assert_eq!(left[0].notification.news.kind(), NotificationKind::WebhookFailing);
+    assert_eq!(
+        left[0].notification.payload.kind(),
+        NotificationKind::WebhookFailing
+    );
 }
 
 pub(crate) async fn deliveries_that_are_given_up_are_told_once_by_webhook(world: &mut World) {
@@ -342,9 +346,9 @@ pub(crate) async fn deliveries_that_are_given_up_are_told_once_by_webhook(world:
         panic!("{told:?}")
     };
     assert_eq!(notification.count, 3);
-    let News::DeliveryExhausted(GivenUp {
+    let NotificationPayload::DeliveryExhausted(GivenUpDelivery {
         webhook, delivery_id, ..
-    }) = &notification.news
+    }) = &notification.payload
     else {
         panic!("{notification:?}")
     };
@@ -376,7 +380,7 @@ pub(crate) async fn a_webhook_that_is_disabled_is_told(world: &mut World) {
             .unwrap();
     }
     let told = listed(world, COMPANY).await;
-    let kinds: Vec<_> = told.iter().map(|one| one.notification.news.kind()).collect();
+    let kinds: Vec<_> = told.iter().map(|one| one.notification.payload.kind()).collect();
     assert_eq!(kinds, [NotificationKind::WebhookDisabled]);
     assert_eq!(told[0].notification.count, 1);
 }
@@ -418,7 +422,10 @@ pub(crate) async fn a_source_that_refuses_or_is_silent_is_told(world: &mut World
         name: source.name.clone(),
         status: 401,
     };
-    assert_eq!((told.count, told.news), (2, News::SourceRefusing(refusing)));
+    assert_eq!(
+        (told.count, told.payload),
+        (2, NotificationPayload::SourceRefusing(refusing))
+    );
     let silent = |before| world.store.silent_sources(before);
     assert_eq!(silent(world.now).await.unwrap(), [], "nothing ever came by it");
     let at = world.now;

@@ -7,7 +7,7 @@ use switchhook_domain::attempt::{Failure, FailureReason};
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::outage::{LastFailure, Outage};
-use switchhook_store::{DeliveryFilter, FailedAttempt, OutageWrite, PageRequest, Progress};
+use switchhook_store::{DeliveryFilter, DeliveryProgress, FailedAttempt, OutageWrite, PageRequest};
 
 use crate::samples::{COMPANY, OTHER_COMPANY, answered, unanswered};
 use crate::world::{Effect, World, failures};
@@ -126,7 +126,7 @@ pub(crate) async fn its_beginning_and_its_end_are_told_once_each(world: &mut Wor
     let told = async |world: &World| {
         let page = world.store.list_notifications(COMPANY, PageRequest::first(9));
         let told = page.await.unwrap().items.into_iter();
-        told.map(|one| one.notification.news.kind().as_str())
+        told.map(|one| one.notification.payload.kind().as_str())
             .collect::<Vec<_>>()
     };
     assert_eq!(told(world).await, ["webhook.failing"]);
@@ -176,7 +176,7 @@ pub(crate) async fn what_a_delivery_waits_for_is_told(world: &mut World) {
     let ids = vec![first, behind, claimed, done, DeliveryId(404)];
     let mut progress = world.store.progress_of(ids).await.unwrap();
     progress.sort_by_key(|one| one.delivery_id);
-    let expected = |delivery_id, is_claimed, behind| Progress {
+    let expected = |delivery_id, is_claimed, behind| DeliveryProgress {
         delivery_id,
         is_claimed,
         behind,

@@ -263,7 +263,7 @@ async fn a_journal_that_is_removed_is_not_relied_on() {
     }
 }
 
-/// What somebody does to the files of a store that is served.
+/// Damage to the files of a store in use.
 #[derive(Debug, Clone, Copy)]
 enum Mishap {
     Moved,

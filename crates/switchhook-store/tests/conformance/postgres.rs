@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use switchhook_store::postgres::cluster::{Cluster, Durability};
 
-/// Why there is none, or the URL of its database `postgres`.
+/// Server, or the reason for its absence, and the URL of its database `postgres`.
 static SERVER: OnceLock<Result<(String, Option<Cluster>), String>> = OnceLock::new();
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// Whether there is a server. Where there is none the case is skipped, and says so; in CI it fails.
+/// True if there is a server. Otherwise the case is skipped, and says so; in CI it fails.
 pub(crate) fn is_there() -> bool {
     match server() {
         Ok(_) => true,

@@ -1,8 +1,8 @@
-//! How PostgreSQL goes about what it is asked, on stores that are filled and have grown unevenly.
+//! Plans of PostgreSQL for our statements, on stores that are filled and have grown unevenly.
 //!
-//! The server itself tells: it writes the plan of every statement to its log, with the rows that it met. So nothing here names
-//! a statement, and one that is new is judged like the others. Statistics are as bad as they get: those of empty tables, or those
-//! from before senders began to use idempotency keys and a receiver failed.
+//! The server itself writes the plan of every statement to its log, with the rows that it met. So nothing here names
+//! a statement, and a new one is judged like the others. Statistics are as bad as they get: those of empty tables, or
+//! those from before senders began to use idempotency keys and a receiver failed.
 
 use std::time::Duration;
 
@@ -25,21 +25,21 @@ use crate::postgres;
 use crate::samples::{COMPANY, NOON, OTHER_COMPANY, order_key};
 use crate::world::World;
 
-/// How many events there are from the time when all was well, each delivered once to one of a hundred webhooks.
+/// Events from the time when all was well, each delivered once to one of a hundred webhooks.
 const OLD: i64 = 120_000;
 
-/// How many with idempotency keys came since, whose deliveries to [`FAILING`] all wait for a retry.
+/// Later events, with idempotency keys, whose deliveries to [`FAILING`] all wait for a retry.
 const NEW: i64 = 20_000;
 
 const FAILING: WebhookId = WebhookId(50);
 
-/// What a statement for a single event, attempt or claim may meet, and how much of the tables and indexes it may look at.
+/// Rows that a statement for a single event, attempt or claim may meet, and the blocks it may read.
 const FEW: Bound = Bound {
     rows: 500,
     blocks: 1_500,
 };
 
-/// What a page may: it ends at some ten thousand rows that are not wanted, which were counted before.
+/// The same for a page, which ends after some ten thousand rows that do not match.
 const PAGE: Bound = Bound {
     rows: 25_000,
     blocks: 60_000,
@@ -51,7 +51,7 @@ struct Bound {
     blocks: u64,
 }
 
-/// When the server looked at how the tables are filled.
+/// Time of the last `ANALYZE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Analyzed {
     WhenEmpty,
@@ -405,7 +405,7 @@ fn number(node: &Value, name: &str) -> u64 {
     node[name].as_f64().map_or(0, |number| number.ceil() as u64)
 }
 
-/// How a plan goes about it, from the outside in.
+/// Nodes of a plan, from the outside in.
 fn outline(node: &Value) -> String {
     let told = ["Node Type", "Index Name", "Index Cond", "Filter"]
         .map(|name| node[name].as_str().unwrap_or_default());

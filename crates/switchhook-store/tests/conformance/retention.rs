@@ -1,4 +1,4 @@
-//! What is no longer kept, and what stays of it.
+//! Retention and erasure: what goes, and what stays.
 
 use std::time::Duration;
 

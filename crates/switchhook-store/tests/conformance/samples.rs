@@ -176,7 +176,7 @@ pub(crate) fn delivered(delivery_id: i64, webhook_id: WebhookId) -> FinishedAtte
     }
 }
 
-/// Whether that is what is said of something that is not there.
+/// True if the answer says that something does not exist.
 pub(crate) fn is_missing<T>(answer: &Result<T, StoreError>, what: &str) -> bool {
     matches!(answer, Err(StoreError::NotFound(missing)) if *missing == what)
 }

@@ -1,4 +1,4 @@
-//! How attempts end, and what else ends a delivery.
+//! Ends of attempts and deliveries.
 
 use std::time::Duration;
 

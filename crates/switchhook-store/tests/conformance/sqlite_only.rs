@@ -1,4 +1,4 @@
-//! What only the SQLite driver promises.
+//! Promises of the SQLite driver alone.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -157,7 +157,7 @@ async fn the_files_are_their_owners_only() {
     }
 }
 
-/// What a crash leaves is what the files hold at that moment: copies of them, taken from under an open store.
+/// Simulates a crash: copies the files from under an open store.
 fn crash(path: &Path, copy: &Path) {
     // The journal first: what is committed in between is in the log. The log last: a checkpoint in between may move
     // pages into the file, but takes none out of the log.
@@ -426,7 +426,8 @@ fn place_in(journal: &[u8], id: i64) -> Option<usize> {
     journal.windows(8).position(|bytes| bytes == id.to_le_bytes())
 }
 
-/// What a crash leaves when the last append to the journal was torn: what was acknowledged before it, and nothing of it.
+/// Checks a crash that tears the last append to the journal: acknowledged events before it are there, and nothing of
+/// it.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_torn_journal_everything_before_the_tear_is_there() {
     let scratch = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use switchhook_domain::Kind;
 use switchhook_domain::id::{EventId, SubscriptionId, WebhookId};
 use switchhook_domain::subscription::{
-    Filter, Revision, Standing, SubscriptionChange, SubscriptionVersion, VersionChange,
+    Filter, Revision, StateAtRevision, SubscriptionChange, SubscriptionVersion, VersionChange,
 };
 use switchhook_store::{NewEvent, PageRequest, StoreError};
 
@@ -59,8 +59,8 @@ async fn event_now(world: &World) -> EventId {
     id
 }
 
-/// How the company's subscriptions stood at an event: id, standing, enabled.
-async fn stood(world: &World, event_id: EventId) -> Vec<(i64, Standing, bool)> {
+/// Subscriptions of the company as they were at an event: id, state, enabled.
+async fn stood(world: &World, event_id: EventId) -> Vec<(i64, StateAtRevision, bool)> {
     let explained = world
         .store
         .explain_subscriptions(COMPANY, event_id, None, ALL)
@@ -96,7 +96,7 @@ pub(crate) async fn an_event_is_explained_by_the_subscriptions_it_was_matched_wi
     let deleted = event_now(world).await;
     subscribe(world, 13, webhook_id).await;
 
-    use Standing::{Existed, Gone, NotYet};
+    use StateAtRevision::{Existed, Gone, NotYet};
     let nothing = [(11, NotYet, true), (12, NotYet, true), (13, NotYet, true)];
     assert_eq!(stood(world, before_all).await, nothing);
     let both = [(11, Existed, true), (12, Existed, true), (13, NotYet, true)];

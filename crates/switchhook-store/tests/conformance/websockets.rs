@@ -5,7 +5,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_store::{
-    Consumer, LogBounds, LogPosition, NewEvent, NewPlace, PageRequest, StoreError, SubscriptionFilter,
+    Consumer, ConsumerMove, LogBounds, LogPosition, NewEvent, PageRequest, StoreError, SubscriptionFilter,
 };
 
 use crate::World;
@@ -257,19 +257,19 @@ pub(crate) async fn a_consumer_is_moved_on_by_acknowledging_and_anywhere_by_seek
     assert_eq!(made, (consumer("b"), true));
     let (now, name) = (NOON.plus(std::time::Duration::from_secs(5)), || "b".to_owned());
     let moved = store
-        .move_consumer(COMPANY, name(), NewPlace::Acknowledged(LogPosition(12)), now)
+        .move_consumer(COMPANY, name(), ConsumerMove::Acknowledged(LogPosition(12)), now)
         .await
         .unwrap();
     assert_eq!((moved.position, moved.updated_at), (LogPosition(12), now));
     let again = store.create_consumer(consumer("b"), 2).await.unwrap();
     assert_eq!(again, (moved.clone(), false), "it stays where it is");
     let back = store
-        .move_consumer(COMPANY, name(), NewPlace::Acknowledged(LogPosition(11)), NOON)
+        .move_consumer(COMPANY, name(), ConsumerMove::Acknowledged(LogPosition(11)), NOON)
         .await
         .unwrap();
     assert_eq!(back, moved, "what was acknowledged stays so");
     let sought = store
-        .move_consumer(COMPANY, name(), NewPlace::Sought(LogPosition(3)), now)
+        .move_consumer(COMPANY, name(), ConsumerMove::Seeked(LogPosition(3)), now)
         .await
         .unwrap();
     assert_eq!(sought.position, LogPosition(3));
@@ -281,7 +281,7 @@ pub(crate) async fn a_consumer_is_moved_on_by_acknowledging_and_anywhere_by_seek
     assert_eq!(names, ["a", "b"]);
     assert_eq!(store.list_consumers(OTHER_COMPANY).await.unwrap(), []);
     let missing = store
-        .move_consumer(OTHER_COMPANY, name(), NewPlace::Sought(LogPosition(1)), now)
+        .move_consumer(OTHER_COMPANY, name(), ConsumerMove::Seeked(LogPosition(1)), now)
         .await;
     assert!(is_missing(&missing, "consumer"));
     assert_eq!(store.delete_consumer(COMPANY, name()).await.unwrap(), sought);

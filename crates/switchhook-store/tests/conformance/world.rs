@@ -25,7 +25,7 @@ pub(crate) struct World {
     stream: UnboundedReceiver<HandOver>,
 }
 
-/// What was handed over, in short.
+/// Handed-over change, in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// A delivery, with the number of its open attempt.
@@ -161,7 +161,7 @@ impl World {
             requests,
             now: self.now,
             until: self.now.plus(LEASE),
-            expired: switchhook_store::Expired::Claim,
+            expired: switchhook_store::ExpiredLeases::Claim,
         };
         let mut answers = self
             .store
@@ -240,7 +240,7 @@ impl World {
             .expect("it is given back");
     }
 
-    /// What the node was handed over since the last call.
+    /// Changes handed to the node since the last call.
     pub(crate) fn effects(&mut self) -> Vec<Effect> {
         self.handed_over().iter().map(Effect::of).collect()
     }

@@ -5,7 +5,7 @@ use http::request::Parts;
 use switchhook_domain::key::Right;
 use switchhook_ingress::auth::authenticate;
 use switchhook_ingress::error::ApiError;
-use switchhook_ingress::observing::Asker;
+use switchhook_ingress::request_log::LoggedCompany;
 pub(super) use switchhook_node::caller::Caller;
 
 use super::SharedApi;
@@ -25,7 +25,7 @@ macro_rules! callers {
                     Some(caller) => caller,
                     None => authenticate(&api.node, &parts.headers, &parts.uri).await?,
                 };
-                Asker::note(&parts.extensions, caller.company_id);
+                LoggedCompany::note(&parts.extensions, caller.company_id);
                 Ok(Self(caller.require(Right::$right)?))
             }
         }

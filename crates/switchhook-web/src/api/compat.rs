@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::secret::Secret;
 use switchhook_ingress::id::{IdText, LooseId};
-use switchhook_node::secrets_shown::shown_hook_url;
-use switchhook_node::webhooks::Shown;
+use switchhook_node::secret_display::shown_hook_url;
+use switchhook_node::webhooks::WebhookView;
 use utoipa::ToSchema;
 
 use super::field::Field;
@@ -43,7 +43,7 @@ pub const LARGEST_PAGE: u32 = 50;
 pub(crate) struct Items<T: ToSchema> {
     /// The items of this page.
     pub(crate) items: Vec<T>,
-    /// What to send as `cursor` to get the next page; absent on the last one.
+    /// Value of `cursor` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub(crate) cursor: Option<IdText>,
@@ -52,19 +52,19 @@ pub(crate) struct Items<T: ToSchema> {
 /// A webhook. **`signature` is left out without a secret**, which is shown in clear.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct WebhookAnswer {
-    /// Where deliveries are posted to. User, password and parameters such as `token` are `***` for keys that may only
-    /// look.
+    /// URL that deliveries are posted to. User, password and parameters such as `token` are `***` for keys that may
+    /// only read.
     #[schema(example = "https://example.com/hooks/dialpad")]
     pub hook_url: String,
     /// Its id: the `endpoint_id` of subscriptions.
     pub id: IdText,
-    /// How its deliveries are signed.
+    /// Signature of its deliveries.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub signature: Option<Signature>,
 }
 
-/// How deliveries are signed: the body is a JWT.
+/// Signature of deliveries: the body is a JWT.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Signature {
     /// Always `HS256`.
@@ -81,7 +81,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// How frames and deliveries with this secret are signed.
+    /// Signature of frames and deliveries with this secret.
     pub(crate) fn with(secret: Option<String>) -> Self {
         Self {
             algo: "HS256".into(),
@@ -92,9 +92,8 @@ impl Signature {
 }
 
 impl WebhookAnswer {
-    /// Shows a webhook.
-    pub(crate) fn of(shown: &Shown) -> Self {
-        let Shown {
+    pub(crate) fn of(shown: &WebhookView) -> Self {
+        let WebhookView {
             webhook,
             secret_shown,
             ..

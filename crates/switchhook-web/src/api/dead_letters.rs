@@ -26,7 +26,7 @@ use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::LooseId;
 use switchhook_ingress::words;
 
-/// Which dead letters.
+/// Filter for dead letters.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -63,7 +63,7 @@ impl DeadLetterQuery {
     }
 }
 
-/// Which dead letters: everything in it must hold.
+/// Filter for dead letters: everything in it must hold.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct DeadLetterFilterRequest {
@@ -99,7 +99,7 @@ impl DeadLetterFilterRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct ResendRequest {
-    /// Which; without it all of the company.
+    /// Dead letters to resend; all of the company if absent.
     filter: Option<DeadLetterFilterRequest>,
     /// Maximum events per second. Without it, as fast as the receivers take them.
     #[schema(example = 50)]
@@ -112,7 +112,7 @@ pub(crate) struct ResendRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct DismissRequest {
-    /// Which; without it all of the company.
+    /// Dead letters to dismiss; all of the company if absent.
     filter: Option<DeadLetterFilterRequest>,
 }
 

@@ -25,12 +25,12 @@ use super::request::{PageQuery, PathId, Query};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
-use switchhook_node::deliveries::{self, LONGEST_TEXT, Sought};
+use switchhook_node::deliveries::{self, DeliverySearch, LONGEST_TEXT};
 use switchhook_node::events::summaries;
-use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
+use switchhook_node::visibility::Visibility;
 
-/// Which deliveries a list is narrowed to.
+/// Filter for a list of deliveries.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -98,7 +98,7 @@ pub(crate) async fn list(
         until: query.instant("until")?,
     };
     if let Some(kind) = filter.kind {
-        caller.require_sight(kind)?;
+        caller.require_visible(kind)?;
     }
     let text = query.text("error");
     if text
@@ -109,7 +109,7 @@ pub(crate) async fn list(
             "error: look for at most {LONGEST_TEXT} characters"
         )));
     }
-    let sought = Sought {
+    let sought = DeliverySearch {
         filter,
         class: None,
         text: text.map(Into::into),
@@ -139,19 +139,19 @@ pub(crate) async fn listed(
         .into_iter()
         .map(|attempt| (attempt.delivery_id, attempt))
         .collect();
-    let standings = deliveries::standings(&api.node, &deliveries).await?;
+    let statuses = deliveries::statuses(&api.node, &deliveries).await?;
     let mask = api.node.settings.mask;
     let listed = deliveries
         .into_iter()
-        .zip(standings)
-        .map(|(delivery, standing)| ListedDelivery {
+        .zip(statuses)
+        .map(|(delivery, status)| ListedDelivery {
             summary: summaries.get(&delivery.event_id).map(Summary::in_a_line),
             last_attempt: last.remove(&delivery.id).map(|attempt| LastAttemptAnswer {
                 number: attempt.number,
                 status: attempt.status,
                 total_ms: attempt.took.as_secs_f64() * 1_000.0,
             }),
-            delivery: DeliveryAnswer::of(delivery, standing, mask),
+            delivery: DeliveryAnswer::of(delivery, status, mask),
         });
     Ok(listed.collect())
 }
@@ -168,10 +168,10 @@ pub(crate) async fn get(
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryWithAttempts>, ApiError> {
     let (delivery, attempts) = deliveries::get_with_attempts(&api.node, caller, id).await?;
-    let sight = Sight::of(caller, &api.node);
+    let visibility = Visibility::of(caller, &api.node);
     let attempts = attempts
         .into_iter()
-        .map(|attempt| AttemptAnswer::of(attempt, &delivery, sight))
+        .map(|attempt| AttemptAnswer::of(attempt, &delivery, visibility))
         .collect();
     Ok(Json(DeliveryWithAttempts {
         delivery: shown(&api, delivery).await?,
@@ -210,6 +210,6 @@ pub(crate) async fn cancel(
 }
 
 async fn shown(api: &SharedApi, delivery: Delivery) -> Result<DeliveryAnswer, ApiError> {
-    let standing = deliveries::standing(&api.node, &delivery).await?;
-    Ok(DeliveryAnswer::of(delivery, standing, api.node.settings.mask))
+    let status = deliveries::status(&api.node, &delivery).await?;
+    Ok(DeliveryAnswer::of(delivery, status, api.node.settings.mask))
 }

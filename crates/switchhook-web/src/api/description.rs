@@ -1,6 +1,6 @@
-//! What the OpenAPI document says beside its routes: who we are, how to present a key, how errors look.
+//! Parts of the OpenAPI document beside its routes: contact, authentication, and the form of errors.
 //!
-//! The routes describe themselves, where they are handled; `api.rs` gathers them.
+//! The routes are described where they are handled; `api.rs` gathers them.
 
 mod limits;
 mod truth;

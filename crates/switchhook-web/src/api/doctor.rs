@@ -16,12 +16,12 @@ use super::request::Query;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_node::Node;
-use switchhook_node::doctor::{Connecting, Examination, Finding, Place, Report, examine};
+use switchhook_node::doctor::{ConnectionCheck, ExamineOptions, Finding, Location, Report, examine};
 
 /// How many findings are shown.
 pub(super) const MOST_FINDINGS: usize = 500;
 
-/// What is looked at.
+/// Options of an examination.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -32,26 +32,26 @@ pub(crate) struct DoctorQuery {
     /// Only this webhook.
     #[param(value_type = Option<String>)]
     webhook_id: Option<WebhookId>,
-    /// Whether to see if a connection to each webhook can be made: true unless told otherwise. No event is sent.
+    /// Tests whether a connection to each webhook can be made, without sending an event; true by default.
     connect: Option<bool>,
 }
 
-/// What was found.
+/// Result of an examination.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DoctorAnswer {
     /// What is wrong, the gravest first; empty if all is well. At most {most-findings}.
     pub findings: Vec<FindingAnswer>,
-    /// How many things are wrong in all.
+    /// Number of all findings.
     pub findings_count: usize,
-    /// How many webhooks were looked at.
+    /// Number of webhooks examined.
     pub webhooks: usize,
-    /// How many subscriptions were looked at.
+    /// Number of subscriptions examined.
     pub subscriptions: usize,
-    /// How many of the webhooks there was no time to connect to.
+    /// Number of webhooks that there was no time to connect to.
     pub unreached: usize,
-    /// How many nodes share the work.
+    /// Number of nodes that share the work.
     pub nodes: u32,
-    /// What time it is on the server, in unix milliseconds.
+    /// Server's time, in unix milliseconds.
     #[schema(value_type = i64)]
     pub now: Timestamp,
 }
@@ -59,10 +59,10 @@ pub struct DoctorAnswer {
 /// One thing that is wrong.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct FindingAnswer {
-    /// Which kind of thing: `no_subscription`, `short_secret`, `unreachable` and the like.
+    /// Kind of the finding: `no_subscription`, `short_secret`, `unreachable` and the like.
     #[schema(example = "no_subscription")]
     pub trouble: String,
-    /// Where, in words.
+    /// Location, in words.
     #[serde(rename = "where")]
     #[schema(example = "webhook 7730318061039616 (https://example.com/hook)")]
     pub place: String,
@@ -72,16 +72,16 @@ pub struct FindingAnswer {
     pub subscription_id: Option<IdText>,
     #[schema(required)]
     pub source_id: Option<IdText>,
-    /// What is wrong.
+    /// Description of the problem.
     #[schema(example = "No enabled subscription sends to the webhook, so it receives nothing.")]
     pub what: String,
-    /// What a receiver that fails answered last: the first line, or why there was no answer.
+    /// First line of the receiver's last answer, or the reason for which there was none.
     #[schema(required)]
     pub last_line: Option<String>,
     /// The HTTP status of that answer; null if no answer came.
     #[schema(required)]
     pub last_status: Option<u16>,
-    /// What to do.
+    /// Action to take.
     #[schema(
         example = "subscribe it, or enable a subscription: switchhook subscriptions create call --webhook 7730318061039616"
     )]
@@ -103,12 +103,12 @@ pub(crate) async fn see(
 ) -> Result<Json<DoctorAnswer>, ApiError> {
     let query = Query::of(&uri);
     let connects = query.get("connect", "true or false")?.unwrap_or(true);
-    let examination = Examination {
+    let examination = ExamineOptions {
         only: query.id("webhook_id")?,
-        connecting: if connects {
-            Connecting::Try
+        connections: if connects {
+            ConnectionCheck::Try
         } else {
-            Connecting::Skip
+            ConnectionCheck::Skip
         },
     };
     let report = examine(&api.node, caller, examination).await?;
@@ -134,15 +134,15 @@ impl DoctorAnswer {
 impl From<Finding> for FindingAnswer {
     fn from(finding: Finding) -> Self {
         let (mut webhook_id, mut subscription_id, mut source_id) = (None, None, None);
-        match &finding.place {
-            Place::Server => {}
-            Place::Webhook { id, .. } => webhook_id = Some(IdText(id.0)),
-            Place::Subscription { id, .. } => subscription_id = Some(IdText(id.0)),
-            Place::Source { id, .. } => source_id = Some(IdText(id.0)),
+        match &finding.location {
+            Location::Server => {}
+            Location::Webhook { id, .. } => webhook_id = Some(IdText(id.0)),
+            Location::Subscription { id, .. } => subscription_id = Some(IdText(id.0)),
+            Location::Source { id, .. } => source_id = Some(IdText(id.0)),
         }
         Self {
             trouble: finding.trouble.as_str().to_owned(),
-            place: finding.place.to_string(),
+            place: finding.location.to_string(),
             webhook_id,
             subscription_id,
             source_id,

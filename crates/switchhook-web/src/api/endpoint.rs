@@ -1,7 +1,7 @@
-//! What a subscription points at, as Dialpad's API mixes them: a webhook or a websocket.
+//! Endpoint of a subscription, as Dialpad's API mixes them: a webhook or a websocket.
 
 use serde::{Deserialize, Serialize};
-use switchhook_node::subscriptions::ShownEndpoint;
+use switchhook_node::subscriptions::EndpointView;
 use utoipa::ToSchema;
 
 use super::compat::WebhookAnswer;
@@ -28,13 +28,13 @@ impl EndpointAnswer {
     }
 
     /// Shows where a subscription points.
-    pub(super) fn of(endpoint: Option<ShownEndpoint>) -> Self {
+    pub(super) fn of(endpoint: Option<EndpointView>) -> Self {
         match endpoint {
-            Some(ShownEndpoint::Websocket(shown)) => Self {
+            Some(EndpointView::Websocket(shown)) => Self {
                 webhook: None,
                 websocket: Some(WebsocketAnswer::of(shown)),
             },
-            Some(ShownEndpoint::Webhook(shown)) => Self {
+            Some(EndpointView::Webhook(shown)) => Self {
                 webhook: Some(Some(WebhookAnswer::of(&shown))),
                 websocket: None,
             },

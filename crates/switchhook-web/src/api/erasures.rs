@@ -14,7 +14,7 @@ use super::request::{Field, JsonBody};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::{IdText, LooseId};
 
-/// What to erase.
+/// Number to erase.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct ErasureRequest {
@@ -26,22 +26,22 @@ pub(crate) struct ErasureRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     dry_run: Field<bool>,
-    /// Where to go on: the `cursor` of the answer before.
+    /// Position to continue from: the `cursor` of the previous answer.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     cursor: Field<LooseId>,
 }
 
-/// What this request came to.
+/// Result of this request.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ErasureAnswer {
-    /// Whether it was only counted.
+    /// True if it was only counted.
     pub dry_run: bool,
-    /// How many events were looked at.
+    /// Number of events examined.
     pub examined: u64,
-    /// How many of them the number occurs in. Unless this is a dry run, their payloads are gone now.
+    /// Number of events that contain the number. Unless this is a dry run, their payloads are gone now.
     pub events: u64,
-    /// How many pending deliveries of theirs were cancelled.
+    /// Number of their pending deliveries that were cancelled.
     pub deliveries_cancelled: u64,
     /// From how many attempts the receiver's answer or a record of the request was taken.
     pub attempts_cleaned: u64,

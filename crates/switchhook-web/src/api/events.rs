@@ -14,7 +14,7 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 use switchhook_node::{blocking, events};
 use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
 
@@ -56,7 +56,7 @@ pub(crate) async fn send(
     switchhook_ingress::events::send(&api.node, caller, request).await
 }
 
-/// Which events a list is narrowed to.
+/// Filter for a list of events.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -101,21 +101,21 @@ pub(crate) async fn list(
         until: query.instant("until")?,
     };
     if let Some(kind) = filter.kind {
-        caller.require_sight(kind)?;
+        caller.require_visible(kind)?;
     }
     let page = api
         .node
         .store
         .list_event_heads(caller.company_id, filter, page)
         .await?;
-    let sight = Sight::of(caller, &api.node);
+    let visibility = Visibility::of(caller, &api.node);
     let mut seen = page.items;
-    seen.retain(|event| sight.sees(event.kind));
+    seen.retain(|event| visibility.sees(event.kind));
     let ids = seen.iter().map(|event| event.id).collect();
     let summaries = events::summaries(&api.node, caller, ids).await?;
     let shown = seen.into_iter().map(|event| {
         let summary = summaries.get(&event.id);
-        EventSummary::of(event, summary, sight.mask)
+        EventSummary::of(event, summary, visibility.mask)
     });
     Ok(Json(Items {
         items: shown.collect(),
@@ -135,7 +135,7 @@ pub(crate) async fn get(
     PathId(id): PathId<EventId>,
 ) -> Result<Response, ApiError> {
     let event = api.node.store.event(caller.company_id, id).await?;
-    caller.require_sight(event.kind)?;
+    caller.require_visible(event.kind)?;
     let bytes = event.body.len();
     let filter = DeliveryFilter {
         event_id: Some(id),
@@ -147,23 +147,23 @@ pub(crate) async fn get(
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
-    let sight = Sight::of(caller, &api.node);
+    let visibility = Visibility::of(caller, &api.node);
     let sum_up = {
         let event = event.clone();
-        move || events::summary(event, sight)
+        move || events::summary(event, visibility)
     };
     let summary = blocking::run(bytes, sum_up).await;
     let summaries = summary.into_iter().map(|summary| (id, summary)).collect();
     let deliveries = listed(&api, deliveries.items, &summaries).await?;
     let answer = move || {
-        let body = sight.text(event.kind, &event.body);
+        let body = visibility.text(event.kind, &event.body);
         let is_there = event.payload_removed.is_none();
         let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
         let payload = is_there.then(read).map(Cow::Borrowed);
         Json(EventAnswer {
             payload,
             deliveries,
-            head: EventSummary::of(EventHead::from(event), summaries.get(&id), sight.mask),
+            head: EventSummary::of(EventHead::from(event), summaries.get(&id), visibility.mask),
         })
         .into_response()
     };

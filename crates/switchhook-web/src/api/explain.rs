@@ -22,7 +22,7 @@ use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// Which subscriptions are explained.
+/// Subscriptions to explain.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -35,22 +35,22 @@ pub(crate) struct ExplainQuery {
     subscription_id: Option<SubscriptionId>,
 }
 
-/// What became of an event at the company's subscriptions.
+/// Verdicts of the company's subscriptions on an event.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     pub event: EventSummary,
-    /// What to do, if the event went nowhere.
+    /// Action to take if the event went nowhere.
     #[schema(required)]
     pub advice: Option<String>,
-    /// What each subscription said to it, as it stood then; by id.
+    /// Verdict of each subscription as it was then, by id.
     pub items: Vec<ExplainedSubscription>,
-    /// What to send as `cursor` to get the next page; absent on the last one.
+    /// Value of `cursor` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub cursor: Option<IdText>,
 }
 
-/// What a subscription said to an event.
+/// Verdict of one subscription.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ExplainedSubscription {
     pub subscription_id: IdText,
@@ -66,7 +66,7 @@ pub struct ExplainedSubscription {
     /// `sent`, `told` (it points at a websocket: that makes no delivery), or `passed_over`.
     #[schema(example = "passed_over")]
     pub verdict: String,
-    /// Why it was passed over: `other_kind`, `state_not_in_list` and the like; null if it was sent or told.
+    /// Reason for passing it over: `other_kind`, `state_not_in_list` and the like; null if it was sent.
     #[schema(required, example = "state_not_in_list")]
     pub reason: Option<String>,
     /// The same as a sentence, or how the delivery stands.
@@ -78,7 +78,7 @@ pub struct ExplainedSubscription {
     /// With reason `filter`: what stands there, as JSON; `***` if the key may not see it, null if nothing does.
     #[schema(required, example = "8951.03")]
     pub seen: Option<String>,
-    /// When the subscription was changed afterwards: from then on it may say something else.
+    /// Time of the subscription's next change, after which its verdict may differ.
     #[schema(value_type = Option<i64>, required)]
     pub changed_at: Option<Timestamp>,
     /// The delivery that it asked for; subscriptions of one webhook share one.
@@ -139,7 +139,7 @@ impl ExplainedSubscription {
             changed_at: explained.changed_at,
             delivery: explained
                 .delivery
-                .map(|(delivery, standing)| DeliveryAnswer::of(delivery, standing, mask)),
+                .map(|(delivery, status)| DeliveryAnswer::of(delivery, status, mask)),
         }
     }
 }

@@ -13,7 +13,7 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::feed::{
     self, FeedItem, FeedPage, FeedRequest, LONGEST_WAIT, MOST_ITEMS, Only, Start, USUAL_ITEMS, consumers,
 };
-use switchhook_node::share::Place;
+use switchhook_node::share::Slot;
 use switchhook_protocol::quoted;
 use switchhook_store::{Consumer, LogPosition};
 use utoipa::ToSchema;
@@ -27,7 +27,7 @@ use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// Which page of a feed.
+/// Page of a feed.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -53,7 +53,7 @@ pub(crate) struct FeedQuery {
     format: Option<String>,
 }
 
-/// Where to begin.
+/// Position to start from.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -71,9 +71,9 @@ pub(crate) struct AfterQuery {
 pub(crate) struct FeedAnswer {
     /// The events, in the order in which they were accepted.
     items: Vec<FeedItemAnswer>,
-    /// What to send as `after` to go on, or to acknowledge.
+    /// Value of `after` to continue, or to acknowledge.
     cursor: IdText,
-    /// Whether there is nothing more now.
+    /// True if there is nothing more now.
     done: bool,
 }
 
@@ -101,11 +101,11 @@ pub(crate) struct FeedItemAnswer {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConsumerAnswer {
     name: String,
-    /// What it has acknowledged: everything up to here.
+    /// Acknowledged position: everything up to here is done.
     cursor: IdText,
     #[schema(value_type = i64)]
     created_at: Timestamp,
-    /// When it was last moved.
+    /// Time of its last move.
     #[schema(value_type = i64)]
     updated_at: Timestamp,
 }
@@ -114,13 +114,13 @@ pub(crate) struct ConsumerAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct ConsumerRequest {
-    /// Where it begins: a `cursor`, `start` (so it is without) or `now`. Counts only if it is new.
+    /// Start of a new consumer: a `cursor`, `start` (the default) or `now`. Ignored for an existing one.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "start")]
     after: Field<String>,
 }
 
-/// What to acknowledge.
+/// Position to acknowledge.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct AckRequest {
@@ -128,7 +128,7 @@ pub(crate) struct AckRequest {
     cursor: String,
 }
 
-/// Where to put it.
+/// Position to move to.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct SeekRequest {
@@ -308,9 +308,9 @@ pub(crate) async fn seek(
 }
 
 /// Whoever waits has a place among the streams of the company.
-fn place(api: &SharedApi, company_id: CompanyId) -> Result<Place, ApiError> {
+fn place(api: &SharedApi, company_id: CompanyId) -> Result<Slot, ApiError> {
     let share = api.node.shares.of(company_id);
-    Place::take(&share.streams, &api.streams).map_err(|none| no_place(api, none))
+    Slot::take(&share.streams, &api.streams).map_err(|none| no_place(api, none))
 }
 
 fn request(query: Query<'_>, start: Start) -> Result<FeedRequest, ApiError> {

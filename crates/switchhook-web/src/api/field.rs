@@ -23,7 +23,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// What it changes an optional value to; `None` leaves it.
+    /// Change of an optional value; `None` leaves it.
     pub(crate) fn change(self) -> Option<Option<T>> {
         match self {
             Self::Absent => None,
@@ -32,7 +32,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// What it changes a value with a default to; `None` leaves it.
+    /// Change of a value with a default; `None` leaves it.
     pub(crate) fn change_or(self, default: T) -> Option<T> {
         self.change().map(|value| value.unwrap_or(default))
     }

@@ -8,15 +8,15 @@ use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::SubscriptionId;
 use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::events::{self, Tried};
-use switchhook_node::subscriptions::{self, Shown};
+use switchhook_node::events::{self, FilterTrial};
+use switchhook_node::subscriptions::{self, SubscriptionView};
 use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::endpoint::EndpointAnswer;
 use super::request::{Field, JsonBody, PathId};
-use super::subscriptions::answer::OfSomeKind;
+use super::subscriptions::answer::AnySubscription;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::{IdText, LooseId};
 use switchhook_ingress::words;
@@ -25,10 +25,10 @@ use switchhook_ingress::words;
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct FilteredSubscription {
     #[serde(flatten)]
-    subscription: OfSomeKind,
+    subscription: AnySubscription,
     #[schema(schema_with = words::kind)]
     kind: Kind,
-    /// Which of these events, by what stands in them; null for all of them.
+    /// Filter on the payload; null lets all of these events through.
     #[schema(value_type = Option<Object>, required, example = json!({"duration": {"$gt": 30000}}))]
     pub filter: Option<PayloadFilter>,
     #[schema(value_type = i64)]
@@ -41,11 +41,12 @@ pub struct FilteredSubscription {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct FilteredRequest {
-    /// Which events, by what stands in them: JSON that looks like the event, with operators such as `$gt`; null for all.
+    /// Filter on the payload: JSON that looks like the event, with operators such as `$gt`; null lets all events
+    /// through.
     #[serde(default)]
     #[schema(value_type = Option<Object>, example = json!({"duration": {"$gt": 30000}, "direction": ["inbound"]}))]
     filter: Field<Box<RawValue>>,
-    /// Whether it is in force.
+    /// Enables or disables it.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
@@ -67,16 +68,16 @@ pub(crate) struct TrialRequest {
     filter: Box<RawValue>,
 }
 
-/// What a filter would say to the last events.
+/// Decisions of a filter on recent events.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct TrialAnswer {
-    /// How many of them it lets through.
+    /// Number of events that it lets through.
     pub matching: usize,
     /// The events, newest first: at most {most-tried}, and fewer if they are large.
     pub items: Vec<TriedEvent>,
 }
 
-/// What a filter would say to an event.
+/// Decision on one event.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct TriedEvent {
     pub event_id: IdText,
@@ -85,12 +86,12 @@ pub struct TriedEvent {
     /// The event in a few words.
     #[schema(example = "hangup")]
     pub summary: String,
-    /// Whether it is let through.
+    /// True if it is let through.
     pub matches: bool,
     /// The clause that does not hold; null if it is let through.
     #[schema(required, example = "duration: {\"$gt\":30000}")]
     pub clause: Option<String>,
-    /// What stands there, as JSON; `***` if the key may not see it, null if nothing does.
+    /// Value found there, as JSON; `***` if the key may not see it, null if there is none.
     #[schema(required, example = "8951.03")]
     pub seen: Option<String>,
 }
@@ -161,14 +162,14 @@ fn parsed(json: &RawValue) -> Result<PayloadFilter, ApiError> {
 }
 
 impl FilteredSubscription {
-    fn of(shown: Shown) -> Self {
-        let Shown {
+    fn of(shown: SubscriptionView) -> Self {
+        let SubscriptionView {
             subscription,
             endpoint,
         } = shown;
         Self {
             kind: subscription.filter.kind(),
-            subscription: OfSomeKind::of(&subscription, EndpointAnswer::of(endpoint)),
+            subscription: AnySubscription::of(&subscription, EndpointAnswer::of(endpoint)),
             filter: subscription.payload_filter,
             created_at: subscription.created_at,
             updated_at: subscription.updated_at,
@@ -177,7 +178,7 @@ impl FilteredSubscription {
 }
 
 impl TriedEvent {
-    fn of(tried: Tried) -> Self {
+    fn of(tried: FilterTrial) -> Self {
         let matches = tried.refused_by.is_none();
         let (clause, seen) = tried
             .refused_by

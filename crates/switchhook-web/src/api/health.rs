@@ -1,4 +1,4 @@
-//! What machines ask about the server itself: is it there, can it work, what has it counted. No key needed.
+//! Endpoints for machines: health, readiness, and metrics. They need no key.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,17 +10,17 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use switchhook_domain::Timestamp;
 use switchhook_domain::lease::Lease;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 use utoipa::ToSchema;
 
 use super::{Api, SharedApi};
 use switchhook_ingress::error::ApiError;
 use switchhook_node::delivery::EngineState;
 
-/// Whether the server can work, and why not.
+/// Readiness of the server, and what keeps it from being ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Readiness {
-    /// Whether it can.
+    /// True if it is ready.
     ready: bool,
     /// `ok`, or why it cannot keep events.
     #[schema(example = "ok")]
@@ -31,16 +31,16 @@ pub(crate) struct Readiness {
     /// `ok`, or how wrong the machine's clock is.
     #[schema(example = "ok")]
     clock: String,
-    /// Which part of the server has failed, and why: the server ends, and should be started again. Absent if none has.
+    /// Part of the server that has failed, and why: the server ends, and should be restarted. Absent if none has.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "the retention has failed: it panicked")]
     failed: Option<String>,
-    /// Whether it was asked to stop: requests are still taken for the time of `--drain`. Absent if it was not.
+    /// True after a request to stop: requests are still accepted for the time of `--drain`. Absent otherwise.
     #[serde(skip_serializing_if = "is_false")]
     #[schema(required = false)]
     stopping: bool,
-    /// How many deliveries were cancelled since the start because their rows are damaged: somebody should look at the
-    /// disk. The server works all the same. Absent if there are none.
+    /// Number of deliveries cancelled since the start because their rows are damaged: somebody should check the disk.
+    /// The server works all the same. Absent if there are none.
     #[serde(skip_serializing_if = "is_none")]
     #[schema(required = false)]
     set_aside: u64,
@@ -60,7 +60,7 @@ const fn is_false(yes: &bool) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct LastReadiness {
     known: Mutex<Option<(Timestamp, String)>>,
-    asking: Turn<()>,
+    asking: AsyncMutex<()>,
 }
 
 impl LastReadiness {
@@ -99,7 +99,7 @@ pub(crate) async fn healthz() -> &'static str {
     ),
 )]
 pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
-    let store = match api.node.intake.trouble() {
+    let store = match api.node.ingest_progress.problem() {
         Some(trouble) => trouble,
         None => api.readiness.of_store(&api).await,
     };
@@ -108,8 +108,8 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
         EngineState::Stalled(why) => why,
         EngineState::Stopped => "stopped".to_owned(),
     };
-    let failed = api.node.vitals.failure();
-    let stopping = api.node.vitals.is_stopping();
+    let failed = api.node.liveness.failure();
+    let stopping = api.node.liveness.is_stopping();
     let trouble = api.node.clock.agreement().trouble(Lease(api.node.settings.lease));
     let clock = trouble.unwrap_or_else(|| "ok".to_owned());
     let ready =
@@ -151,7 +151,7 @@ pub(crate) async fn metrics(State(api): State<SharedApi>) -> Response {
     counted(State(api)).await
 }
 
-/// What is served at the address for metrics.
+/// Routes at the separate address for metrics.
 pub(super) fn metrics_only(api: SharedApi) -> Router {
     Router::new()
         .route("/metrics", get(counted))

@@ -17,7 +17,7 @@ use super::request::Query;
 use switchhook_ingress::error::ApiError;
 use switchhook_node::history;
 
-/// How far back it goes if nobody says.
+/// Default range.
 const USUAL: Duration = Duration::from_secs(60 * 60);
 
 /// Of what and when.
@@ -44,16 +44,16 @@ pub(crate) struct HistoryQuery {
     step: Option<Duration>,
 }
 
-/// What came of the attempts, step by step.
+/// Attempts over time.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HistoryAnswer {
-    /// When the first point begins, in unix milliseconds: `from`, or the beginning of the step that it is in.
+    /// Start of the first point, in unix milliseconds: `from`, or the beginning of the step that it is in.
     #[schema(value_type = i64)]
     from: Timestamp,
-    /// When the last point ends at the latest.
+    /// Latest end of the last point.
     #[schema(value_type = i64)]
     to: Timestamp,
-    /// How long the time of each point is, in seconds.
+    /// Length of each point's time, in seconds.
     #[schema(example = 60)]
     step: u64,
     /// Since when most attempts fail; null if they do not now.
@@ -63,10 +63,10 @@ pub(crate) struct HistoryAnswer {
     points: Vec<PointAnswer>,
 }
 
-/// What came of the attempts of one step. All but `at` is null if no server ran then.
+/// Attempts of one step. All but `at` is null if no server ran then.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PointAnswer {
-    /// When it begins, in unix milliseconds.
+    /// Start of the step, in unix milliseconds.
     #[schema(value_type = i64)]
     at: Timestamp,
     /// Events accepted; 0 for a webhook.
@@ -84,7 +84,7 @@ pub(crate) struct PointAnswer {
     /// Deliveries that were given up.
     #[schema(required)]
     exhausted: Option<u64>,
-    /// Which share of the attempts succeeded, from 0 to 1; null if there were none.
+    /// Share of attempts that succeeded, from 0 to 1; null if there were none.
     #[schema(required)]
     success: Option<f64>,
     /// Within how long half of what was delivered arrived, from acceptance to delivery, to within a factor of 1.4.

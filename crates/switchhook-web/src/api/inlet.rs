@@ -17,7 +17,7 @@ pub(crate) struct TakenAnswer {
     id: IdText,
     #[schema(schema_with = words::kept_kind)]
     kind: Kind,
-    /// Whether it had come in before.
+    /// True if it had come in before.
     duplicate: bool,
 }
 

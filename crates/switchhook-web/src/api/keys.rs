@@ -23,20 +23,20 @@ use switchhook_ingress::id::IdText;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct KeyRequest {
-    /// What the key is for.
+    /// Purpose of the key.
     #[serde(default)]
     #[schema(value_type = String, example = "crm")]
     name: Field<String>,
-    /// Whether it may use everything of the company.
+    /// Lets it use everything of the company.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     admin: Field<bool>,
-    /// What it may do unless it is an admin's: `read`, `write` and `ingest`, with commas between. All of them unless told otherwise.
+    /// Rights of a key that is no admin's: `read`, `write` and `ingest`, separated by commas. All of them by default.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "read,write")]
     rights: Field<Rights>,
-    /// What it may see, with commas between: `change_log`, `recordings_export`, `message_content_export`,
-    /// `message_content_export:all`. None unless told otherwise, and none that your key has not.
+    /// Scopes, separated by commas: `change_log`, `recordings_export`, `message_content_export`,
+    /// `message_content_export:all`. None by default, and none that your key lacks.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "recordings_export")]
     scopes: Field<Scopes>,
@@ -56,24 +56,24 @@ pub struct KeyAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub key: Option<String>,
-    /// Whether it may use everything of the company.
+    /// True if it may use everything of the company.
     pub admin: bool,
-    /// What it may do unless it is an admin's.
+    /// Rights of a key that is no admin's.
     #[schema(value_type = String, example = "read,write,ingest")]
     pub rights: Rights,
-    /// What it may see.
+    /// Scopes of the key.
     #[schema(value_type = String, example = "recordings_export")]
     pub scopes: Scopes,
-    /// When it was made, in unix milliseconds.
+    /// Time of creation, in unix milliseconds.
     #[schema(value_type = i64)]
     pub created_at: Timestamp,
-    /// When it stops working; null: never.
+    /// Time of expiry; null: never.
     #[schema(value_type = Option<i64>, required)]
     pub expires_at: Option<Timestamp>,
     /// Since when it is revoked; null: it is not.
     #[schema(value_type = Option<i64>, required)]
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, to within five minutes; null: never.
+    /// Time of last use, to within five minutes; null: never.
     #[schema(value_type = Option<i64>, required)]
     pub last_used_at: Option<Timestamp>,
 }

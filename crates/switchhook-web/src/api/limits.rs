@@ -1,6 +1,6 @@
-//! How often and how much `/api/v2` may be used: not limited, or exactly as Dialpad documents it.
+//! Limits of `/api/v2`: none, or exactly those that Dialpad documents.
 //!
-//! Rates are counted here, per company, each node its share; how many subscriptions there may be is counted by the store.
+//! Rates are counted here, per company, each node its share; the number of subscriptions is checked by the store.
 //! Sending events in and everything under `/v1` is never limited.
 
 use std::num::NonZeroU32;
@@ -24,7 +24,7 @@ use switchhook_ingress::error::ApiError;
 /// From how many companies on those that are within their rates are forgotten.
 const MANY_COMPANIES: usize = 1_024;
 
-/// How many nodes can share a rate: the smallest stock, which is a second's worth of everything.
+/// Number of nodes that can share a rate: the smallest allowance, which is a second's worth of everything.
 const LARGEST_WEIGHT: u32 = 20;
 
 /// Counts the requests of each company.
@@ -106,10 +106,10 @@ pub(crate) async fn limit_rate(
     Ok(next.run(request).await)
 }
 
-/// What is no reading of the store, or has limits of its own.
+/// Paths that do not read the store, or have limits of their own.
 const NO_READING: [&str; 4] = ["/v1/stream", "/v1/doctor", "/v1/dead-letters/export", "/v1/feed"];
 
-/// Whether a path is a consumer's feed, which waits as the feed does.
+/// True for a consumer's feed, which waits like the feed.
 fn is_of_consumer(path: &str) -> bool {
     path.starts_with("/v1/consumers/") && path.ends_with("/feed")
 }

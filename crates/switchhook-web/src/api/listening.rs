@@ -19,7 +19,7 @@ use super::SharedApi;
 use super::request::Query;
 use switchhook_ingress::auth::key_has_ended;
 use switchhook_ingress::error::ApiError;
-use switchhook_node::sight::require_unmasked;
+use switchhook_node::visibility::require_unmasked;
 use switchhook_node::websocket::connection::{self, LARGEST_MESSAGE, Session};
 use switchhook_node::websocket::token::{self, InvalidToken};
 use switchhook_protocol::headers::LABELLED;

@@ -1,4 +1,4 @@
-//! What holds for every request and every answer, whatever the route.
+//! Middleware for every request and every answer, whatever the route.
 
 use axum::extract::Request;
 use axum::middleware::Next;

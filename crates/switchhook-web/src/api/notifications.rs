@@ -24,11 +24,11 @@ use switchhook_ingress::words;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct NotificationChannelRequest {
-    /// What the channel is. Required to make one, and cannot be changed.
+    /// Type of the channel. Required to create one, and cannot be changed.
     #[serde(default, rename = "type")]
     #[schema(schema_with = words::channel_type)]
     channel_type: Field<ChannelType>,
-    /// Where to post to. Required unless the type is `email`.
+    /// URL to post to. Required unless the type is `email`.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "https://hooks.slack.com/services/T000/B000/XXXX")]
     url: Field<String>,
@@ -36,11 +36,11 @@ pub(crate) struct NotificationChannelRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "ops@example.com")]
     to: Field<Mailboxes>,
-    /// What to sign with (HS256), for the type `webhook`.
+    /// Secret that signs notifications (HS256), for the type `webhook`.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
-    /// What to tell; everything unless told otherwise.
+    /// Kinds of notifications to send; all by default.
     #[serde(default)]
     #[schema(schema_with = words::notification_kinds)]
     kinds: Field<Vec<NotificationKind>>,

@@ -1,8 +1,8 @@
-//! Which query parameters our own routes know. What is misspelled or said twice would be passed over in silence, and a
-//! list be another than was asked for.
+//! Query parameters that our own routes know. Others would be ignored silently (a misspelled filter, or one given
+//! twice), and the list would be another than was asked for.
 //!
-//! What a route knows is what the OpenAPI document says of it. Dialpad's routes pass unknown parameters over, as Dialpad
-//! does; so do those that others call by an address that was made for them, or that machines ask.
+//! A route knows what the OpenAPI document says of it. Dialpad's routes ignore unknown parameters, as Dialpad does;
+//! so do routes that are called by a generated address, or by machines.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use switchhook_protocol::quoted;
 /// The parameter by which a key can come in every address.
 const KEY: &str = "apikey";
 
-/// Where any parameter is passed over: hooks, health checks and the front page are called with whatever their callers add.
+/// Routes that ignore unknown parameters: hooks, health checks and the front page are called with whatever their
+/// callers add.
 const INDIFFERENT: [&str; 6] = [
     "/",
     "/in/{token}",
@@ -37,7 +38,7 @@ const INDIFFERENT: [&str; 6] = [
 pub(super) struct Parameters(HashMap<(Method, String), Vec<String>>);
 
 impl Parameters {
-    /// What the routes say of themselves.
+    /// Parameters of the routes in the OpenAPI document.
     pub(super) fn of(document: &OpenApi) -> Self {
         let paths = document.paths.paths.iter();
         let paths = paths.filter(|(path, _)| !INDIFFERENT.contains(&path.as_str()));

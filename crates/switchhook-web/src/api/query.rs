@@ -17,7 +17,7 @@ use super::compat::{LARGEST_PAGE, capped_limit};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::query::value_of;
 
-/// A request's query.
+/// Query string of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Query<'a>(&'a str);
 
@@ -27,7 +27,7 @@ impl<'a> Query<'a> {
         Self(uri.query().unwrap_or_default())
     }
 
-    /// A parameter's value.
+    /// Value of a parameter.
     pub(crate) fn text(self, name: &str) -> Option<Cow<'a, str>> {
         value_of(self.0, name)
     }

@@ -121,7 +121,7 @@ fn check_for_nul<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), ApiError> {
     let mut note = |path: serde_ignored::Path<'_>| _ = unread.insert(path.to_string().replace(".?", ""));
     // Whether it can be read is asked afterwards.
     let _ = serde_ignored::deserialize::<_, _, T>(&json, &mut note);
-    place_of_nul(&json, &Place::default(), &unread).map_or(Ok(()), |place| Err(nul_at(&place)))
+    place_of_nul(&json, &FieldPath::default(), &unread).map_or(Ok(()), |place| Err(nul_at(&place)))
 }
 
 fn nul_at(place: &str) -> ApiError {
@@ -130,8 +130,8 @@ fn nul_at(place: &str) -> ApiError {
     ))
 }
 
-/// Which member's text has a NUL in it, if any of those that are read has: `states[1]`, `a.b`.
-fn place_of_nul(json: &Value, at: &Place, unread: &HashSet<String>) -> Option<String> {
+/// Path of a member whose text has a NUL in it, among those that are read: `states[1]`, `a.b`.
+fn place_of_nul(json: &Value, at: &FieldPath, unread: &HashSet<String>) -> Option<String> {
     match json {
         Value::String(text) => text.contains('\0').then(|| at.shown.clone()),
         Value::Array(elements) => elements.iter().enumerate().find_map(|(index, element)| {
@@ -152,14 +152,14 @@ fn place_of_nul(json: &Value, at: &Place, unread: &HashSet<String>) -> Option<St
     }
 }
 
-/// Where a value stands: as the reader of JSON names it, and as people are told.
+/// Path of a value: as the JSON reader names it, and as people are told.
 #[derive(Default)]
-struct Place {
+struct FieldPath {
     path: String,
     shown: String,
 }
 
-impl Place {
+impl FieldPath {
     fn inside(&self, part: &str, shown: &str) -> Self {
         let join = |path: &str, part: &str| match path {
             "" => part.trim_start_matches('.').to_owned(),

@@ -17,11 +17,11 @@ use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 use switchhook_node::events as node_events;
 
-/// What an event is.
+/// Kind of an event.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct RouteRequest {
-    /// Its kind.
+    /// Kind of the event.
     #[serde(default)]
     #[schema(schema_with = words::kind, required = true)]
     kind: Field<Kind>,

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use switchhook_domain::Kind;
 use switchhook_domain::id::SourceId;
 use switchhook_domain::source::Source;
-use switchhook_node::sight::Sight;
-use switchhook_node::source::retry::Retried;
-use switchhook_node::sources::{self, Made};
+use switchhook_node::source::retry::RetriedRefusals;
+use switchhook_node::sources::{self, CreatedSource};
+use switchhook_node::visibility::Visibility;
 use utoipa::ToSchema;
 
 use self::answer::{RefusalAnswer, RetriedAnswer, SourceAnswer};
@@ -27,15 +27,15 @@ use switchhook_ingress::words;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct SourceRequest {
-    /// What to call it. Required to make a source.
+    /// Display name. Required to create a source.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "our account")]
     name: Field<String>,
-    /// What comes in, if it is all of one kind; null or absent: each event's shape tells.
+    /// Kind of its events, if all are of one kind; null or absent: each event's shape decides.
     #[serde(default)]
     #[schema(schema_with = words::kind_or_null)]
     kind: Field<Kind>,
-    /// What the sender signs with (HS256); null, empty or absent: only plain JSON is taken, from anybody.
+    /// Secret that the sender signs with (HS256); null, empty or absent: only plain JSON is accepted, from anybody.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
@@ -88,7 +88,7 @@ pub(crate) async fn create(
     Writer(caller): Writer,
     JsonBody(request): JsonBody<SourceRequest>,
 ) -> Result<Json<SourceAnswer>, ApiError> {
-    let Made { source, url } = sources::create(&api.node, caller, request.into()).await?;
+    let CreatedSource { source, url } = sources::create(&api.node, caller, request.into()).await?;
     Ok(Json(SourceAnswer {
         url: Some(url),
         ..shown(&api, &source)
@@ -155,14 +155,14 @@ pub(crate) async fn list_refusals(
     uri: Uri,
 ) -> Result<Json<Items<RefusalAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let sight = Sight::of(caller, &api.node);
+    let visibility = Visibility::of(caller, &api.node);
     let store = &api.node.store;
     let page = store.list_refusals(caller.company_id, id, page).await?;
     Ok(Json(Items {
         items: page
             .items
             .into_iter()
-            .map(|refusal| RefusalAnswer::of(refusal, sight))
+            .map(|refusal| RefusalAnswer::of(refusal, visibility))
             .collect(),
         cursor: page.next.map(IdText),
     }))
@@ -182,7 +182,7 @@ pub(crate) async fn retry_refusals(
     Writer(caller): Writer,
     PathId(id): PathId<SourceId>,
 ) -> Result<Json<RetriedAnswer>, ApiError> {
-    let Retried {
+    let RetriedRefusals {
         taken,
         duplicates,
         still_refused,

@@ -23,19 +23,19 @@ use super::{Api, SharedApi};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::words;
 use switchhook_node::lease::Lease;
-use switchhook_node::live::{Happening, Live};
-use switchhook_node::share::{NoPlace, Place};
+use switchhook_node::live::{Live, LiveEvent};
+use switchhook_node::share::{NoSlot, Slot};
 
-/// How many streams a node has at once at the most, of all companies.
+/// Bound on the streams of a node, over all companies.
 pub(super) const MOST_STREAMS: usize = 512;
 
-/// How long to wait until somebody has hung up.
+/// Time to wait until another stream ends.
 const ASK_AGAIN_SECONDS: u64 = 10;
 
-/// How often a line is sent when nothing happens, so that nobody in between hangs up.
+/// Interval of keep-alive lines, so that no proxy closes a quiet connection.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// What is told.
+/// Filter for a stream.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -70,18 +70,18 @@ pub(crate) async fn stream(
     let kind: Option<Kind> = query.kind()?;
     let webhook_id: Option<WebhookId> = query.id("webhook_id")?;
     if let Some(kind) = kind {
-        caller.require_sight(kind)?;
+        caller.require_visible(kind)?;
     }
     let clearance = caller.clearance();
     let live = &api.node.live;
     let share = api.node.shares.of(caller.company_id);
-    let place = Place::take(&share.streams, &api.streams).map_err(|none| no_place(&api, none))?;
-    let is_wanted = move |happening: &Happening| {
+    let place = Slot::take(&share.streams, &api.streams).map_err(|none| no_place(&api, none))?;
+    let is_wanted = move |happening: &LiveEvent| {
         clearance.sees(happening.kind).is_ok()
             && kind.is_none_or(|kind| kind == happening.kind)
             && webhook_id.is_none_or(|id| happening.webhook_ids.contains(&id))
     };
-    let told = Telling {
+    let told = OpenStream {
         live: live.clone(),
         heard: live.listen(caller.company_id),
         lease: api.node.leases.hold(caller),
@@ -97,31 +97,31 @@ pub(crate) async fn stream(
     Ok(response)
 }
 
-pub(super) fn no_place(api: &Api, none: NoPlace) -> ApiError {
+pub(super) fn no_place(api: &Api, none: NoSlot) -> ApiError {
     let message = match none {
-        NoPlace::OfCompany => format!(
+        NoSlot::OfCompany => format!(
             "this company has {} streams open, which is as many as it may have (--limit-streams): close one",
             api.node.shares.limits().streams
         ),
-        NoPlace::OfNode => {
+        NoSlot::OfNode => {
             format!("{MOST_STREAMS} streams are open on this server, which is as many as it has: try later")
         }
     };
     ApiError::too_often(message, ASK_AGAIN_SECONDS)
 }
 
-/// An open stream.
-struct Telling {
+/// State of an open stream.
+struct OpenStream {
     live: Live,
-    heard: Receiver<Arc<Happening>>,
+    heard: Receiver<Arc<LiveEvent>>,
     lease: Lease,
-    _place: Place,
+    _place: Slot,
 }
 
-impl Telling {
+impl OpenStream {
     fn events(
         self,
-        wanted: impl Fn(&Happening) -> bool + Send + Sync + 'static,
+        wanted: impl Fn(&LiveEvent) -> bool + Send + Sync + 'static,
     ) -> impl Stream<Item = Result<Event, Infallible>> + Send {
         futures_util::stream::unfold((self, wanted), |(mut telling, wanted)| async move {
             let event = telling.next(&wanted).await?;
@@ -129,7 +129,7 @@ impl Telling {
         })
     }
 
-    async fn next(&mut self, wanted: &impl Fn(&Happening) -> bool) -> Option<Event> {
+    async fn next(&mut self, wanted: &impl Fn(&LiveEvent) -> bool) -> Option<Event> {
         loop {
             let next = tokio::select! {
                 biased;

@@ -18,7 +18,7 @@ use switchhook_domain::id::SubscriptionId;
 use switchhook_domain::kind::rules;
 use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
 use switchhook_node::caller::Caller;
-use switchhook_node::subscriptions::{self, Shown};
+use switchhook_node::subscriptions::{self, SubscriptionView};
 use switchhook_protocol::TargetType;
 use switchhook_store::SubscriptionFilter;
 use utoipa::{IntoParams, ToSchema};
@@ -31,16 +31,16 @@ use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// What one kind of subscription adds to the rest.
+/// Resource of one kind of subscription.
 pub(crate) trait SubscriptionResource {
     /// The kind.
     const KIND: Kind;
-    /// What clients send.
+    /// Body of requests.
     type Request: DeserializeOwned + Send;
     /// What they get.
     type Answer: Serialize + DeserializeOwned + ToSchema;
 
-    /// What a client asks for.
+    /// Reads the body of a request.
     fn read(request: Self::Request) -> Result<SubscriptionRequest, ApiError>;
     /// Shows a subscription with its webhook or websocket.
     fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> Self::Answer;
@@ -129,6 +129,6 @@ async fn delete<R: SubscriptionResource>(
     Ok(answer::<R>(deleted))
 }
 
-fn answer<R: SubscriptionResource>(shown: Shown) -> R::Answer {
+fn answer<R: SubscriptionResource>(shown: SubscriptionView) -> R::Answer {
     R::answer(&shown.subscription, EndpointAnswer::of(shown.endpoint))
 }

@@ -13,7 +13,7 @@ use axum::extract::State;
 use http::Uri;
 use serde::Deserialize;
 use switchhook_domain::id::WebhookId;
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 use switchhook_node::webhooks::{self, Rotation};
 use switchhook_node::{health, history};
 use utoipa::ToSchema;
@@ -28,7 +28,7 @@ use super::request::{Field, JsonBody, PageQuery, PathId, Query};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 
-/// How to replace a secret; an empty body will do.
+/// Replacement of a secret; an empty body uses the defaults.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct RotationRequest {
@@ -40,7 +40,7 @@ pub(crate) struct RotationRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "24h")]
     overlap: Field<String>,
-    /// Whether the header of signed deliveries names the secret (`kid`) from now on; what is not sent stays.
+    /// Whether the header of signed deliveries names the secret (`kid`) from now on; absent leaves it.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     announce_kid: Field<bool>,
@@ -63,9 +63,9 @@ pub(crate) async fn list(
     let healths = health::of_all(&api.node, &page.items).await?;
     let ids: Vec<_> = page.items.iter().map(|webhook| webhook.id).collect();
     let rates = history::rates(&api.node, caller.company_id, &ids).await?;
-    let sight = Sight::of(caller, &api.node);
+    let visibility = Visibility::of(caller, &api.node);
     for (webhook, health) in page.items.into_iter().zip(healths) {
-        let health = HealthAnswer::of(&api.node, sight, &webhook, health, &rates[&webhook.id]).await?;
+        let health = HealthAnswer::of(&api.node, visibility, &webhook, health, &rates[&webhook.id]).await?;
         let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
         items.push(WebhookWithSettings::with_health(&api.node, shown, health));
     }

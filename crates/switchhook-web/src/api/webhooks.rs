@@ -23,7 +23,7 @@ use switchhook_ingress::id::IdText;
 #[serde(expecting = "a JSON object")]
 #[schema(as = WebhookRequest)]
 pub(crate) struct CompatibleRequest {
-    /// Where deliveries are posted to. Required to make a webhook.
+    /// URL that deliveries are posted to. Required to create a webhook.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "https://example.com/hooks/dialpad")]
     hook_url: Field<String>,

@@ -8,8 +8,8 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::id::WebsocketId;
 use switchhook_domain::secret::Secret;
-use switchhook_node::secrets_shown::SecretsShown;
-use switchhook_node::websockets::{self, Shown};
+use switchhook_node::secret_display::SecretDisplay;
+use switchhook_node::websockets::{self, WebsocketView};
 use utoipa::ToSchema;
 
 use super::SharedApi;
@@ -34,7 +34,7 @@ pub(crate) struct WebsocketRequest {
 pub struct WebsocketAnswer {
     /// Its id: the `endpoint_id` of subscriptions.
     pub id: IdText,
-    /// How its frames are signed.
+    /// Signature of its frames.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub signature: Option<Signature>,
@@ -45,15 +45,14 @@ pub struct WebsocketAnswer {
 }
 
 impl WebsocketAnswer {
-    /// Shows a websocket.
-    pub(super) fn of(shown: Shown) -> Self {
-        let Shown {
+    pub(super) fn of(shown: WebsocketView) -> Self {
+        let WebsocketView {
             websocket,
             secret_shown,
             url,
         } = shown;
         let secret_shown =
-            |secret: Secret| (secret_shown == SecretsShown::AsSet).then(|| secret.expose().to_owned());
+            |secret: Secret| (secret_shown == SecretDisplay::AsSet).then(|| secret.expose().to_owned());
         Self {
             id: IdText(websocket.id.0),
             signature: websocket

@@ -20,9 +20,9 @@ use super::{guest, wait_for, words};
 use crate::config::StoreOptions;
 use switchhook_node::amounts;
 use switchhook_node::callers::REMEMBERED;
-use switchhook_node::chance::Dice;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::keys::{self, parse_life};
+use switchhook_node::randomness::JitterSource;
 use switchhook_web::api::answers::KeyAnswer;
 
 /// Create, list and revoke API keys
@@ -212,7 +212,7 @@ impl Revoke {
 /// A key that may do and see everything of the default company.
 pub(super) fn admin_key(name: &str, text: &str, now: Timestamp) -> ApiKey {
     // Other processes make ids too, and none of them knows of us: chance keeps them apart.
-    let apart = i64::from(Dice::from_entropy().roll().0 >> 4);
+    let apart = i64::from(JitterSource::from_entropy().sample().0 >> 4);
     ApiKey {
         id: KeyId(first_id_at(now) + apart),
         company_id: keys::DEFAULT_COMPANY,

@@ -23,7 +23,7 @@ use super::forward_trust::ForwardTrust;
 use super::{output, wait_for};
 use crate::server::asked_to_stop;
 use crate::words;
-use switchhook_client::{ClientError, Ear, Hook, NotHeard};
+use switchhook_client::{ClientError, Hook, ListenError, WebsocketListener};
 use switchhook_node::duration::{parse_duration, show_duration};
 
 /// The first and the longest pause before trying again.
@@ -149,13 +149,13 @@ impl Listening<'_> {
     }
 
     /// Connects with a fresh URL: the one before may be too old.
-    async fn connect(&self) -> anyhow::Result<Ear> {
+    async fn connect(&self) -> anyhow::Result<WebsocketListener> {
         let url = self.post.url(&self.server, self.forwarder.position()).await?;
-        Ok(Ear::connect(&url).await?)
+        Ok(WebsocketListener::connect(&url).await?)
     }
 
     /// Passes on what is heard until the connection is lost; answers why it was.
-    async fn pass_on(&mut self, mut ear: Ear) -> anyhow::Result<String> {
+    async fn pass_on(&mut self, mut ear: WebsocketListener) -> anyhow::Result<String> {
         loop {
             let text = match ear.next().await {
                 Ok(text) => text,
@@ -188,7 +188,7 @@ impl Listening<'_> {
 fn is_passing(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let by_server = cause.downcast_ref().is_some_and(ClientError::is_passing);
-        by_server || cause.is::<NotHeard>()
+        by_server || cause.is::<ListenError>()
     })
 }
 

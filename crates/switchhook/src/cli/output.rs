@@ -6,7 +6,7 @@ use switchhook_domain::Timestamp;
 
 use crate::terminal::width;
 pub(super) use crate::terminal::{NobodyReads, print, print_body, print_data, print_text, remark};
-use switchhook_node::visible;
+use switchhook_node::sanitize;
 
 /// Writes JSON data, in the form that people can read.
 pub(super) fn print_json(data: &impl serde::Serialize) -> anyhow::Result<()> {
@@ -68,7 +68,7 @@ impl Table {
         self.rows.push(
             cells
                 .into_iter()
-                .map(|cell| visible::line(&cell).into_owned())
+                .map(|cell| sanitize::line(&cell).into_owned())
                 .collect(),
         );
     }
@@ -171,7 +171,7 @@ impl Facts {
 
     pub(super) fn fact(mut self, name: &str, value: impl Display) -> Self {
         self.0
-            .push((name.to_owned(), visible::lines(&value.to_string()).into_owned()));
+            .push((name.to_owned(), sanitize::lines(&value.to_string()).into_owned()));
         self
     }
 

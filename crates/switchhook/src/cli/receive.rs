@@ -31,7 +31,7 @@ use crate::logging::{self, LogFormat};
 use crate::tls::Secured;
 use crate::words;
 use crate::{private_folder, tls};
-use switchhook_http::server::Entrance;
+use switchhook_http::server::Inbound;
 use switchhook_node::duration::parse_duration;
 use switchhook_node::settings::TlsSettings;
 
@@ -104,12 +104,12 @@ impl Receive {
             let secured = tls::start(&tls)?;
             let scheme = if secured.is_some() { "https" } else { "http" };
             output::remark(format_args!("listening at {scheme}://{address}"));
-            let entrance = Entrance {
+            let inbound = Inbound {
                 listener,
                 identity: secured.as_ref().map(Secured::identity),
                 trusted_proxies: Vec::new(),
             };
-            door::serve(entrance, inbox).await
+            door::serve(inbound, inbox).await
         })
     }
 

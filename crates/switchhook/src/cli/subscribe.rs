@@ -13,7 +13,7 @@ use super::made::Made;
 use super::output::Facts;
 use super::words;
 use switchhook_client::{Answer, Client};
-use switchhook_web::api::answers::OfSomeKind;
+use switchhook_web::api::answers::AnySubscription;
 
 /// What to subscribe a new endpoint to.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ impl Subscribe {
 pub(super) struct Subscribed {
     kind: Kind,
     #[serde(flatten)]
-    subscription: OfSomeKind,
+    subscription: AnySubscription,
 }
 
 impl Subscribed {

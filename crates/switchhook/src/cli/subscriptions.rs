@@ -17,7 +17,7 @@ use super::pages::{Extent, List};
 use super::{Misuse, wait_for, words};
 use switchhook_client::{Answer, Client, ClientError, Request};
 use switchhook_web::api::LARGEST_PAGE;
-use switchhook_web::api::answers::{FilteredSubscription, OfSomeKind};
+use switchhook_web::api::answers::{AnySubscription, FilteredSubscription};
 
 /// Create, list, show, change and delete subscriptions
 #[derive(Debug, Args)]
@@ -267,7 +267,7 @@ impl One {
     }
 }
 
-fn state(subscription: &OfSomeKind) -> &'static str {
+fn state(subscription: &AnySubscription) -> &'static str {
     let endpoint = subscription.endpoint();
     let has_endpoint = endpoint.webhook().is_some() || endpoint.websocket.is_some();
     match (subscription.is_enabled(), has_endpoint) {
@@ -277,7 +277,7 @@ fn state(subscription: &OfSomeKind) -> &'static str {
     }
 }
 
-fn goes_to(subscription: &OfSomeKind) -> String {
+fn goes_to(subscription: &AnySubscription) -> String {
     let endpoint = subscription.endpoint();
     match (endpoint.webhook(), &endpoint.websocket) {
         (Some(webhook), _) => format!("{} {}", webhook.id, webhook.hook_url),
@@ -312,7 +312,7 @@ async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> an
         };
         for json in list.texts() {
             extent.limit -= 1;
-            let subscription = OfSomeKind::read(of, json)?;
+            let subscription = AnySubscription::read(of, json)?;
             table.row([
                 subscription.id().to_string(),
                 of.to_string(),
@@ -361,7 +361,7 @@ fn show(kind: Kind, answer: &Answer, filter: Option<&PayloadFilter>, json: bool)
     if json {
         return output::print_data(answer.text()?);
     }
-    let subscription = OfSomeKind::read(kind, answer.text()?)?;
+    let subscription = AnySubscription::read(kind, answer.text()?)?;
     Facts::new()
         .fact("id", subscription.id())
         .fact("kind", kind)

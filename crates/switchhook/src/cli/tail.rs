@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::output::{self, time};
 use super::{wait_for, words};
 use crate::terminal::{self, Painted};
-use switchhook_client::{Client, ClientError, Request, Told};
+use switchhook_client::{Client, ClientError, Request, ServerSentEvent};
 
 /// How long to wait before asking a server again that has gone away.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -118,7 +118,7 @@ impl Tail {
     }
 
     /// Shows an event, if it is one of those to show.
-    fn tell(&self, told: &Told) -> Result<bool, Ended> {
+    fn tell(&self, told: &ServerSentEvent) -> Result<bool, Ended> {
         let Ok(value) = serde_json::from_str::<Value>(&told.data) else {
             return Ok(false);
         };

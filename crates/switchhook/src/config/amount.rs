@@ -5,7 +5,7 @@ use std::time::Duration;
 use switchhook_node::duration::parse_duration;
 use switchhook_protocol::quoted;
 
-/// How much is kept: an amount, or everything.
+/// Bound on what is kept: an amount, or everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep<T>(pub Option<T>);
 

@@ -1,4 +1,4 @@
-//! Which key secrets are encrypted with: from a variable, a flag or a file. What is done with it is `encryption.rs`.
+//! Source of the encryption key: a variable, a flag or a file. Using it is `encryption.rs`.
 
 use std::path::{Path, PathBuf};
 

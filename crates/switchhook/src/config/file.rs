@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use switchhook_store::permission::{Purpose, denied};
+use switchhook_store::permission::{FileAccess, denied};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -35,9 +35,9 @@ pub enum UnreadableFile {
     Syntax {
         /// Which file.
         path: PathBuf,
-        /// Where, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What the parser says.
+        /// Message of the parser.
         reason: String,
     },
 }
@@ -60,7 +60,7 @@ pub fn read(path: &Path) -> Result<Vec<FileSetting>, UnreadableFile> {
 
 /// Reads a file that the settings name; the error says whose it is if it is somebody else's.
 pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
-    std::fs::read_to_string(path).map_err(|error| match denied(path, Purpose::Read) {
+    std::fs::read_to_string(path).map_err(|error| match denied(path, FileAccess::Read) {
         Some(why) => std::io::Error::new(error.kind(), why),
         None => error,
     })

@@ -1,4 +1,4 @@
-//! Where hooks may lead, and what the way there is.
+//! Options for the addresses of receivers, and for the way there.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::words;
 use switchhook_http::proxy::{Outbound, Proxy, no_proxy_entry, read_certificates};
 use switchhook_node::duration::parse_duration;
 
-/// How receivers are reached.
+/// Options for reaching receivers.
 #[derive(Clone, Debug, Args)]
 pub struct HookOptions {
     /// Non-public address ranges that hook URLs may lead to, separated by commas: 10.0.0.0/8

@@ -1,10 +1,10 @@
-//! What a company may have and take at once, and whether `/api/v2` has Dialpad's limits.
+//! Options for limits per company, and for Dialpad's limits on `/api/v2`.
 
 use clap::Args;
 use switchhook_node::settings::ApiLimits;
 use switchhook_node::share::{CompanyLimits, Limit};
 
-/// What a company may have and take at once.
+/// Limits per company.
 #[derive(Clone, Debug, Args)]
 pub struct LimitOptions {
     /// Rate and count limits of /api/v2: off, or dialpad (as Dialpad's)

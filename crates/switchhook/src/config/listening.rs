@@ -1,4 +1,4 @@
-//! Where the server listens, and how many connections of clients it keeps.
+//! Options for listening addresses, and for the number of client connections.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use switchhook_node::duration::{parse_duration, show_duration};
 /// Below this a client could not use a connection again.
 const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 
-/// Where the server listens, and how many connections it keeps.
+/// Listening addresses, and the number of client connections.
 #[derive(Clone, Debug, Args)]
 pub struct ListeningOptions {
     /// Address and port to listen on
@@ -40,7 +40,7 @@ pub struct ListeningOptions {
 }
 
 impl ListeningOptions {
-    /// What each of the settings may be, and both together may not.
+    /// Checks combinations of settings that are valid by themselves.
     pub(super) fn check_together(&self) -> Vec<String> {
         let overlaps = |other: &SocketAddr| {
             let (one, other) = (self.listen, *other);

@@ -1,13 +1,13 @@
-//! What is logged, and how.
+//! Options for logging.
 
 use clap::Args;
-use switchhook_ingress::observing::LOG_TARGET;
+use switchhook_ingress::request_log::LOG_TARGET;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::logging::LogFormat;
 use crate::words;
 
-/// What is logged, and how.
+/// Options for logging.
 #[derive(Clone, Debug, Args)]
 pub struct LoggingOptions {
     /// Format of log lines on standard error
@@ -30,7 +30,7 @@ pub struct LoggingOptions {
 }
 
 impl LoggingOptions {
-    /// What is logged. Requests are logged if that is wanted, or the level of their target is given.
+    /// Log filter. Requests are logged if the option says so, or if the level of their target is given.
     #[must_use]
     pub fn filter(&self) -> String {
         let level = &self.log_level;

@@ -1,5 +1,4 @@
-//! How people are told when something goes wrong: the operator's command, the server that takes mail, and when a source is
-//! silent.
+//! Options for notifications: the operator's command, the mail server, and the time after which a source is silent.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_node::duration::parse_duration;
 use switchhook_node::notification::{MailSettings, MailTls, NotificationSettings, is_mailbox};
 
-/// How people are told.
+/// Options for notifications.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NotificationOptions {
     /// Program to run for each notification, with its arguments; it reads JSON from standard input, and no shell is used
@@ -94,7 +93,7 @@ pub struct NotificationOptions {
 const SHORTEST_SILENCE: Duration = Duration::from_secs(60);
 
 impl NotificationOptions {
-    /// What the options mean.
+    /// Settings from the options.
     ///
     /// # Errors
     /// If they contradict each other, or the file with the password cannot be read.

@@ -1,4 +1,4 @@
-//! How the server sends: the retry rules of webhooks, and how much is sent at once and for how long it is claimed.
+//! Options for sending: retry rules, concurrency, and the duration of claims.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use switchhook_node::ingest::LARGEST_EVENT;
 use super::amount::{Keep, parse_size};
 use crate::words;
 
-/// How many deliveries to one webhook are sent at once; a webhook can say otherwise.
+/// Default number of deliveries in flight per webhook.
 const IN_FLIGHT_PER_WEBHOOK: u32 = 64;
 
 /// Between the end of the longest attempt and the end of its lease there must be time to write down how it ended; and an
 /// attempt does not begin the moment it is claimed.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
-/// How deliveries are sent.
+/// Options for sending deliveries.
 #[derive(Clone, Debug, Args)]
 pub struct SendingOptions {
     /// Default retry rules of webhooks: durable (for days) or dialpad (exactly as Dialpad)
@@ -52,7 +52,7 @@ pub struct SendingOptions {
 }
 
 impl SendingOptions {
-    /// What holds for a webhook that says nothing else.
+    /// Settings for webhooks that do not set their own.
     pub(super) fn defaults(&self) -> DeliveryDefaults {
         DeliveryDefaults {
             profile: self.profile,
@@ -62,7 +62,7 @@ impl SendingOptions {
         }
     }
 
-    /// What each of the settings may be, and all of them together may not.
+    /// Checks combinations of settings that are valid by themselves.
     pub(super) fn check_together(&self) -> Vec<String> {
         let shortest = self.profile.timeout() + LEASE_MARGIN;
         if self.lease >= shortest {

@@ -1,8 +1,8 @@
-//! Where a setting's value comes from: flag, then environment, then file, then the built-in default.
+//! Sources of a setting's value: flag, then environment, then file, then the built-in default.
 //!
-//! There is one definition of every option, the one that clap has. The file's values become clap's *defaults*, so the
-//! order of precedence is clap's own. Before that every value of every source is tried alone, so that all mistakes
-//! are told at once, also those that a better source would have covered up.
+//! Every option is defined once, for clap. The file's values become clap's *defaults*, so the order of precedence is
+//! clap's own. Before that every value of every source is tried alone, so that all mistakes are reported at once,
+//! even those that a stronger source would have hidden.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -20,7 +20,7 @@ const JUDGED_BY: [(&str, &str); 1] = [("lease", "profile")];
 /// A command line, understood together with the environment and the configuration file.
 #[derive(Debug)]
 pub struct Parsed {
-    /// What clap made of it.
+    /// Result of clap.
     pub matches: ArgMatches,
     /// The file, if there is one.
     pub file: Option<ConfigFile>,
@@ -29,13 +29,11 @@ pub struct Parsed {
 /// A configuration file and what it sets.
 #[derive(Clone, Debug)]
 pub struct ConfigFile {
-    /// Where it is.
     pub path: PathBuf,
-    /// What it sets.
     pub settings: Vec<FileSetting>,
 }
 
-/// Why a command line was not understood.
+/// Reason for which a command line was not understood.
 #[derive(Debug)]
 pub enum Refusal {
     /// Help was asked for, or clap itself found a mistake.
@@ -95,7 +93,7 @@ pub fn parse(
 }
 
 impl Parsed {
-    /// Where the option's value came from, in words.
+    /// Source of an option's value, in words.
     #[must_use]
     pub fn origin(&self, matches: &ArgMatches, option: &Arg) -> String {
         match matches.value_source(option.get_id().as_str()) {
@@ -160,7 +158,7 @@ fn unknown(setting: &FileSetting, settings: &[Arg]) -> String {
     }
 }
 
-/// What was typed, or stands in the environment, as words that nobody has judged yet.
+/// Words from the command line or the environment, not yet parsed.
 struct Typed<'a> {
     words: &'a ArgMatches,
     settings: &'a [Arg],
@@ -315,7 +313,7 @@ fn as_typed(option: &Arg, values: &[OsString]) -> Option<Vec<OsString>> {
     Some(values.iter().map(word).collect())
 }
 
-/// What clap says, without the frame that only makes sense on a command line.
+/// Message of clap, without the parts that only make sense on a command line.
 fn in_one_line(error: &clap::Error) -> String {
     if let Some(source) = std::error::Error::source(error) {
         return source.to_string();
@@ -376,7 +374,7 @@ fn with_defaults(leaf: Command, settings: &[FileSetting]) -> Command {
     })
 }
 
-/// How many letters one must change, add or drop to get from one word to the other.
+/// Edit distance of two words: letters to change, add or drop.
 fn edits(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

@@ -8,19 +8,15 @@ use clap::Arg;
 
 use super::file_options;
 
-/// How wide its comments are.
+/// Width of its comments.
 const WIDTH: usize = 110;
 
-/// What is set from the beginning.
+/// Values set in a new file.
 #[derive(Debug)]
 pub struct Chosen<'a> {
-    /// Where the server listens.
     pub listen: SocketAddr,
-    /// Which store.
     pub store: &'a str,
-    /// How clients reach it.
     pub public_url: Option<&'a str>,
-    /// Where the key is that secrets are encrypted with.
     pub encryption_key_file: &'a Path,
 }
 
@@ -36,7 +32,7 @@ impl Chosen<'_> {
     }
 }
 
-/// The file.
+/// Contents of the file.
 #[must_use]
 pub fn render(chosen: &Chosen<'_>) -> String {
     let mut file = "\
@@ -64,7 +60,7 @@ fn setting(name: &str, option: &Arg, chosen: &Chosen<'_>) -> String {
     }
 }
 
-/// What stands for a value that has no default.
+/// Placeholder for a value without a default.
 fn example(option: &Arg) -> String {
     let names = option.get_value_names().unwrap_or_default();
     let name = quoted(names.first().map_or("VALUE", |name| name.as_str()));

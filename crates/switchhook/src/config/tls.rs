@@ -1,4 +1,4 @@
-//! How clients' connections are made secure: with a certificate from files, or with one that an authority gives (ACME).
+//! Options for TLS of client connections: a certificate from files, or from an authority (ACME).
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use url::Url;
 use super::sources::Mistakes;
 use crate::tls::read_certificate;
 
-/// Where most certificates come from.
+/// Directory of the authority that most certificates come from.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
-/// How clients' connections are made secure.
+/// Options for TLS of client connections.
 #[derive(Clone, Debug, Args)]
 pub struct TlsOptions {
     /// Certificate chain (PEM) for HTTPS; read again when the file changes, and on SIGHUP
@@ -61,7 +61,7 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// What the options mean.
+    /// Settings from the options.
     ///
     /// # Errors
     /// If they contradict each other, or the files hold no certificate.

@@ -1,4 +1,4 @@
-//! What the inspector of `dev` got, a line for each, for whoever watches the terminal.
+//! Requests at the inspector of `dev`, printed one per line.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::welcome;
 use switchhook_node::Node;
-use switchhook_node::inspector::Arrival;
+use switchhook_node::inspector::ReceivedRequest;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
 
@@ -26,7 +26,7 @@ pub(super) async fn tell(node: Arc<Node>) {
     }
 }
 
-fn line(arrival: &Arrival) -> String {
+fn line(arrival: &ReceivedRequest) -> String {
     let (name, summary) = match (arrival.kind(), &arrival.event) {
         (Some(kind), Some(event)) => (kind.route(), Summary::of(kind, event, Mask::NOTHING)),
         _ => ("?", Summary::default()),

@@ -15,27 +15,26 @@ use tokio::time::{Instant, timeout_at};
 use super::{COMPANY, welcome};
 use switchhook_node::Node;
 use switchhook_node::duration::show_duration;
-use switchhook_node::live::{AttemptTold, Happening};
+use switchhook_node::live::{AttemptMessage, LiveEvent};
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
 
-/// Where events are forwarded to, and for how long.
+/// Destination of forwarded events, and when forwarding ends.
 #[derive(Debug, Clone)]
 pub struct Forward {
-    /// The receiver.
     pub url: String,
     /// After how many accepted events to end.
     pub events: Option<NonZeroU32>,
-    /// How long the next of them may take.
+    /// Time limit of the next event.
     pub timeout: Duration,
 }
 
-/// What is seen of the forwarding.
+/// Progress of the forwarding.
 pub(super) struct Watch {
     node: Arc<Node>,
     webhook_id: WebhookId,
     forward: Forward,
-    happenings: Receiver<Arc<Happening>>,
+    happenings: Receiver<Arc<LiveEvent>>,
     accepted: u32,
     last_failure: Option<String>,
 }
@@ -82,10 +81,10 @@ impl Watch {
         Ok(())
     }
 
-    /// What to say if it was stopped before it was enough.
+    /// Result if it is stopped before it was enough.
     ///
     /// # Errors
-    /// If there is something that was to be waited for.
+    /// If something was still to be waited for.
     pub(super) fn stopped(&self) -> Result<()> {
         match self.forward.events {
             Some(wanted) => bail!("stopped after {} of {wanted} events were accepted", self.accepted),
@@ -96,7 +95,7 @@ impl Watch {
     async fn next(
         &mut self,
         deadline: Instant,
-    ) -> Result<Result<Arc<Happening>, RecvError>, tokio::time::error::Elapsed> {
+    ) -> Result<Result<Arc<LiveEvent>, RecvError>, tokio::time::error::Elapsed> {
         let next = self.happenings.recv();
         match self.forward.events {
             Some(_) => timeout_at(deadline, next).await,
@@ -110,11 +109,11 @@ impl Watch {
             .is_some_and(|wanted| self.accepted >= wanted.get())
     }
 
-    async fn take(&mut self, happening: &Happening) {
+    async fn take(&mut self, happening: &LiveEvent) {
         if happening.name != "attempt" || !happening.webhook_ids.contains(&self.webhook_id) {
             return;
         }
-        let Ok(attempt) = serde_json::from_str::<AttemptTold>(&happening.json) else {
+        let Ok(attempt) = serde_json::from_str::<AttemptMessage>(&happening.json) else {
             return;
         };
         let summary = self.summary(&attempt.event_id).await.unwrap_or_default();
@@ -148,11 +147,11 @@ impl Watch {
     }
 }
 
-fn is_accepted(attempt: &AttemptTold) -> bool {
+fn is_accepted(attempt: &AttemptMessage) -> bool {
     attempt.outcome == OutcomeClass::Accepted
 }
 
-fn answer(attempt: &AttemptTold) -> String {
+fn answer(attempt: &AttemptMessage) -> String {
     match (attempt.status, attempt.error) {
         (Some(status), _) => status.to_string(),
         (None, Some(error)) => error.as_str().replace('_', " "),
@@ -160,7 +159,7 @@ fn answer(attempt: &AttemptTold) -> String {
     }
 }
 
-fn line(attempt: &AttemptTold, summary: &Summary, now: Timestamp) -> String {
+fn line(attempt: &AttemptMessage, summary: &Summary, now: Timestamp) -> String {
     let words = format!("{} {}", summary.what, summary.detail);
     let again = match attempt.due_at {
         Some(due_at) => format!(", again in {}", show_duration(due_at.since(now))),
@@ -192,7 +191,7 @@ mod tests {
     fn a_line_says_what_was_answered_and_when_it_is_tried_again() {
         let json = r#"{"delivery_id":"2","event_id":"7","webhook_id":"3","kind":"call","at":0,"number":1,"outcome":"unanswered",
             "status":null,"error":"connection_refused","detail":null,"took_ms":1.4,"state":"pending","due_at":5000}"#;
-        let attempt: AttemptTold = serde_json::from_str(json).unwrap();
+        let attempt: AttemptMessage = serde_json::from_str(json).unwrap();
         let summary = Summary {
             what: "ringing".to_owned(),
             detail: "Ann → Support".to_owned(),

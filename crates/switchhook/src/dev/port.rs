@@ -1,4 +1,4 @@
-//! Where `dev` listens: at the port that was asked for, or at the next one that is free.
+//! Port of `dev`: the requested one, or the next that is free.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -8,7 +8,7 @@ use switchhook_http::server as http_server;
 
 use crate::terminal;
 
-/// How many ports are tried.
+/// Number of ports tried.
 const MOST_TRIED: u16 = 100;
 
 /// Listens there, or at the next free port, and says so.

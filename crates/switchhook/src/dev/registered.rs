@@ -20,7 +20,7 @@ use switchhook_node::{Node, keys};
 /// The name of the inspector.
 const INSPECTOR: &str = "dev";
 
-/// How many webhooks of earlier runs are looked through.
+/// Bound on the webhooks of earlier runs that are searched.
 const MOST_KNOWN: u32 = 1_000;
 
 /// The webhook that this very process receives.
@@ -76,7 +76,7 @@ async fn find(node: &Node, url: &str) -> Result<Option<Webhook>, StoreError> {
     Ok(known.items.into_iter().find(is_wanted))
 }
 
-/// What it is subscribed to already stays.
+/// Existing subscriptions stay as they are.
 async fn subscribe_to_everything(
     node: &Node,
     webhook_id: WebhookId,

@@ -11,7 +11,7 @@ use switchhook_node::Node;
 use switchhook_node::ingest::{self, Submission};
 use switchhook_node::pace::{Paced, Speed};
 
-/// How many events are put in with one commit at most.
+/// Events recorded in one commit.
 const MOST_AT_ONCE: usize = 200;
 
 /// Lets a company live in real time, with about `rate` events a second, until it is dropped.

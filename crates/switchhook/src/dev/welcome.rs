@@ -1,4 +1,4 @@
-//! What `dev` says.
+//! Output of `dev` at its start.
 
 use std::path::Path;
 
@@ -52,7 +52,7 @@ fn about(webhook: &Webhook) -> String {
     )
 }
 
-/// What the receiver verifies with, on a line that can be pasted into a shell.
+/// Line with the secret, ready to be pasted into a shell.
 fn secret_line(forwarded: Option<&Webhook>) -> String {
     let secret = forwarded.and_then(|webhook| webhook.secret.as_ref());
     secret.map_or_else(String::new, |secret| {
@@ -111,7 +111,6 @@ Ctrl-C stops.
     )
 }
 
-/// Shows one line.
 pub(super) fn show(line: &str) {
     let _ = terminal::print(line);
 }

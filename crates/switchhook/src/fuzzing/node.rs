@@ -19,13 +19,13 @@ use switchhook_store::{PageRequest, StoreOptions};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
-use switchhook_node::chance::Dice;
 use switchhook_node::clock::SystemClock;
-use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::delivery::transport::{Post, PostResult, Transport};
 use switchhook_node::keys;
+use switchhook_node::liveness::Liveness;
+use switchhook_node::randomness::JitterSource;
 use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
-use switchhook_node::vitals::Vitals;
 use switchhook_node::{Parts, assemble};
 use switchhook_web::api;
 
@@ -38,13 +38,13 @@ const LARGEST_ANSWER: usize = 8 << 20;
 /// Stands in everything that is the other company's, and in nothing else.
 pub(super) const MARKER: &str = "0ther-c0mpany";
 
-/// What the signed source's events are signed with.
+/// Secret of the signed source.
 pub(super) const SECRET: &str = "a secret of the source";
 
 const ASKING: (CompanyId, &str) = (CompanyId(1), "shk_asking");
 const OTHER: (CompanyId, &str) = (CompanyId(2), "shk_other");
 
-/// What was answered.
+/// Answer to a request.
 pub(super) struct Answered {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
@@ -62,7 +62,7 @@ pub(super) struct Node {
     node: Arc<switchhook_node::Node>,
     router: Router,
     names: Vec<(&'static str, String)>,
-    /// How the other company's webhooks were at the beginning.
+    /// State of the other company's webhooks at the beginning.
     others: String,
     inputs: u32,
 }
@@ -153,7 +153,7 @@ impl Node {
         answered.json()
     }
 
-    /// What a name stands for.
+    /// Value of a placeholder.
     pub(super) fn name(&self, name: &str) -> &str {
         let found = self.names.iter().find(|(known, _)| *known == name);
         &found.expect("the name is known").1
@@ -202,7 +202,7 @@ impl Node {
     }
 }
 
-/// Whether the answer has no end.
+/// True if the answer is endless.
 fn goes_on(response: &Response<Body>) -> bool {
     let content_type = response.headers().get(CONTENT_TYPE);
     content_type.is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"))
@@ -215,9 +215,9 @@ async fn start() -> (Arc<switchhook_node::Node>, Router) {
     let parts = Parts {
         settings: Settings::default(),
         clock,
-        dice: Dice::from_seed(7),
+        jitter: JitterSource::from_seed(7),
         telemetry: Telemetry::new(),
-        vitals: Vitals::default(),
+        liveness: Liveness::default(),
         store,
         transport: Arc::new(Nowhere),
         guard: Arc::default(),
@@ -249,8 +249,8 @@ struct Nowhere;
 
 #[async_trait]
 impl Transport for Nowhere {
-    async fn post(&self, _: Post) -> Posted {
-        Posted::unanswered(
+    async fn post(&self, _: Post) -> PostResult {
+        PostResult::unanswered(
             FailureReason::ConnectionRefused,
             "nobody listens",
             Phases::default(),

@@ -149,7 +149,7 @@ pub(super) fn redaction(input: &[u8]) {
     }
 }
 
-/// What redaction should do, said of values instead of bytes.
+/// Reference redaction, on values instead of bytes.
 fn strip(value: &mut Value, in_recordings: bool) {
     match value {
         Value::Object(members) => {
@@ -220,7 +220,7 @@ fn letters(name: &str) -> String {
     letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// What is masked is shown nowhere, and what is shown of an event has no markup of its own.
+/// Checks that masked text is shown nowhere, and that an event cannot add markup of its own.
 pub(super) fn mask(input: &[u8]) {
     let both = Mask {
         numbers: true,

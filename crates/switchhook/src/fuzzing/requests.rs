@@ -161,7 +161,7 @@ const BODIES: &[(&str, &str)] = &[
     ("POST /v1/erasures", r#"{"number":"+14155550100","dry_run":true}"#),
 ];
 
-/// What is posted to a source. A signed one keeps only what is signed with its secret; what is kept twice is known.
+/// Checks requests to a source: a signed one keeps only what is signed with its secret, and repeats are recognized.
 pub(super) fn inlet(input: &[u8]) {
     if input.is_empty() {
         return;

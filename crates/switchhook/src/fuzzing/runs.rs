@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 
 use super::{TARGETS, Target};
 
-/// What readers often look for.
+/// Tokens that readers often look for.
 const TOKENS: &[&[u8]] = &[
     b"\"",
     b"\\",

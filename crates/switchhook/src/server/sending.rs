@@ -1,11 +1,11 @@
-//! Where sending runs: threads of its own.
+//! Runtime for sending, with threads of its own.
 
 use anyhow::{Context, Result};
-use switchhook_node::vitals::Vitals;
+use switchhook_node::liveness::Liveness;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// How many threads accept, and how many send: half of the processors each.
+/// Number of threads that accept, and of those that send: half of the processors each.
 #[must_use]
 pub fn half_of_the_processors() -> usize {
     std::thread::available_parallelism()
@@ -13,15 +13,15 @@ pub fn half_of_the_processors() -> usize {
         .div_ceil(2)
 }
 
-/// Where sending runs: threads of its own, so that accepting cannot starve it. It ends when this is dropped, and nobody waits
-/// for that: whoever drops it may be where waiting for threads is not possible.
+/// Runtime for sending, with threads of its own, so that accepting cannot starve it. It ends when this is dropped,
+/// without waiting: the dropping thread may be one that must not block.
 pub(super) struct Sending {
     pub(super) handle: Handle,
     _until_dropped: oneshot::Sender<()>,
 }
 
 impl Sending {
-    pub(super) fn start(vitals: &Vitals) -> Result<Self> {
+    pub(super) fn start(liveness: &Liveness) -> Result<Self> {
         // On a single thread tasks run in turns, so that attempts that ended together reach the engine together. With the
         // other scheduler each would be let in by itself, ahead of the rest.
         let mut builder = match half_of_the_processors() {
@@ -36,10 +36,10 @@ impl Sending {
         let runtime = builder.enable_all().build().context(no_threads)?;
         let handle = runtime.handle().clone();
         let (until_dropped, dropped) = oneshot::channel();
-        let vitals = vitals.clone();
+        let liveness = liveness.clone();
         // An error is what comes: the other end is never used but dropped.
         let run = move || {
-            let _ = vitals.guard("thread that sends", || runtime.block_on(dropped));
+            let _ = liveness.guard("thread that sends", || runtime.block_on(dropped));
             runtime.shutdown_background();
         };
         std::thread::Builder::new()

@@ -1,4 +1,4 @@
-//! What a node does beside answering and sending: tasks that begin and end with its server.
+//! Background tasks of a node, which begin and end with its server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use switchhook_node::{Node, callers, counters, follower, gauges, notification, r
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-/// How often metrics fold their samples.
+/// Interval at which metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// The tasks of a node that runs.
@@ -17,17 +17,17 @@ pub(super) struct Tasks(Vec<JoinHandle<()>>);
 
 impl Tasks {
     pub(super) fn start(node: &Arc<Node>, clock: Arc<NodeClock>) -> Self {
-        let (vitals, here) = (&node.vitals, Handle::current());
+        let (liveness, here) = (&node.liveness, Handle::current());
         let (store, telemetry) = (Arc::clone(&node.store), node.telemetry.clone());
         let counting = counters::run(node.history.clone(), Arc::clone(&store), Arc::clone(&node.clock));
         let notifying = notification::run(Arc::clone(&node.notifications));
         let mut tasks = vec![
-            vitals.spawn("keeper of metrics", &here, tidy_up(telemetry.clone())),
-            vitals.spawn("retention", &here, retention::run(Arc::clone(node))),
-            vitals.spawn("keeper of gauges", &here, gauges::run(Arc::clone(node))),
-            vitals.spawn("history", &here, counting),
-            vitals.spawn("uses of keys", &here, callers::run(Arc::clone(&node.callers))),
-            vitals.spawn("notifications", &here, notifying),
+            liveness.spawn("keeper of metrics", &here, tidy_up(telemetry.clone())),
+            liveness.spawn("retention", &here, retention::run(Arc::clone(node))),
+            liveness.spawn("keeper of gauges", &here, gauges::run(Arc::clone(node))),
+            liveness.spawn("history", &here, counting),
+            liveness.spawn("uses of keys", &here, callers::run(Arc::clone(&node.callers))),
+            liveness.spawn("notifications", &here, notifying),
             tokio::spawn(clock::keep_measuring(clock, store, telemetry)),
         ];
         // Not where there can be no other nodes.

@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use self::folder::Folder;
 
-/// How long is waited after the first failure, and after many in a row: authorities allow few.
+/// Pause after the first failure, and after many in a row, because authorities allow few requests.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-/// How often is looked whether they have changed.
+/// Interval of checking the files for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Reads a certificate and its key.

@@ -13,7 +13,7 @@ use crate::support::http::{Caller, RecordingReceiver};
 use crate::support::process::ServerProcess;
 use crate::support::until::until;
 
-/// How often the server is killed.
+/// Number of kills.
 const KILLS: u64 = 20;
 
 /// A seed that differs from run to run, and can be given to see a run again.

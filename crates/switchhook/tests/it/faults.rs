@@ -1,4 +1,4 @@
-//! What happens to a node whose store cannot write, and to one whose clock jumps.
+//! Faults of the store, and jumps of the clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchhook_domain::Timestamp;
-use switchhook_domain::clock::{Agreement, Clock};
+use switchhook_domain::clock::{Clock, ClockAgreement};
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::WebhookSettings;
@@ -167,8 +167,8 @@ impl Clock for OffBy {
         START.plus(self.0.elapsed())
     }
 
-    fn agreement(&self) -> Agreement {
-        Agreement::Off { ahead_ms: self.1 }
+    fn agreement(&self) -> ClockAgreement {
+        ClockAgreement::Off { ahead_ms: self.1 }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::support::until::until;
 /// How often the server is killed.
 const KILLS: usize = 10;
 
-/// What a consumer got, and what it knows to be acknowledged.
+/// Events that a consumer got, and the position that it knows to be acknowledged.
 #[derive(Default)]
 struct Got {
     seen: HashSet<String>,

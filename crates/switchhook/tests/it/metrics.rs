@@ -1,4 +1,4 @@
-//! What a server tells machines: every metric that the alerts and the dashboard of `deploy` name is there.
+//! Metrics: every one that the alerts and the dashboard of `deploy` name exists.
 
 use std::collections::BTreeSet;
 use std::path::Path;

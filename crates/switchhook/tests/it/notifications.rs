@@ -11,7 +11,9 @@ use switchhook_domain::notification::{Channel, ChannelType, NotificationKind};
 use switchhook_domain::secret::Secret;
 use switchhook_http::proxy::Outbound;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::notification::{MailSettings, MailTls, Message, NotificationSettings, Sender, Watch};
+use switchhook_node::notification::{
+    MailSettings, MailTls, Message, NotificationSettings, Sender, WatchState,
+};
 use switchhook_node::settings::Settings;
 use switchhook_protocol::verify;
 use switchhook_store::PageRequest;
@@ -298,7 +300,7 @@ async fn kinds(server: &TestServer) -> Vec<&'static str> {
     let items = page.expect("they can be read").items;
     items
         .iter()
-        .map(|one| one.notification.news.kind().as_str())
+        .map(|one| one.notification.payload.kind().as_str())
         .collect()
 }
 
@@ -310,7 +312,7 @@ async fn a_key_that_is_about_to_expire_is_told_once() {
         server.add_key(name, |key| ApiKey { expires_at, ..key }).await;
     }
     for _ in 0..2 {
-        Watch::new(&server.node.notifications)
+        WatchState::new(&server.node.notifications)
             .look()
             .await
             .expect("the store works");
@@ -338,7 +340,7 @@ async fn a_source_by_which_nothing_comes_any_more_is_told_once() {
         )
         .await
         .ok();
-    let mut watch = Watch::new(&server.node.notifications);
+    let mut watch = WatchState::new(&server.node.notifications);
     watch.look().await.expect("the store works");
     assert!(kinds(&server).await.is_empty());
     for _ in 0..2 {
@@ -353,7 +355,7 @@ async fn a_store_that_could_not_be_written_is_told_when_it_can_be_again() {
     let inner = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");
     let store = FaultyStore::around(inner);
     let server = TestServer::on(store.clone(), Settings::default(), |_| Reaction::Answer(200)).await;
-    let mut watch = Watch::new(&server.node.notifications);
+    let mut watch = WatchState::new(&server.node.notifications);
     watch.look_at_store().await;
     store.set(Some("the disk is full"));
     watch.look_at_store().await;
@@ -373,7 +375,7 @@ async fn deliveries_that_wait_too_long_are_told_once() {
     let hook = server.post("/v1/webhooks", hook).await.ok();
     let subscription = json!({"endpoint_id": hook["id"]});
     server.post("/api/v2/subscriptions/call", subscription).await.ok();
-    let mut watch = Watch::new(&server.node.notifications);
+    let mut watch = WatchState::new(&server.node.notifications);
     for call in 0..20 {
         let event = format!(r#"{{"call_id":{call},"state":"hangup"}}"#);
         server.event("call", event, &[]).await.ok();
@@ -398,7 +400,7 @@ async fn what_waits_for_the_end_of_quiet_hours_is_not_late() {
     let hook = server.post("/v1/webhooks", hook).await.ok();
     let subscription = json!({"endpoint_id": hook["id"]});
     server.post("/api/v2/subscriptions/call", subscription).await.ok();
-    let mut watch = Watch::new(&server.node.notifications);
+    let mut watch = WatchState::new(&server.node.notifications);
     for call in 0..20 {
         let event = format!(r#"{{"call_id":{call},"state":"hangup"}}"#);
         server.event("call", event, &[]).await.ok();
@@ -415,7 +417,7 @@ async fn what_waits_for_the_end_of_quiet_hours_is_not_late() {
     assert!(is_behind(&server).await);
 }
 
-/// Whether the doctor says so of a webhook.
+/// True if the doctor reports a webhook as behind.
 async fn is_behind(server: &TestServer) -> bool {
     let report = server.get("/v1/doctor").await.ok();
     let findings = report["findings"].as_array().expect("a list");

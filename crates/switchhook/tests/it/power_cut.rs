@@ -1,8 +1,9 @@
-//! What power cuts, full disks and failing ones leave of a store: everything that was acknowledged, once, and whole.
+//! Power cuts, full disks and failing ones: a store keeps everything that was acknowledged, once, and whole.
 //!
-//! A server runs with a small library in front of the system's that records what it does to its files (`shim.c`). From the
-//! record a disk is worked out that forgets what was not synced (`disk.rs`), the store on it is opened, and the next server
-//! goes on from there. `SWITCHHOOK_TEST_SEED` gives the first seed, `SWITCHHOOK_TEST_POWER_CUTS` how many are tried.
+//! A server runs with a small library in front of the system's that records what it does to its files (`shim.c`).
+//! From the record a disk is computed that forgets what was not synced (`disk.rs`), the store on it is opened, and
+//! the next server continues from there. `SWITCHHOOK_TEST_SEED` sets the first seed, `SWITCHHOOK_TEST_POWER_CUTS`
+//! their number.
 
 mod dice;
 mod disk;
@@ -27,10 +28,10 @@ use crate::crash::seed;
 use crate::support::http::{Caller, RecordingReceiver};
 use crate::support::process::ServerProcess;
 
-/// How many seeds are tried unless the environment says otherwise.
+/// Default number of seeds.
 const SEEDS: u64 = 3;
 
-/// How often the power is cut for good, and a server goes on with what is left.
+/// Number of power cuts after which a server continues with what is left.
 const ROUNDS: usize = 2;
 
 /// At how many other moments of each round it is looked what would be left.
@@ -55,26 +56,26 @@ struct Fault {
     count: usize,
 }
 
-/// Where a server runs, and what its store was when it last stopped.
+/// Folder of a server, and its store when it last stopped.
 struct Rig {
     scratch: TempDir,
     shim: PathBuf,
     key: String,
     files: Files,
-    /// What was acknowledged until then.
+    /// Events acknowledged until then.
     acknowledged: BTreeSet<i64>,
     receiver: RecordingReceiver,
     dice: Dice,
 }
 
-/// What was found in stores after power cuts.
+/// Findings in stores after power cuts.
 #[derive(Debug, Default)]
 struct Findings {
     cuts: usize,
     acknowledged: usize,
     fault: Option<Fault>,
     faults: usize,
-    /// What is wrong with one, in words.
+    /// Problems of one, in words.
     wrong: Vec<String>,
 }
 
@@ -244,7 +245,7 @@ async fn look(folder: &Path, files: &Files, acknowledged: &BTreeSet<i64>) -> Res
     }
 }
 
-/// What is in a store: its events, how often each call, and how many deliveries each event has.
+/// Contents of a store: its events, how often each call occurs, and the number of deliveries of each event.
 #[derive(Default)]
 struct Contents {
     events: BTreeSet<i64>,
@@ -313,7 +314,7 @@ fn seeds() -> impl Iterator<Item = u64> {
     (0..count.unwrap_or(SEEDS)).map(move |number| first.wrapping_add(number))
 }
 
-/// Whether programs here can be started with a library in front of the system's.
+/// True if programs here can be started with a library in front of the system's.
 #[expect(
     clippy::print_stderr,
     reason = "whoever runs the tests is told what they do not cover"

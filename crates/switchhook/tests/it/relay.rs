@@ -13,7 +13,7 @@ use crate::support::http::{Arrival, Caller, RecordingReceiver};
 use crate::support::process::ServerProcess;
 use crate::support::proxy::Proxy;
 
-/// How many events are sent; as many as somebody likes with `SWITCHHOOK_RELAYED_EVENTS`.
+/// Number of events sent, from `SWITCHHOOK_RELAYED_EVENTS`.
 #[expect(
     clippy::disallowed_methods,
     reason = "how long a test runs comes from outside"

@@ -13,7 +13,7 @@ use switchhook_domain::key::Rights;
 use switchhook_domain::replay::{Replay, ReplayFilter, ReplayState};
 use switchhook_domain::scope::Scopes;
 use switchhook_node::caller::Caller;
-use switchhook_node::replays::{self, ReplayRequest, To};
+use switchhook_node::replays::{self, ReplayRequest, ReplayTarget};
 
 use crate::support::rig::{COMPANY, Rig, Seen};
 
@@ -31,10 +31,10 @@ fn admin() -> Caller {
 impl Rig {
     /// Replays to where the events went.
     async fn replay(&self, filter: ReplayFilter) -> ReplayId {
-        self.replay_to(filter, To::Origins, None).await
+        self.replay_to(filter, ReplayTarget::Origins, None).await
     }
 
-    async fn replay_to(&self, filter: ReplayFilter, to: To, rate: Option<f64>) -> ReplayId {
+    async fn replay_to(&self, filter: ReplayFilter, to: ReplayTarget, rate: Option<f64>) -> ReplayId {
         let request = ReplayRequest { filter, to, rate };
         let made = replays::create(&self.node, admin(), request).await;
         made.expect("it can be made").id
@@ -56,7 +56,7 @@ impl Rig {
         panic!("replay {id} does not end: {:?}", self.replay_now(id).await);
     }
 
-    /// What the network saw of a replay.
+    /// Requests of a replay that the network saw.
     fn seen_of(&self, id: ReplayId) -> Vec<Seen> {
         let mut seen = self.network.seen();
         seen.retain(|one| header(one, "switchhook-replay") == id.to_string());

@@ -1,4 +1,4 @@
-//! What is no longer kept, in virtual time.
+//! Retention, in virtual time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

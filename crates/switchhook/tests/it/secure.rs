@@ -31,10 +31,10 @@ use tokio_rustls::client::TlsStream;
 use crate::support::tls::Authority;
 use crate::websockets::key;
 
-/// How long anything may take that is to happen.
+/// Time limit for anything that is to happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What was answered, and by whom.
+/// Answer, and the server that gave it.
 struct Answered {
     version: Version,
     status: StatusCode,
@@ -43,7 +43,7 @@ struct Answered {
     certificate: CertificateDer<'static>,
 }
 
-/// Who trusts one authority.
+/// Client that trusts one authority.
 struct Visitor {
     roots: RootCertStore,
     name: &'static str,
@@ -220,7 +220,6 @@ async fn many_requests_share_a_connection_and_all_are_answered_before_it_ends() 
     tokio::join!(server.stop(), async { open.await.unwrap().unwrap() });
 }
 
-/// A request's body.
 type Sent = BoxBody<Bytes, Infallible>;
 
 /// A client of HTTP/2 that opens its window so far for each answer; with the task that ends with its connection.

@@ -13,7 +13,7 @@ mod stalls;
 
 use history::History;
 
-/// How many histories an ordinary run has.
+/// Number of histories in an ordinary run.
 const SEEDS: u64 = 200;
 
 #[expect(

@@ -28,7 +28,7 @@ use super::support::stranger::{Ending, Manner, Target};
 
 const KEY: &str = "shk_admin";
 
-/// How long anything may take that is to happen.
+/// Time limit for anything that is to happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Limits short enough to wait for in a test.

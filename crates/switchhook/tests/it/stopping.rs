@@ -48,7 +48,7 @@ fn start(listener: &TcpListener, store: &str, told: &Path, log: &Path) -> Child 
         .expect("there is a shell")
 }
 
-/// What the server tells, line by line.
+/// Messages of the server, line by line.
 fn listen(socket: &Path) -> Receiver<String> {
     let told = UnixDatagram::bind(socket).expect("the folder is ours");
     let (tell, lines) = channel();

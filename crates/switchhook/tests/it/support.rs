@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! Test support.
 
 pub(crate) mod browser;
 pub(crate) mod faulty_store;

@@ -1,4 +1,4 @@
-//! How a listener's connection ends, byte by byte: the closing handshake, and what is no websocket's.
+//! End of a listener's connection, byte by byte: the closing handshake, and violations of the protocol.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is selected, where it goes, and what it shows.
+//! Selection, destinations, and visible parts.
 
 use super::*;
 use crate::attempt::Failure;

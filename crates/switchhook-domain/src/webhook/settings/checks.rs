@@ -1,4 +1,4 @@
-//! How far the values of settings may go, as their table says: each refuses what cannot be, and says what can.
+//! Checks of the settings' values, named in their table: each refuses invalid values, and says which are valid.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +78,7 @@ pub(super) fn check_auth(value: &Auth, _bounds: &Bounds) -> Result<(), String> {
     value.0.as_ref().map_or(Ok(()), Authentication::check)
 }
 
-/// Whether it can be read is up to who connects.
+/// Checks size and form. Whether it can be parsed is checked when connecting.
 pub(super) fn check_ca(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
     match value {
         Some(pem) if pem.len() > LONGEST_PEM => Err(format!("it is longer than {LONGEST_PEM} bytes")),

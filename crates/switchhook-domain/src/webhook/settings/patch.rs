@@ -1,4 +1,4 @@
-//! What a change of settings is about: nothing, credentials, or something that was shown masked.
+//! Subject of a change of settings: nothing, credentials, or values that were shown masked.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::webhook::authentication::Authentication;
 use super::{SettingsPatch, Value, WebhookSettings};
 
 impl SettingsPatch {
-    /// Whether nothing changes.
+    /// True if nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether the change shows or says something that only those may know or decide who may see what the webhook gets:
-    /// its secret, how that signs, what is made of the events, and the headers by which receivers know us and proxies find their way.
+    /// True if the change reveals or decides something that requires seeing what the webhook gets: its secret, the
+    /// form of the signature, templates, and the headers by which receivers authenticate us and proxies route.
     ///
-    /// A credential among the headers counts even if it is the one that is set: which one that is must not be found out by
+    /// A credential among the headers counts even if it equals the present one, because that must not be found out by
     /// trying.
     #[must_use]
     pub fn concerns_credentials(&self, before: &WebhookSettings) -> bool {
@@ -55,7 +55,7 @@ impl SettingsPatch {
         unknown.or_else(|| of_events().map(|name| ("event_headers", name)))
     }
 
-    /// Whether credentials were sent back masked although none of their type are set.
+    /// True if masked credentials came back although none of their type are set.
     #[must_use]
     pub fn has_unknown_auth(&self, before: &WebhookSettings) -> bool {
         let auth = self.auth.as_ref();
@@ -65,7 +65,7 @@ impl SettingsPatch {
 
 type Headers = BTreeMap<String, String>;
 
-/// Whether headers change, or credentials are named in them.
+/// True if headers change, or credentials are named in them.
 fn changes(headers: Option<&Headers>, before: &Headers) -> bool {
     let names_credential = |headers: &Headers| {
         let mut named = headers.iter();

@@ -1,4 +1,4 @@
-//! What settings can be, what a change of them changes, and how they are shown.
+//! Valid values, effects of changes, and the shown form.
 
 use super::*;
 
@@ -142,7 +142,7 @@ fn what_credentials_are_concerned_by() {
 
 #[test]
 fn every_setting_is_shown_and_what_follows_the_server_is_null() {
-    let shown = serde_json::to_value(ShownSettings(WebhookSettings::default())).unwrap();
+    let shown = serde_json::to_value(SettingsView(WebhookSettings::default())).unwrap();
     let shown = shown.as_object().unwrap();
     assert!(SETTINGS.iter().all(|setting| shown.contains_key(setting.name)));
     assert_eq!(shown.len(), SETTINGS.len());
@@ -153,5 +153,5 @@ fn every_setting_is_shown_and_what_follows_the_server_is_null() {
 #[test]
 fn words_are_those_that_can_be_read() {
     const PROFILES: [&str; 2] = [Profile::ALL[0].as_str(), Profile::ALL[1].as_str()];
-    assert_eq!(SETTINGS[0].form, Form::Word(&PROFILES));
+    assert_eq!(SETTINGS[0].form, ValueFormat::Word(&PROFILES));
 }

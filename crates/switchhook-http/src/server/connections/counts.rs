@@ -1,4 +1,4 @@
-//! What is said of connections: counts for the metrics, and now and then a line in the log if there were too many.
+//! Reports about connections: metrics, and now and then a line in the log if there were too many.
 
 use std::io;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tracing::warn;
 use super::Connections;
 use crate::server::connection::Overdue;
 
-/// How often it is said that there are too many connections.
+/// Interval of log lines about too many connections.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// What is counted of connections; of a server without metrics, nothing.
+/// Metrics of connections; without effect on a server without metrics.
 #[derive(Clone)]
 pub struct ConnectionCounts {
     pub open: Gauge,
@@ -38,9 +38,9 @@ impl ConnectionCounts {
     }
 }
 
-/// What has not been said yet.
+/// Counts since the last log line.
 #[derive(Debug, Default)]
-pub(super) struct Unsaid {
+pub(super) struct UnloggedCounts {
     pub(super) made_room: u64,
     pub(super) refused: u64,
     without_file: u64,
@@ -66,7 +66,7 @@ impl Connections {
         if is_quiet || unsaid.said_at.is_some_and(|at| at.elapsed() < SAY_EVERY) {
             return;
         }
-        let Unsaid {
+        let UnloggedCounts {
             made_room,
             refused,
             without_file,

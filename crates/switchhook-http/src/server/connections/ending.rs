@@ -1,4 +1,4 @@
-//! How the connections end when the server does: with their answers, after the last who came, or at once.
+//! End of the connections when the server stops: after their answers, or at once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Connections, SOON};
-use crate::server::connection::{Connection, Order, Phase};
+use crate::server::connection::{Connection, Directive, Phase};
 
-/// How long those that have just come may take to ask before the server stops.
+/// Time for new connections to send a request before the server stops.
 const MOMENT: Duration = Duration::from_millis(250);
 
 impl Connections {
     /// Lets every connection end with the request that it has, and at once if it has none.
     pub(in crate::server) fn finish(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
-        self.tell_all(Order::Finish);
+        self.tell_all(Directive::Finish);
     }
 
     /// Lets every connection close with its next answer.
@@ -38,18 +38,18 @@ impl Connections {
         }
     }
 
-    /// Ends every connection.
+    /// Ends every connection at once.
     pub(in crate::server) fn cut(&self) {
-        self.tell_all(Order::Cut);
+        self.tell_all(Directive::Cut);
     }
 
-    fn tell_all(&self, order: Order) {
+    fn tell_all(&self, order: Directive) {
         let mut open = self.open.lock();
         let mut closing = open.closing;
         for connection in open.connections.values() {
             let before = connection.order();
             let is_news = connection.tell(order);
-            closing += usize::from(is_news && order >= Order::Close && before < Order::Close);
+            closing += usize::from(is_news && order >= Directive::Close && before < Directive::Close);
         }
         open.closing = closing;
     }

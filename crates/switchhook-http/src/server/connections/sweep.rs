@@ -1,4 +1,4 @@
-//! Which connections are closed because their clients took their time, and the clock by which that is told.
+//! Sweep that closes connections of slow clients, and its clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::Connections;
-use crate::server::connection::{Order, Overdue};
+use crate::server::connection::{Directive, Overdue};
 use crate::server::limits::ConnectionLimits;
 
 impl Connections {
@@ -20,7 +20,7 @@ impl Connections {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// How often the sweep goes round.
+    /// Interval of the sweep.
     pub(in crate::server) fn sweep_every(&self) -> Duration {
         let ConnectionLimits {
             head, idle, hurry, ..
@@ -50,7 +50,7 @@ impl Connections {
                     true
                 }
                 // Others of its requests may go on, and the client that does not read an answer keeps it from ending.
-                Overdue::Answer if connection.has_many() => self.end(connection, Order::Cut),
+                Overdue::Answer if connection.has_many() => self.end(connection, Directive::Cut),
                 Overdue::Head | Overdue::Idle | Overdue::Answer => self.close(connection),
             };
             if is_news {
@@ -63,7 +63,7 @@ impl Connections {
         self.say();
     }
 
-    /// How long a client may be behind, in milliseconds.
+    /// Time for which a client may be behind, in milliseconds.
     fn patience(&self) -> u64 {
         let is_tight = self.held.load(Ordering::Relaxed) > self.limits.bodies / 2;
         let patience = if is_tight || self.is_stopping.load(Ordering::Relaxed) {

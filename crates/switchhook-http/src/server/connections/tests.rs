@@ -1,6 +1,6 @@
-//! Who makes room, who is overdue, and what is counted of both.
+//! Choice of connections that make room, timeouts, and the counts of both.
 
-use super::room::YOUNG_MS;
+use super::capacity::YOUNG_MS;
 use super::*;
 use crate::server::connection::Phase;
 
@@ -12,7 +12,7 @@ fn peer(last: u8) -> IpAddr {
     [192, 0, 2, last].into()
 }
 
-async fn many(connections: &Arc<Connections>, peer: IpAddr, count: usize) -> Vec<Entry> {
+async fn many(connections: &Arc<Connections>, peer: IpAddr, count: usize) -> Vec<ConnectionGuard> {
     let mut entries = Vec::new();
     for _ in 0..count {
         entries.push(connections.admit(peer).await.unwrap());
@@ -29,8 +29,8 @@ async fn pass(connections: &Connections, time: Duration) {
 async fn who_brought_no_request_makes_room_before_who_waits_for_another() {
     let all = connections(3);
     let idle = all.admit(peer(1)).await.unwrap();
-    let part = idle.connection.begin_request();
-    idle.connection.end_request(&part);
+    let progress = idle.connection.begin_request();
+    idle.connection.end_request(&progress);
     let busy = all.admit(peer(2)).await.unwrap();
     busy.connection.begin_request();
     pass(&all, Duration::from_secs(5)).await;
@@ -40,10 +40,10 @@ async fn who_brought_no_request_makes_room_before_who_waits_for_another() {
     let orders = || [&idle, &busy, &half].map(|entry| entry.connection.order());
     let new = all.admit(peer(4)).await.unwrap();
     assert!(!new.connection.is_spare);
-    assert_eq!(orders(), [Order::GoOn, Order::GoOn, Order::Close]);
+    assert_eq!(orders(), [Directive::GoOn, Directive::GoOn, Directive::Close]);
     let newer = all.admit(peer(4)).await.unwrap();
     assert!(!newer.connection.is_spare);
-    assert_eq!(orders(), [Order::Close, Order::GoOn, Order::Close]);
+    assert_eq!(orders(), [Directive::Close, Directive::GoOn, Directive::Close]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,12 +55,12 @@ async fn the_address_that_has_most_makes_room_first() {
     let _new = all.admit(peer(1)).await.unwrap();
     assert_eq!(
         genuine.connection.order(),
-        Order::GoOn,
+        Directive::GoOn,
         "although it is the oldest"
     );
     let closed = strangers
         .iter()
-        .filter(|entry| entry.connection.order() == Order::Close);
+        .filter(|entry| entry.connection.order() == Directive::Close);
     assert_eq!(closed.count(), 1);
 }
 
@@ -71,7 +71,7 @@ async fn a_client_that_has_just_come_is_given_the_time_to_say_what_it_wants() {
     let began = Instant::now();
     let _second = all.admit(peer(1)).await.unwrap();
     assert!(began.elapsed() >= Duration::from_millis(YOUNG_MS));
-    assert_eq!(first.connection.order(), Order::Close);
+    assert_eq!(first.connection.order(), Directive::Close);
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +113,7 @@ async fn a_connection_that_closes_by_itself_is_not_waited_for_to_close() {
 #[tokio::test(start_paused = true)]
 async fn what_is_overdue_is_closed_and_what_is_not_stays() {
     let all = connections(10);
-    let entries: [Entry; 6] = many(&all, peer(1), 6).await.try_into().ok().unwrap();
+    let entries: [ConnectionGuard; 6] = many(&all, peer(1), 6).await.try_into().ok().unwrap();
     for entry in &entries {
         entry.connection.read();
     }
@@ -126,7 +126,7 @@ async fn what_is_overdue_is_closed_and_what_is_not_stays() {
     reader.connection.wrote(None);
     let closed = || {
         [&fresh, &head, &idle, &request, &websocket, &reader]
-            .map(|entry| entry.connection.order() == Order::Close)
+            .map(|entry| entry.connection.order() == Directive::Close)
     };
     pass(&all, Duration::from_secs(9)).await;
     assert_eq!(closed(), [false; 6]);
@@ -144,14 +144,14 @@ async fn what_is_overdue_is_closed_and_what_is_not_stays() {
 async fn bodies_are_waited_for_less_when_they_hold_much() {
     let all = connections(10);
     let entry = all.admit(peer(1)).await.unwrap();
-    let part = entry.connection.begin_request();
-    part.body_came(0, None, 1_024);
+    let progress = entry.connection.begin_request();
+    progress.body_came(0, None, 1_024);
     pass(&all, Duration::from_secs(3)).await;
-    assert!(!part.is_body_failed());
+    assert!(!progress.is_body_failed());
     all.held.store(all.limits.bodies / 2 + 1, Ordering::Relaxed);
     all.sweep();
-    assert!(part.is_body_failed());
-    assert_eq!(entry.connection.order(), Order::GoOn, "it is still answered");
+    assert!(progress.is_body_failed());
+    assert_eq!(entry.connection.order(), Directive::GoOn, "it is still answered");
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,12 +174,12 @@ async fn of_many_requests_each_is_waited_for_by_itself() {
     pass(&all, Duration::from_secs(5)).await;
     assert!(!connection.is_working());
     drop(all.admit(peer(2)).await.unwrap());
-    assert_eq!(connection.order(), Order::Close, "it makes room");
+    assert_eq!(connection.order(), Directive::Close, "it makes room");
     all.spare(connection);
     pass(&all, Duration::from_secs(26)).await;
     assert_eq!(
         connection.order(),
-        Order::Cut,
+        Directive::Cut,
         "and is not waited for without end"
     );
     assert_eq!(all.open.lock().closing, 1);

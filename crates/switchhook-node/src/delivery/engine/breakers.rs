@@ -1,5 +1,5 @@
-//! What a breaker's transitions lead to: going back to the store when it opens, catching up when the receiver works again,
-//! and giving up on a receiver that failed for days, if that is wanted. What a breaker is, is the domain's.
+//! Effects of a breaker's transitions: returning claims when it opens, catching up when it closes, and disabling a
+//! webhook whose receiver failed for days, if the operator wants that. The breaker itself is in the domain.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,15 +16,14 @@ use tracing::{info, warn};
 use super::EngineParts;
 use super::outbox::Outbox;
 use super::schedule::Schedule;
-use super::tasks::{OthersHealth, Tasks};
+use super::tasks::{PeerHealth, Tasks};
 
-/// How often to look for failures that nothing has followed.
+/// Interval of looking for failures that no later attempt has followed up.
 const LOOK_BACK: Duration = Duration::from_secs(5);
 
 /// Follows the breakers of all webhooks.
 pub(super) struct Breakers {
     parts: Arc<EngineParts>,
-    /// When to look back next.
     next_look: Timestamp,
 }
 
@@ -112,7 +111,7 @@ impl Breakers {
         };
         let (load, now) = (destination.load(), self.parts.clock.now());
         if load.health.read().breaker.is_open() {
-            load.health.write().give_another_chance(now);
+            load.health.write().reset_breaker(now);
             tasks.save_breaker(id, Breaker::default(), now);
         }
     }
@@ -146,11 +145,11 @@ impl Breakers {
     /// Takes note of how the breakers of other nodes are.
     pub(super) fn take_others(
         &self,
-        answer: Result<OthersHealth, StoreError>,
+        answer: Result<PeerHealth, StoreError>,
         schedule: &mut Schedule,
         outbox: &mut Outbox,
     ) {
-        let OthersHealth { suspensions, outages } = match answer {
+        let PeerHealth { suspensions, outages } = match answer {
             Ok(read) => read,
             Err(error) => {
                 warn!(%error, "how other nodes fare with receivers could not be read");

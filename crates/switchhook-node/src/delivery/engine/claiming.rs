@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
-use switchhook_store::{Claim, ClaimAnswer, ClaimRequest, Expired, StoreError};
+use switchhook_store::{Claim, ClaimAnswer, ClaimRequest, ExpiredLeases, StoreError};
 use tracing::warn;
 
 use super::outbox::Outbox;
@@ -18,29 +18,29 @@ use crate::delivery::memory::Reservation;
 use crate::delivery::queue::WebhookQueue;
 use crate::destination::Destination;
 
-/// How many webhooks one claim serves.
+/// Bound on the webhooks in one claim.
 const WEBHOOKS_PER_CLAIM: usize = 64;
 
-/// How many claims are under way at once.
+/// Bound on the claims in flight.
 const MOST_CLAIMS: usize = 4;
 
-/// How long a queue waits when the node is full.
+/// Pause of a queue on a full node.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// The deliveries that this node has claimed, and those that it asks for.
 pub(super) struct Claiming {
     count: Count,
-    /// How many claims are under way.
+    /// Number of claims in flight.
     under_way: usize,
     parts: Arc<EngineParts>,
 }
 
-/// How many deliveries this node has and may have.
+/// Counts of deliveries against the node's bound.
 #[derive(Debug)]
 struct Count {
     max: u32,
     claimed: u32,
-    /// How many deliveries the claims under way may bring.
+    /// Upper bound on what the claims in flight may bring.
     requested: u32,
 }
 
@@ -64,7 +64,7 @@ impl Claiming {
         }
     }
 
-    /// How many deliveries this node has claimed and not settled.
+    /// Deliveries that this node has claimed and not settled.
     pub(super) const fn claimed(&self) -> u32 {
         self.count.claimed
     }
@@ -93,15 +93,15 @@ impl Claiming {
                 now,
                 until: now.plus(self.parts.lease.0),
                 expired: match self.parts.clock.agreement().may_judge_leases(self.parts.lease) {
-                    true => Expired::Claim,
-                    false => Expired::Leave,
+                    true => ExpiredLeases::Claim,
+                    false => ExpiredLeases::Leave,
                 },
             };
             tasks.claim(claim, requests);
         }
     }
 
-    /// What is due and can be taken, for one claim.
+    /// Requests for the next claim: webhooks with due deliveries and room for them.
     fn next_requests(
         &mut self,
         now: Timestamp,

@@ -1,7 +1,7 @@
 //! The loop: one task that owns the queues of all webhooks and decides what starts when. It waits for nothing but news.
 //!
 //! News are: deliveries handed over by the store, reports of tasks, commands, and time. Each goes to the part that it
-//! concerns: [`Schedule`] (what is due when), [`Claiming`] (what this node has of the store's deliveries), [`Survey`],
+//! concerns: [`Schedule`] (what is due when), [`Claiming`] (what this node has of the store's deliveries), [`PendingScan`],
 //! [`Breakers`], [`Urgent`], [`Nodes`] (which share of the work is this one's), [`Outbox`] (results on their way to the store). After each
 //! bunch of news the loop claims what is due, starts what may start and sends off what has gathered for the store.
 
@@ -24,30 +24,30 @@ use super::breakers::Breakers;
 use super::claiming::Claiming;
 use super::nodes::Nodes;
 use super::outbox::{Outbox, Stored};
+use super::pending_scan::PendingScan;
 use super::pressure::Threads;
 use super::schedule::Schedule;
-use super::survey::Survey;
-use super::tasks::{Report, Tasks};
+use super::tasks::{TaskResult, Tasks};
 use super::urgent::Urgent;
 use super::{Command, EngineParts, Shared};
-use crate::delivery::attempt::{Ended, attempt};
-use crate::delivery::queue::{AttemptEnd, NoRoom, Started, WebhookQueue};
-use crate::destination::{Destination, Unwanted};
+use crate::delivery::attempt::{EndedAttempt, attempt};
+use crate::delivery::queue::{AttemptEnd, NoRoom, StartedDelivery, WebhookQueue};
+use crate::destination::{Destination, OptOut};
 
-/// How often the loop looks around without news: clocks jump, hints get lost.
+/// Longest sleep of the loop, since clocks jump and hints get lost.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 
-/// How soon those look again who wait for room in memory.
+/// Pause before queues that wait for memory try again.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(20);
 
-/// How long after a breaker has closed the others read that it has.
+/// Time during which a closed breaker is announced to other nodes.
 const CLOSED_IS_READ_FOR: Duration = Duration::from_secs(60);
 
-/// The loop's state.
+/// The engine's main loop and its state.
 pub(super) struct Dispatcher {
     schedule: Schedule,
     claiming: Claiming,
-    survey: Survey,
+    pending_scan: PendingScan,
     breakers: Breakers,
     nodes: Nodes,
     outbox: Outbox,
@@ -55,11 +55,11 @@ pub(super) struct Dispatcher {
     tasks: Tasks,
     parts: Arc<EngineParts>,
     shared: Arc<Shared>,
-    /// How many attempts are under way.
+    /// Number of attempts in flight.
     in_flight: u32,
     /// The threads that send, where those are their own.
     threads: Option<Threads>,
-    /// Whether a queue waits for room to make what its receiver gets.
+    /// True while a queue waits for memory to build a body.
     is_crowded: bool,
     next_look: Instant,
     stopping: Option<Stopping>,
@@ -75,13 +75,13 @@ impl Dispatcher {
         parts: Arc<EngineParts>,
         shared: Arc<Shared>,
         runtime: Handle,
-    ) -> (Self, mpsc::Receiver<Report>) {
+    ) -> (Self, mpsc::Receiver<TaskResult>) {
         let threads = Threads::of(&runtime);
         let (tasks, reports) = Tasks::new(Arc::clone(&parts), runtime);
         let dispatcher = Self {
             schedule: Schedule::new(&parts, Arc::clone(&shared.memory)),
             claiming: Claiming::new(Arc::clone(&parts)),
-            survey: Survey::new(),
+            pending_scan: PendingScan::new(),
             breakers: Breakers::new(Arc::clone(&parts)),
             nodes: Nodes::new(),
             outbox: Outbox::default(),
@@ -102,7 +102,7 @@ impl Dispatcher {
         mut self,
         mut commands: mpsc::UnboundedReceiver<Command>,
         mut hand_over: mpsc::UnboundedReceiver<HandOver>,
-        mut reports: mpsc::Receiver<Report>,
+        mut reports: mpsc::Receiver<TaskResult>,
     ) {
         while !self.has_stopped() {
             self.do_what_is_next();
@@ -169,16 +169,18 @@ impl Dispatcher {
         }
     }
 
-    fn take_report(&mut self, report: Report) {
+    fn take_report(&mut self, report: TaskResult) {
         let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);
         match report {
-            Report::Ended(ended) => self.take_ended(*ended),
-            Report::Stored(answer) => self.take_stored(answer),
-            Report::Claimed { requests, answer } => self.claiming.answered(&requests, answer, schedule),
-            Report::Cancelled { webhook_id, answer } => self.claiming.cancelled(webhook_id, answer, schedule),
-            Report::Surveyed(page) => self.survey.take(page, schedule),
-            Report::ClaimedNow { id, answer } => self.urgent.answered(id, answer),
-            Report::BreakersRead(answer) => self.breakers.take_others(answer, schedule, outbox),
+            TaskResult::Ended(ended) => self.take_ended(*ended),
+            TaskResult::Stored(answer) => self.take_stored(answer),
+            TaskResult::Claimed { requests, answer } => self.claiming.answered(&requests, answer, schedule),
+            TaskResult::Cancelled { webhook_id, answer } => {
+                self.claiming.cancelled(webhook_id, answer, schedule);
+            }
+            TaskResult::PendingScanned(page) => self.pending_scan.take(page, schedule),
+            TaskResult::ClaimedNow { id, answer } => self.urgent.answered(id, answer),
+            TaskResult::BreakersRead(answer) => self.breakers.take_others(answer, schedule, outbox),
         }
     }
 
@@ -196,7 +198,7 @@ impl Dispatcher {
                 self.schedule.reschedule(id);
             }
             Command::Retry(id) => self.breakers.try_now(id, &mut self.schedule, &self.tasks),
-            Command::GiveAnotherChance(id) => {
+            Command::ResetBreaker(id) => {
                 self.breakers.close(id, &self.tasks);
                 self.breakers.try_now(id, &mut self.schedule, &self.tasks);
             }
@@ -245,7 +247,7 @@ impl Dispatcher {
             let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);
             self.claiming.claim_what_is_due(schedule, outbox, &self.tasks);
             self.start_attempts();
-            self.survey.go_on(&self.tasks);
+            self.pending_scan.go_on(&self.tasks);
         }
         let delay = self.outbox.delay();
         if let Some(batch) = self.outbox.next_finished() {
@@ -260,7 +262,7 @@ impl Dispatcher {
         self.publish();
     }
 
-    /// Whether it starts, claims and surveys at all: not while it stops or what comes of attempts cannot be stored.
+    /// True if new work may start: not while stopping, nor while results cannot be stored.
     fn is_at_work(&self) -> bool {
         self.stopping.is_none() && self.outbox.failure().is_none()
     }
@@ -277,7 +279,7 @@ impl Dispatcher {
         if !self.is_at_work() {
             return self.next_look;
         }
-        let mut wake = self.next_look.min(self.survey.next_at());
+        let mut wake = self.next_look.min(self.pending_scan.next_at());
         if self.is_crowded {
             wake = wake.min(Instant::now() + LOOK_FOR_ROOM);
         }
@@ -353,7 +355,7 @@ impl Dispatcher {
     fn attempt_or_give_back(
         &mut self,
         id: WebhookId,
-        Started { claimed, room }: Started,
+        StartedDelivery { claimed, room }: StartedDelivery,
         destination: Option<Arc<Destination>>,
         now: Timestamp,
     ) {
@@ -376,13 +378,13 @@ impl Dispatcher {
             .attempt(attempt(claimed, destination, room, now, parts));
     }
 
-    fn take_ended(&mut self, ended: Ended) {
+    fn take_ended(&mut self, ended: EndedAttempt) {
         let (id, now) = (ended.finished.webhook_id, ended.finished.attempt.finished_at);
-        let Ended {
+        let EndedAttempt {
             finished,
             destination,
             class,
-            unwanted,
+            opt_out,
             ..
         } = ended;
         self.in_flight -= 1;
@@ -409,7 +411,7 @@ impl Dispatcher {
         self.outbox
             .note_outage(id, noted.outage, finished.attempt.finished_at);
         self.outbox.finish(finished);
-        if unwanted == Some(Unwanted::Everything) && destination.webhook.paused_at.is_none() {
+        if opt_out == Some(OptOut::Webhook) && destination.webhook.paused_at.is_none() {
             self.tasks.disable_as_asked(&destination.webhook, now);
         }
         let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);

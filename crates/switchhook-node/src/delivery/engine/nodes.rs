@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often a node reads how the breakers of the others are.
+/// Interval of reading the other nodes' breakers.
 const READ_BREAKERS_EVERY: Duration = Duration::from_secs(2);
 
 /// The nodes, this one included. How many there are is the store's to say, and changes while they run.
@@ -25,20 +25,20 @@ impl Share {
     /// The share of a node that is alone.
     pub(super) const ALL: Self = Self { nodes: 1 };
 
-    /// How many attempts this node may have under way, of those that all may. At least one, so that no node is left with
-    /// deliveries that it may not send.
+    /// This node's part of a cap on attempts in flight. At least one, because otherwise deliveries could be stuck on
+    /// a node that may not send them.
     pub(super) fn of_cap(self, cap: u32) -> u32 {
         cap.div_ceil(self.nodes).max(1)
     }
 
-    /// How many attempts this node may start in a second, of those that all may.
+    /// This node's part of a rate per second.
     pub(super) fn of_rate(self, rate: f64) -> f64 {
         rate / f64::from(self.nodes)
     }
 }
 
 impl Nodes {
-    /// This node alone.
+    /// A single node.
     pub(super) fn new() -> Self {
         Self {
             count: 1,
@@ -57,7 +57,7 @@ impl Nodes {
         self.count
     }
 
-    /// Whether it is time to read how the breakers of the others are. If so, the next time is later.
+    /// True at most once per interval.
     pub(super) fn should_read_breakers(&mut self) -> bool {
         let is_time = self.count > 1 && Instant::now() >= self.next_reading;
         if is_time {

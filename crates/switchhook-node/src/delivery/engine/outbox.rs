@@ -10,25 +10,25 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::outage::{Outage, StreakChange};
 use switchhook_store::{FinishedAttempt, OutageWrite, Release, StoreError};
 
-/// How long after a failure the same batch is tried again.
+/// Pause after a failure, before the same batch is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// How much of one kind goes into a batch.
+/// Bound on the entries of a batch.
 const BATCH: usize = 2_000;
 
-/// How many bytes of answers may wait for the store before no more attempts are started.
+/// Bound on the answers that wait for the store, in bytes. Above it no attempts start.
 const MOST_BYTES: usize = 16 << 20;
 
-/// What the store has yet to take.
+/// Results that wait to be stored.
 #[derive(Default)]
 pub(super) struct Outbox {
-    finished: Gathering<FinishedAttempt>,
-    released: Gathering<Release>,
-    /// When outages of webhooks begin, go on and end.
-    outages: Gathering<OutageWrite>,
+    finished: Buffer<FinishedAttempt>,
+    released: Buffer<Release>,
+    /// Starts, updates and ends of outages.
+    outages: Buffer<OutageWrite>,
     /// The size of the answers that are not stored yet.
     bytes: usize,
-    /// Why the store did not take the last batch.
+    /// Error of the last batch.
     failure: Option<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Stored {
 }
 
 pub(super) struct StoredAttempts {
-    /// How many came too late.
+    /// Number of attempts whose delivery had moved on, so that they have no effect.
     pub(super) late: usize,
     /// The size of their answers.
     pub(super) bytes: usize,
@@ -74,27 +74,26 @@ impl Outbox {
         self.outages.waiting.push(write);
     }
 
-    /// Whether everything was stored.
+    /// True if everything is stored.
     pub(super) fn is_empty(&self) -> bool {
         self.finished.is_empty() && self.released.is_empty() && self.outages.is_empty()
     }
 
-    /// Whether anything of outages is not written yet.
     pub(super) fn has_outages(&self) -> bool {
         !self.outages.is_empty()
     }
 
-    /// Whether so much waits that nothing should be started that adds to it.
+    /// True if nothing that adds to it should start.
     pub(super) const fn is_full(&self) -> bool {
         self.bytes > MOST_BYTES
     }
 
-    /// Why the store takes nothing now.
+    /// Error that keeps results from being stored.
     pub(super) fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
 
-    /// How long the next batches wait before they are sent: a while, if the last one failed.
+    /// Pause before the next batch, after a failure.
     pub(super) fn delay(&self) -> Option<Duration> {
         self.failure.as_ref().map(|_| TRY_AGAIN_AFTER)
     }
@@ -109,7 +108,7 @@ impl Outbox {
         self.released.next_batch()
     }
 
-    /// What is to be written of outages next, if nothing is under way.
+    /// Next batch of outages, unless one is in flight.
     pub(super) fn next_outages(&mut self) -> Option<Vec<OutageWrite>> {
         self.outages.next_batch()
     }
@@ -132,13 +131,13 @@ impl Outbox {
     }
 }
 
-/// What gathers of one kind.
-struct Gathering<T> {
+/// Entries of one kind that wait, of which one batch at a time is in flight.
+struct Buffer<T> {
     waiting: Vec<T>,
     is_under_way: bool,
 }
 
-impl<T> Default for Gathering<T> {
+impl<T> Default for Buffer<T> {
     fn default() -> Self {
         Self {
             waiting: Vec::new(),
@@ -147,7 +146,7 @@ impl<T> Default for Gathering<T> {
     }
 }
 
-impl<T> Gathering<T> {
+impl<T> Buffer<T> {
     fn next_batch(&mut self) -> Option<Vec<T>> {
         if self.is_under_way || self.waiting.is_empty() {
             return None;

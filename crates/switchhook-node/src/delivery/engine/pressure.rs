@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 /// With fewer attempts under way nobody looks how busy the threads are.
 const LOOKED_AT_ABOVE: u32 = 128;
 
-/// How long one looks.
+/// Length of a measurement.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Threads that work for so much of the time are busy: where processors are short, others take the rest.
@@ -23,13 +23,13 @@ const BUSY: f64 = 0.7;
 /// With fewer deliveries in memory nobody waits.
 const LET_IN_BELOW: u32 = 1_024;
 
-/// How many are let in at once.
+/// Events let in at once.
 const LET_IN: usize = 4;
 
-/// How long an event waits at most.
+/// Longest time for which an event is held back.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How busy the threads of a runtime are.
+/// Utilization of a runtime's threads.
 pub(super) struct Threads {
     metrics: RuntimeMetrics,
     looked_at: Instant,
@@ -47,7 +47,7 @@ impl Threads {
         })
     }
 
-    /// Whether they leave nothing, with so many attempts under way; `None` while that is not known yet.
+    /// True if they are saturated while so many attempts are in flight; `None` until that is measured.
     pub(super) fn are_busy(&mut self, in_flight: u32) -> Option<bool> {
         let elapsed = self.looked_at.elapsed();
         if elapsed < LOOK {
@@ -65,17 +65,17 @@ impl Threads {
     }
 }
 
-/// Whether processors are short, and who waits because of that.
+/// Back pressure on accepting events while the processors that send are saturated.
 #[derive(Debug, Default)]
 pub(super) struct Pressure {
     is_short: AtomicBool,
-    /// How many deliveries are in memory.
+    /// Deliveries in memory.
     on_the_way: AtomicU32,
     room: Notify,
 }
 
 impl Pressure {
-    /// Whether the threads that send leave nothing.
+    /// Sets whether the sending threads are saturated.
     pub(super) fn set_short(&self, is_short: bool) {
         self.is_short.store(is_short, Ordering::Relaxed);
     }
@@ -90,7 +90,7 @@ impl Pressure {
         }
     }
 
-    /// How many deliveries are in memory.
+    /// Deliveries in memory.
     pub(super) fn on_the_way(&self) -> u32 {
         self.on_the_way.load(Ordering::Relaxed)
     }

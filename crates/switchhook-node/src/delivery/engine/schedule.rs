@@ -1,8 +1,8 @@
-//! What is due when: the queues of the webhooks that have something to do, and which of them comes next.
+//! Order in which the queues of webhooks get to act.
 //!
-//! A queue that can start an attempt is *runnable* and has a place in the rotation. One that can do something later is *due*
-//! then. One that something happened to is *touched*: news come in bunches, and often many of one webhook, so what follows is
-//! worked out once for a bunch.
+//! A queue that can start an attempt is *runnable* and has a place in the rotation. One that can act later is *due*
+//! then. One to which something happened is *touched*: hints come in bunches, often many for one webhook, so the
+//! consequences are computed once per bunch.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::registry::Registry;
 
 /// The queues of all webhooks that have something to do.
 pub(super) struct Schedule {
-    places: IdMap<WebhookId, Place>,
+    entries: IdMap<WebhookId, QueueEntry>,
     due: BTreeSet<(Timestamp, WebhookId)>,
     /// The runnable queues, each once.
     runnable: VecDeque<WebhookId>,
@@ -34,7 +34,7 @@ pub(super) struct Schedule {
 }
 
 /// A queue, and where it stands in the lists.
-struct Place {
+struct QueueEntry {
     queue: WebhookQueue,
     due_at: Option<Timestamp>,
     is_runnable: bool,
@@ -44,7 +44,7 @@ struct Place {
 impl Schedule {
     pub(super) fn new(parts: &EngineParts, memory: Arc<Memory>) -> Self {
         Self {
-            places: IdMap::default(),
+            entries: IdMap::default(),
             due: BTreeSet::new(),
             runnable: VecDeque::new(),
             touched: BTreeSet::new(),
@@ -60,14 +60,14 @@ impl Schedule {
 
     /// The queue of a webhook, made if there is none.
     pub(super) fn queue(&mut self, id: WebhookId) -> &mut WebhookQueue {
-        let place = self.places.entry(id).or_insert_with(|| {
+        let place = self.entries.entry(id).or_insert_with(|| {
             let destination = self.registry.destination(id);
             let load = destination.as_ref().map(|destination| destination.load());
             let max_in_flight = destination.map_or(1, |destination| {
                 let settings = &destination.webhook.settings;
                 self.share.of_cap(settings.max_in_flight(&self.defaults))
             });
-            Place {
+            QueueEntry {
                 queue: WebhookQueue::new(load.unwrap_or_default(), max_in_flight, Arc::clone(&self.memory)),
                 due_at: None,
                 is_runnable: false,
@@ -79,19 +79,19 @@ impl Schedule {
 
     /// The queue of a webhook, if there is one.
     pub(super) fn existing_queue(&mut self, id: WebhookId) -> Option<&mut WebhookQueue> {
-        self.places.get_mut(&id).map(|place| &mut place.queue)
+        self.entries.get_mut(&id).map(|place| &mut place.queue)
     }
 
     /// The webhooks that have a queue, in order.
     pub(super) fn ids(&self) -> Vec<WebhookId> {
-        let mut ids: Vec<_> = self.places.keys().copied().collect();
+        let mut ids: Vec<_> = self.entries.keys().copied().collect();
         ids.sort_unstable();
         ids
     }
 
     /// Forgets a queue that has nothing left to remember.
     pub(super) fn forget_if_idle(&mut self, id: WebhookId) {
-        if let Some(place) = self.places.get(&id)
+        if let Some(place) = self.entries.get(&id)
             && place.queue.is_idle()
             && !place.is_runnable
             && !place.is_cancelling
@@ -99,17 +99,17 @@ impl Schedule {
             if let Some(at) = place.due_at {
                 self.due.remove(&(at, id));
             }
-            self.places.remove(&id);
+            self.entries.remove(&id);
         }
     }
 
-    /// How many attempts this node may have under way to a webhook.
+    /// This node's cap on attempts in flight to a webhook.
     pub(super) fn cap_of(&self, destination: &Destination) -> u32 {
         let settings = &destination.webhook.settings;
         self.share.of_cap(settings.max_in_flight(&self.defaults))
     }
 
-    /// How many attempts this node may start in a second to a webhook, if that says so.
+    /// This node's rate to a webhook, in attempts per second, if that has one.
     pub(super) fn rate_of(&self, destination: &Destination) -> Option<f64> {
         let rate = destination.webhook.settings.rate?;
         Some(self.share.of_rate(rate))
@@ -118,7 +118,7 @@ impl Schedule {
     /// This node has another share from now on. A smaller one counts at once; a larger one is grown into.
     pub(super) fn set_share(&mut self, share: Share) {
         self.share = share;
-        for (id, place) in &mut self.places {
+        for (id, place) in &mut self.entries {
             if let Some(destination) = self.registry.destination(*id) {
                 let cap = destination.webhook.settings.max_in_flight(&self.defaults);
                 place.queue.lower_to(share.of_cap(cap));
@@ -146,7 +146,7 @@ impl Schedule {
     /// Makes a queue runnable if it can start something; else its rate or its breaker may want it to wait.
     pub(super) fn make_runnable(&mut self, id: WebhookId) {
         let now = self.clock.now();
-        let Some(place) = self.places.get_mut(&id).filter(|place| !place.is_runnable) else {
+        let Some(place) = self.entries.get_mut(&id).filter(|place| !place.is_runnable) else {
             return;
         };
         if place.queue.can_start(now) {
@@ -160,7 +160,7 @@ impl Schedule {
     /// Takes the next queue out of the rotation.
     pub(super) fn next_runnable(&mut self) -> Option<WebhookId> {
         let id = self.runnable.pop_front()?;
-        if let Some(place) = self.places.get_mut(&id) {
+        if let Some(place) = self.entries.get_mut(&id) {
             place.is_runnable = false;
         }
         Some(id)
@@ -169,7 +169,7 @@ impl Schedule {
     /// Puts queues back into the rotation that could not start for want of room.
     pub(super) fn keep_runnable(&mut self, ids: Vec<WebhookId>) {
         for id in ids {
-            if let Some(place) = self.places.get_mut(&id) {
+            if let Some(place) = self.entries.get_mut(&id) {
                 place.is_runnable = true;
                 self.runnable.push_back(id);
             }
@@ -189,7 +189,7 @@ impl Schedule {
             let quiet_until = destination.and_then(|destination| destination.quiet_until(at.max(now)));
             quiet_until.unwrap_or(at)
         };
-        let Some(place) = self.places.get_mut(&id) else {
+        let Some(place) = self.entries.get_mut(&id) else {
             return;
         };
         let due_at = if is_paused || place.is_cancelling {
@@ -211,7 +211,7 @@ impl Schedule {
 
     /// The deliveries of a webhook begin to be cancelled, or were.
     pub(super) fn set_cancelling(&mut self, id: WebhookId, is_cancelling: bool) {
-        if let Some(place) = self.places.get_mut(&id) {
+        if let Some(place) = self.entries.get_mut(&id) {
             place.is_cancelling = is_cancelling;
         }
     }
@@ -225,7 +225,7 @@ impl Schedule {
     pub(super) fn oldest_due(&self) -> Option<Timestamp> {
         let in_store = self.first_due().map(|(due_at, _)| due_at);
         let runnable = self.runnable.iter();
-        let in_memory = runnable.filter_map(|id| self.places.get(id)?.queue.oldest_ready());
+        let in_memory = runnable.filter_map(|id| self.entries.get(id)?.queue.oldest_ready());
         in_memory.chain(in_store).min()
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that the loop does not wait for: attempts, and what the store is asked. What comes of a task is a [`Report`].
+//! Everything that the loop does not wait for: attempts, and what the store is asked. What comes of a task is a [`TaskResult`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,47 +19,47 @@ use tracing::warn;
 
 use super::claiming::Requests;
 use super::outbox::{Stored, StoredAttempts, bytes_of};
-use super::survey::SURVEY_PAGE;
+use super::pending_scan::SCAN_PAGE;
 use super::{EngineParts, PART};
-use crate::delivery::attempt::Ended;
+use crate::delivery::attempt::EndedAttempt;
 
-/// How many deliveries of a deleted webhook one commit cancels.
+/// Deliveries of a deleted webhook cancelled in one commit.
 const CANCEL_SLICE: u32 = 1_000;
 
-/// How many retries one commit makes due.
+/// Retries made due in one commit.
 const RETRY_SLICE: u32 = 1_000;
 
-/// How long after a failed claim the store is asked again.
+/// Pause after a failed claim.
 pub(super) const CLAIM_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// What came of a task.
-pub(super) enum Report {
-    Ended(Box<Ended>),
+/// Result that a task reports to the loop.
+pub(super) enum TaskResult {
+    Ended(Box<EndedAttempt>),
     Claimed {
         requests: Requests,
         answer: Result<Vec<ClaimAnswer>, StoreError>,
     },
-    Surveyed(Result<Vec<PendingWebhook>, StoreError>),
+    PendingScanned(Result<Vec<PendingWebhook>, StoreError>),
     Cancelled {
         webhook_id: WebhookId,
         answer: Result<Cancelled, StoreError>,
     },
-    /// What came of claiming one delivery by name.
+    /// Result of claiming one delivery by its id.
     ClaimedNow {
         id: DeliveryId,
         answer: Result<Vec<ClaimAnswer>, StoreError>,
     },
-    BreakersRead(Result<OthersHealth, StoreError>),
+    BreakersRead(Result<PeerHealth, StoreError>),
     Stored(Stored),
 }
 
-/// How other nodes found receivers.
-pub(super) struct OthersHealth {
+/// Health of receivers as other nodes see it.
+pub(super) struct PeerHealth {
     pub(super) suspensions: Vec<SuspensionRecord>,
     pub(super) outages: Vec<(WebhookId, Outage)>,
 }
 
-/// What came of cancelling the deliveries of a webhook that this node does not know.
+/// Result of cancelling the deliveries of a webhook that this node does not know.
 pub(super) enum Cancelled {
     /// So many were cancelled.
     Some(usize),
@@ -71,11 +71,11 @@ pub(super) enum Cancelled {
 pub(super) struct Tasks {
     parts: Arc<EngineParts>,
     runtime: Handle,
-    reports: mpsc::Sender<Report>,
+    reports: mpsc::Sender<TaskResult>,
 }
 
 impl Tasks {
-    pub(super) fn new(parts: Arc<EngineParts>, runtime: Handle) -> (Self, mpsc::Receiver<Report>) {
+    pub(super) fn new(parts: Arc<EngineParts>, runtime: Handle) -> (Self, mpsc::Receiver<TaskResult>) {
         // Every attempt under way has a place, so that none waits to report; of all other tasks there are a handful.
         let (reports, received) = mpsc::channel(parts.max_in_flight as usize + 64);
         let tasks = Self {
@@ -87,10 +87,10 @@ impl Tasks {
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.parts.vitals.spawn(PART, &self.runtime, work);
+        self.parts.liveness.spawn(PART, &self.runtime, work);
     }
 
-    fn spawn_reporting(&self, work: impl Future<Output = Report> + Send + 'static) {
+    fn spawn_reporting(&self, work: impl Future<Output = TaskResult> + Send + 'static) {
         let reports = self.reports.clone();
         self.spawn(async move {
             let report = work.await;
@@ -99,11 +99,10 @@ impl Tasks {
         });
     }
 
-    /// Makes an attempt.
-    pub(super) fn attempt(&self, attempt: impl Future<Output = Ended> + Send + 'static) {
+    pub(super) fn attempt(&self, attempt: impl Future<Output = EndedAttempt> + Send + 'static) {
         // In a box: it is large, and would be moved at each of the steps into its task and out of it.
         let attempt = Box::pin(attempt);
-        self.spawn_reporting(async { Report::Ended(Box::new(attempt.await)) });
+        self.spawn_reporting(async { TaskResult::Ended(Box::new(attempt.await)) });
     }
 
     // --- What the store has to send -------------------------------------------------------------------------------
@@ -116,7 +115,7 @@ impl Tasks {
             if answer.is_err() {
                 tokio::time::sleep(CLAIM_AGAIN_AFTER).await;
             }
-            Report::Claimed { requests, answer }
+            TaskResult::Claimed { requests, answer }
         });
     }
 
@@ -125,15 +124,15 @@ impl Tasks {
         let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
             let answer = parts.store.claim_due_deliveries(claim).await;
-            Report::ClaimedNow { id, answer }
+            TaskResult::ClaimedNow { id, answer }
         });
     }
 
     /// Reads which webhooks have something pending.
-    pub(super) fn survey(&self, after: Option<WebhookId>) {
+    pub(super) fn pending_scan(&self, after: Option<WebhookId>) {
         let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
-            Report::Surveyed(parts.store.pending_webhooks(after, SURVEY_PAGE).await)
+            TaskResult::PendingScanned(parts.store.pending_webhooks(after, SCAN_PAGE).await)
         });
     }
 
@@ -150,7 +149,7 @@ impl Tasks {
                     .map(Cancelled::Some),
                 Err(error) => Err(error),
             };
-            Report::Cancelled { webhook_id, answer }
+            TaskResult::Cancelled { webhook_id, answer }
         });
     }
 
@@ -168,7 +167,7 @@ impl Tasks {
                 .await
                 .map(|late| StoredAttempts { late, bytes })
                 .map_err(|error| (error, batch));
-            Report::Stored(Stored::Finished(stored))
+            TaskResult::Stored(Stored::Finished(stored))
         });
     }
 
@@ -182,7 +181,7 @@ impl Tasks {
                 .release_deliveries(batch.clone(), parts.clock.now())
                 .await
                 .map_err(|error| (error, batch));
-            Report::Stored(Stored::Released(stored))
+            TaskResult::Stored(Stored::Released(stored))
         });
     }
 
@@ -196,7 +195,7 @@ impl Tasks {
                 .write_outages(batch.clone())
                 .await
                 .map_err(|error| (error, batch));
-            Report::Stored(Stored::Outages(stored))
+            TaskResult::Stored(Stored::Outages(stored))
         });
     }
 
@@ -207,12 +206,12 @@ impl Tasks {
         let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
             let read = async {
-                Ok(OthersHealth {
+                Ok(PeerHealth {
                     suspensions: parts.store.list_suspensions(None, since).await?,
                     outages: parts.store.lasting_outages(None).await?,
                 })
             };
-            Report::BreakersRead(read.await)
+            TaskResult::BreakersRead(read.await)
         });
     }
 
@@ -294,7 +293,7 @@ async fn disable(parts: &EngineParts, company_id: CompanyId, id: WebhookId, now:
     }
 }
 
-/// Whether the last delivery that a webhook took came after `since`.
+/// True if the webhook accepted a delivery that was created after `since`.
 async fn delivered_since(
     parts: &EngineParts,
     company_id: CompanyId,

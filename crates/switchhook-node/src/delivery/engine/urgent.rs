@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use switchhook_domain::id::{DeliveryId, WebhookId};
-use switchhook_store::{Claim, ClaimAnswer, ClaimRequest, Expired, StoreError};
+use switchhook_store::{Claim, ClaimAnswer, ClaimRequest, ExpiredLeases, StoreError};
 use tracing::warn;
 
 use super::EngineParts;
 use super::tasks::Tasks;
 
-/// How many are claimed at once. What goes beyond is sent when it is its turn.
+/// Bound on the urgent claims in flight. Deliveries beyond it are sent in their order.
 const MOST: usize = 64;
 
 /// Those that are being claimed.
@@ -43,12 +43,12 @@ impl Urgent {
             requests: vec![request],
             now,
             until: now.plus(parts.lease.0),
-            expired: Expired::Leave,
+            expired: ExpiredLeases::Leave,
         };
         tasks.claim_now(id, claim);
     }
 
-    /// Whether a delivery that was claimed is one of these.
+    /// True if the claimed delivery is an urgent one, which is then no longer expected.
     pub(super) fn take(&mut self, id: DeliveryId) -> bool {
         self.asked.remove(&id)
     }

@@ -16,10 +16,10 @@ use tokio_util::either::Either as Wire;
 use url::Host;
 
 use super::dial::Dialer;
-use super::exchange::{Connection, Failure, Form, Standing};
-use super::names::{Addresses, Late, Names, SystemNames};
+use super::exchange::{Connection, ConnectionInfo, ExchangeError, TargetForm};
 use super::proxy::{to_proxy, tunnel};
-use super::tls::{Securing, Speech, no_tls, server_name};
+use super::resolver::{LateAddresses, ResolvedAddresses, Resolver, SystemResolver};
+use super::tls::{HttpVersion, TlsConnectors, no_tls, server_name};
 use crate::delivery::address_guard::{AddressGuard, RefusedAddress, is_localhost};
 use crate::destination::TlsIdentity;
 use switchhook_http::address::Address;
@@ -29,26 +29,26 @@ use switchhook_http::tls::speaks_otherwise;
 /// The longest that a connection is used, whatever was set.
 const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long addresses that come late are waited for when no other takes the connection.
+/// Time for which late addresses are awaited when no other accepts the connection.
 const LATEST: Duration = Duration::from_secs(1);
 
-/// Makes connections.
+/// Makes connections to receivers.
 pub(super) struct Connector {
     guard: Arc<AddressGuard>,
-    pub(super) names: Arc<dyn Names>,
+    pub(super) resolver: Arc<dyn Resolver>,
     proxy: Option<Proxy>,
     proxy_by_name: bool,
     no_proxy: NoProxy,
     dialer: Dialer,
-    securing: Securing,
+    tls: TlsConnectors,
     connection_age: Duration,
     made: AtomicU32,
 }
 
-/// Where to, when all that can be known before a connection is tried is known.
-enum Way<'a> {
+/// Where to connect, as far as it is known before dialling.
+enum DialTarget<'a> {
     /// To one of these addresses, or of those that may still come, through a tunnel if there is a proxy.
-    Addresses(Vec<IpAddr>, Option<Late>, Option<&'a Proxy>),
+    Addresses(Vec<IpAddr>, Option<LateAddresses>, Option<&'a Proxy>),
     /// To whatever the proxy takes the name for.
     Name(&'a Proxy),
 }
@@ -57,28 +57,28 @@ impl Connector {
     pub(super) fn new(guard: Arc<AddressGuard>, outbound: &Outbound) -> anyhow::Result<Self> {
         Ok(Self {
             guard,
-            names: Arc::new(SystemNames::new()?),
+            resolver: Arc::new(SystemResolver::new()?),
             proxy: outbound.proxy.clone(),
             proxy_by_name: outbound.proxy_by_name,
             no_proxy: NoProxy::of(&outbound.no_proxy),
             dialer: Dialer::default(),
-            securing: Securing::new(outbound)
+            tls: TlsConnectors::new(outbound)
                 .context("the certificates of the machine, or those added, cannot be used")?,
             connection_age: outbound.connection_age.min(LONGEST_AGE),
             made: AtomicU32::new(0),
         })
     }
 
-    /// Whether `address` may be sent to as it would be: encrypted or not.
-    pub(super) fn check_scheme(&self, address: &Address) -> Result<(), Failure> {
+    /// Refuses a scheme that the guard does not allow.
+    pub(super) fn check_scheme(&self, address: &Address) -> Result<(), ExchangeError> {
         self.guard
             .check_scheme(address)
             .map_err(|refused| refusal(&refused))
     }
 
     /// Takes note of what `address` turned out to speak.
-    pub(super) fn learn(&self, address: &Address, speech: Speech) {
-        self.securing.learn(&address.origin, speech);
+    pub(super) fn learn(&self, address: &Address, speech: HttpVersion) {
+        self.tls.learn(&address.origin, speech);
     }
 
     /// Connects to `address`, as whom `identity` says, by `deadline`, before which there were `timeout`, noting how long each
@@ -89,26 +89,28 @@ impl Connector {
         timeout: Duration,
         deadline: Instant,
         phases: &mut Phases,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Connection, ExchangeError> {
         let start = Instant::now();
         let finding = timeout_at(deadline, self.find_way(address)).await;
         let found = finding.unwrap_or_else(|_elapsed| Err(not_looked_up(address, timeout)));
-        if matches!(address.host, Host::Domain(_)) && !matches!(found, Ok((Way::Name(_), _))) {
+        if matches!(address.host, Host::Domain(_)) && !matches!(found, Ok((DialTarget::Name(_), _))) {
             phases.dns = Some(start.elapsed());
         }
         let (way, note) = found?;
-        let standing = Standing {
+        let info = ConnectionInfo {
             until: start + self.next_age(),
             note: note.clone(),
             form: match way {
-                Way::Name(proxy) if !address.is_tls => Form::Absolute(proxy.authorization.clone()),
-                _ => Form::Origin,
+                DialTarget::Name(proxy) if !address.is_tls => {
+                    TargetForm::Absolute(proxy.authorization.clone())
+                }
+                _ => TargetForm::Origin,
             },
         };
-        let connecting = self.connect_by(&way, (address, identity), phases, standing);
+        let connecting = self.connect_by(&way, (address, identity), phases, info);
         let connected = match timeout_at(deadline, connecting).await {
             Ok(connected) => connected,
-            Err(_elapsed) if address.is_tls && phases.connect.is_some() => Err(Failure::new(
+            Err(_elapsed) if address.is_tls && phases.connect.is_some() => Err(ExchangeError::new(
                 FailureReason::ConnectTimeout,
                 format!(
                     "the receiver took the connection, but no TLS was established within {} ms: it may speak plain \
@@ -125,14 +127,14 @@ impl Connector {
     }
 
     /// Finds out where to connect to, and what is to be said of that.
-    async fn find_way(&self, address: &Address) -> Result<(Way<'_>, Option<Arc<str>>), Failure> {
+    async fn find_way(&self, address: &Address) -> Result<(DialTarget<'_>, Option<Arc<str>>), ExchangeError> {
         let proxy = self.proxy.as_ref().filter(|_| !self.no_proxy.has(address));
         if let (Some(proxy), true, Host::Domain(name)) = (proxy, self.proxy_by_name, &address.host)
             && !is_localhost(name)
         {
-            return Ok((Way::Name(proxy), None));
+            return Ok((DialTarget::Name(proxy), None));
         }
-        let Addresses { mut at_once, late } = self.addresses(&address.host).await?;
+        let ResolvedAddresses { mut at_once, late } = self.addresses(&address.host).await?;
         let (judged, late) = match (self.guard.judge(&at_once), late) {
             // Of those that are still to come some may be allowed.
             (Err(_), Some(late)) => {
@@ -144,33 +146,33 @@ impl Connector {
         let judged = judged.map_err(|refused| refusal(&refused))?;
         let note = judged.note().map(Into::into);
         Ok(match proxy {
-            Some(proxy) if self.proxy_by_name => (Way::Name(proxy), note),
-            proxy => (Way::Addresses(judged.allowed, late, proxy), note),
+            Some(proxy) if self.proxy_by_name => (DialTarget::Name(proxy), note),
+            proxy => (DialTarget::Addresses(judged.allowed, late, proxy), note),
         })
     }
 
     async fn connect_by(
         &self,
-        way: &Way<'_>,
+        way: &DialTarget<'_>,
         (address, identity): (&Address, Option<&TlsIdentity>),
         phases: &mut Phases,
-        standing: Standing,
-    ) -> Result<Connection, Failure> {
-        let remembered = self.securing.speech_of(&address.origin);
+        info: ConnectionInfo,
+    ) -> Result<Connection, ExchangeError> {
+        let remembered = self.tls.speech_of(&address.origin);
         let mut offered = remembered;
         loop {
             let connecting = Instant::now();
             let tcp = self.dial(way, address).await?;
             phases.connect = Some(connecting.elapsed());
             if !address.is_tls {
-                return Connection::open(Wire::Left(tcp), standing).await;
+                return Connection::open(Wire::Left(tcp), info).await;
             }
-            let securing = Instant::now();
+            let handshake = Instant::now();
             let name = server_name(&address.host)?;
-            match self.securing.secure(offered, name, identity, tcp).await {
+            match self.tls.secure(offered, name, identity, tcp).await {
                 Ok(tls) => {
-                    phases.tls = Some(securing.elapsed());
-                    return Connection::open(Wire::Right(tls), standing).await;
+                    phases.tls = Some(handshake.elapsed());
+                    return Connection::open(Wire::Right(tls), info).await;
                 }
                 // Learned is the other of what was offered here: others may have changed what is remembered meanwhile.
                 Err(error) if offered == remembered && speaks_otherwise(&error) => {
@@ -182,30 +184,30 @@ impl Connector {
         }
     }
 
-    async fn dial(&self, way: &Way<'_>, address: &Address) -> Result<TcpStream, Failure> {
+    async fn dial(&self, way: &DialTarget<'_>, address: &Address) -> Result<TcpStream, ExchangeError> {
         match way {
-            Way::Addresses(addresses, late, proxy) => {
+            DialTarget::Addresses(addresses, late, proxy) => {
                 let dialing = self.dialer.dial(addresses, address.port, *proxy);
                 match late {
                     None => dialing.await,
                     Some(late) => self.race(dialing, late, address.port, *proxy).await,
                 }
             }
-            Way::Name(proxy) if address.is_tls => {
+            DialTarget::Name(proxy) if address.is_tls => {
                 tunnel(proxy, &format!("{}:{}", address.host, address.port)).await
             }
-            Way::Name(proxy) => to_proxy(proxy).await,
+            DialTarget::Name(proxy) => to_proxy(proxy).await,
         }
     }
 
     /// Connects as `dialing` does, or to one of the addresses that come late, whichever stands first.
     async fn race(
         &self,
-        dialing: impl Future<Output = Result<TcpStream, Failure>>,
-        late: &Late,
+        dialing: impl Future<Output = Result<TcpStream, ExchangeError>>,
+        late: &LateAddresses,
         port: u16,
         proxy: Option<&Proxy>,
-    ) -> Result<TcpStream, Failure> {
+    ) -> Result<TcpStream, ExchangeError> {
         let joining = async {
             let addresses = late.clone().await;
             if addresses.is_empty() {
@@ -231,17 +233,17 @@ impl Connector {
         };
         joined.map_err(|joined| match joined {
             None => failure,
-            Some(joined) => Failure::of_all(vec![failure, joined]),
+            Some(joined) => ExchangeError::of_all(vec![failure, joined]),
         })
     }
 
-    /// How old the next connection may become: connections that were made at once do not all end at once.
+    /// Maximum age of the next connection, varied so that connections made together do not end together.
     fn next_age(&self) -> Duration {
         let step = self.made.fetch_add(1, Ordering::Relaxed) % 16;
         self.connection_age - self.connection_age * step / 64
     }
 
-    async fn addresses(&self, host: &Host<String>) -> Result<Addresses, Failure> {
+    async fn addresses(&self, host: &Host<String>) -> Result<ResolvedAddresses, ExchangeError> {
         match host {
             Host::Ipv4(address) => Ok(vec![(*address).into()].into()),
             Host::Ipv6(address) => Ok(vec![(*address).into()].into()),
@@ -249,11 +251,11 @@ impl Connector {
                 Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into())
             }
             Host::Domain(name) => {
-                let found = self.names.addresses(name).await;
-                let addresses = found.map_err(|why| Failure::new(FailureReason::Dns, why))?;
+                let found = self.resolver.addresses(name).await;
+                let addresses = found.map_err(|why| ExchangeError::new(FailureReason::Dns, why))?;
                 if addresses.at_once.is_empty() {
                     let words = format!("no address is known for {name}");
-                    return Err(Failure::new(FailureReason::Dns, words));
+                    return Err(ExchangeError::new(FailureReason::Dns, words));
                 }
                 Ok(addresses)
             }
@@ -261,21 +263,21 @@ impl Connector {
     }
 }
 
-fn refusal(refused: &RefusedAddress) -> Failure {
-    Failure::new(FailureReason::AddressRefused, refused.to_string())
+fn refusal(refused: &RefusedAddress) -> ExchangeError {
+    ExchangeError::new(FailureReason::AddressRefused, refused.to_string())
 }
 
-fn not_looked_up(address: &Address, timeout: Duration) -> Failure {
+fn not_looked_up(address: &Address, timeout: Duration) -> ExchangeError {
     let words = format!(
         "{} could not be looked up: no name server answered within {} ms",
         address.host,
         timeout.as_millis()
     );
-    Failure::new(FailureReason::Dns, words)
+    ExchangeError::new(FailureReason::Dns, words)
 }
 
-fn too_late(timeout: Duration) -> Failure {
-    Failure::new(
+fn too_late(timeout: Duration) -> ExchangeError {
+    ExchangeError::new(
         FailureReason::ConnectTimeout,
         format!("no connection stood within {} ms", timeout.as_millis()),
     )

@@ -10,22 +10,22 @@ use switchhook_domain::attempt::FailureReason;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::doubts::Doubts;
-use super::exchange::Failure;
+use super::exchange::ExchangeError;
+use super::failed_addresses::FailedAddresses;
 use super::proxy;
 use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Proxy;
 
-/// How long an address has for itself before the next one is tried beside it (RFC 8305, section 5).
+/// Head start of an address before the next is tried in parallel (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// The same where a proxy makes the connections, which takes longer.
 const HEAD_START_THROUGH_PROXY: Duration = Duration::from_secs(1);
 
-/// Makes TCP connections.
+/// Dials TCP connections.
 #[derive(Debug, Default)]
 pub(super) struct Dialer {
-    doubts: Doubts,
+    failed_addresses: FailedAddresses,
 }
 
 impl Dialer {
@@ -35,8 +35,8 @@ impl Dialer {
         addresses: &[IpAddr],
         port: u16,
         proxy: Option<&Proxy>,
-    ) -> Result<TcpStream, Failure> {
-        let order = self.doubts.order(addresses);
+    ) -> Result<TcpStream, ExchangeError> {
+        let order = self.failed_addresses.order(addresses);
         let head_start = match proxy {
             None => HEAD_START,
             Some(_) => HEAD_START_THROUGH_PROXY,
@@ -65,7 +65,7 @@ impl Dialer {
                     return Ok(stream);
                 }
                 Some((_, Err(failure))) => failures.push(failure),
-                None => return Err(Failure::of_all(failures)),
+                None => return Err(ExchangeError::of_all(failures)),
             }
         }
     }
@@ -73,17 +73,17 @@ impl Dialer {
     /// Remembers which of the addresses that were tried took the connection.
     fn prefer(&self, winner: IpAddr, tried: &[IpAddr]) {
         for address in tried.iter().filter(|address| **address != winner) {
-            self.doubts.address(*address);
+            self.failed_addresses.address(*address);
         }
-        self.doubts.clear(winner);
+        self.failed_addresses.clear(winner);
     }
 
-    async fn dial_one(&self, address: SocketAddr, proxy: Option<&Proxy>) -> Result<TcpStream, Failure> {
+    async fn dial_one(&self, address: SocketAddr, proxy: Option<&Proxy>) -> Result<TcpStream, ExchangeError> {
         match proxy {
             Some(proxy) => proxy::tunnel(proxy, &address.to_string()).await,
             None => connect(address).await.map_err(|error| {
                 if has_no_way(&error) {
-                    self.doubts.family_of(address.ip());
+                    self.failed_addresses.family_of(address.ip());
                 }
                 refused(address, &error)
             }),
@@ -91,7 +91,7 @@ impl Dialer {
     }
 }
 
-/// Whether the machine has no way to the address's family at all, as far as can be told.
+/// True if the machine has no route for the address's family.
 fn has_no_way(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -107,14 +107,14 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     TcpStream::connect(address).await
 }
 
-fn refused(address: SocketAddr, error: &io::Error) -> Failure {
+fn refused(address: SocketAddr, error: &io::Error) -> ExchangeError {
     if error.kind() == io::ErrorKind::ConnectionRefused {
-        return Failure::new(
+        return ExchangeError::new(
             FailureReason::ConnectionRefused,
             format!("nobody listens at {address}"),
         );
     }
     let words = without_code(&error.to_string());
     let detail = format!("{address} cannot be connected to: {words}");
-    Failure::new(FailureReason::ConnectionLost, detail)
+    ExchangeError::new(FailureReason::ConnectionLost, detail)
 }

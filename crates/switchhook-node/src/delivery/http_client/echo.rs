@@ -1,7 +1,8 @@
-//! What a receiver sends back of the credentials that it was sent: it is kept no more than those are.
+//! Removal of credentials that a receiver echoes in its answer, because stored answers must not hold what stored
+//! requests do not.
 //!
-//! Looked for are the values themselves and the spellings that JSON, HTML and URLs have for them. What a receiver encodes
-//! otherwise, or makes of a credential, cannot be told from any other text.
+//! It looks for the values themselves and for their spellings in JSON, HTML and URLs. Other encodings cannot be told
+//! from ordinary text.
 
 use std::borrow::Cow;
 
@@ -16,10 +17,10 @@ use switchhook_domain::webhook::Authentication;
 use switchhook_protocol::headers::IDEMPOTENCY_KEY;
 use url::form_urlencoded::{byte_serialize, parse};
 
-use crate::delivery::transport::{Post, Posted};
+use crate::delivery::transport::{Post, PostResult};
 use crate::destination::Destination;
 
-/// What is shorter is in every text, and hides nothing.
+/// Shortest text that is removed: shorter ones occur everywhere.
 const SHORTEST: usize = 4;
 
 /// A part of a value is a credential by itself if it is at least as long: `Bearer` is none.
@@ -27,28 +28,30 @@ const SHORTEST_PART: usize = 8;
 
 /// Credentials in all their spellings.
 #[derive(Debug, Default)]
-struct Sent(Vec<String>);
+struct SentCredentials(Vec<String>);
 
 /// The spellings of all credentials of a POST, the longest first: a shorter one may be a part of it.
 struct Spellings<'s>(Vec<&'s str>);
 
 /// Takes the credentials of a POST out of what came back. What all to a destination have is worked out once.
-pub(super) fn strike(post: &Post, posted: &mut Posted) {
+pub(super) fn strike(post: &Post, posted: &mut PostResult) {
     let destination = &post.destination;
-    let standing = destination.sent.get_or_init(|| Sent::always_to(destination).0);
-    let besides = has_others(post).then(|| Sent::only_with(post).0);
+    let standing = destination
+        .sent
+        .get_or_init(|| SentCredentials::always_to(destination).0);
+    let besides = has_others(post).then(|| SentCredentials::only_with(post).0);
     Spellings::of([standing, &besides.unwrap_or_default()]).strike_from(posted);
 }
 
-/// Whether a POST can have other credentials than every one to its destination: what names a delivery is none.
+/// True if a POST has credentials that others to the same destination lack.
 fn has_others(post: &Post) -> bool {
     let destination = &post.destination;
     let has_token = post.headers.get(AUTHORIZATION) != destination.headers.get(AUTHORIZATION);
-    has_token || destination.made.has_headers() || destination.standard.is_some()
+    has_token || destination.templates.has_headers() || destination.standard.is_some()
 }
 
-impl Sent {
-    /// What every POST to a destination has.
+impl SentCredentials {
+    /// Credentials of every POST to a destination.
     fn always_to(destination: &Destination) -> Self {
         let mut sent = Self::default();
         for (name, value) in &destination.headers {
@@ -62,7 +65,7 @@ impl Sent {
         sent
     }
 
-    /// What this one has besides.
+    /// Credentials of this POST alone.
     fn only_with(post: &Post) -> Self {
         let always = &post.destination.headers;
         let mut sent = Self::default();
@@ -164,7 +167,7 @@ impl<'s> Spellings<'s> {
     }
 
     /// Takes them out of what came back.
-    fn strike_from(&self, posted: &mut Posted) {
+    fn strike_from(&self, posted: &mut PostResult) {
         if self.0.is_empty() {
             return;
         }
@@ -272,7 +275,7 @@ mod tests {
 
     #[track_caller]
     fn check(post: &Post, body: &str, kept: &str) {
-        let mut posted = Posted::unanswered(FailureReason::ConnectionLost, body, Phases::default());
+        let mut posted = PostResult::unanswered(FailureReason::ConnectionLost, body, Phases::default());
         posted.answer = Some(Answer {
             body_head: body.into(),
             headers: HeaderRecord::of([("x-echo", Cow::Borrowed(body))]),
@@ -352,7 +355,7 @@ mod tests {
     fn the_beginning_of_one_where_the_rest_was_left_out_goes_too() {
         let sent = sent("https://example.com/", &[("x-api-key", "0123456789")]);
         for (head, kept) in [("key 012345", "key ***"), ("key 012", "key 012")] {
-            let mut posted = Posted::unanswered(FailureReason::ConnectionLost, "", Phases::default());
+            let mut posted = PostResult::unanswered(FailureReason::ConnectionLost, "", Phases::default());
             posted.answer = Some(Answer {
                 body_head: head.into(),
                 is_truncated: true,

@@ -28,8 +28,8 @@ use super::tls::tls_behind;
 use crate::delivery::transport::SPEAKS_TLS;
 use switchhook_http::address::Address;
 use switchhook_http::cause::{closes_without_ending_tls, in_full};
-use switchhook_http::status_line::{SharedStatus, Watched};
-use switchhook_http::tls::{HTTP2, TlsTrouble, agreed};
+use switchhook_http::status_line::{SharedStatus, StatusWatcher};
+use switchhook_http::tls::{HTTP2, TlsFailure, agreed};
 
 /// Bytes on a wire, in the clear or not.
 pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
@@ -37,70 +37,69 @@ pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
 /// The most that the head of an answer may take. It may have 100 headers, which is what hyper keeps on the stack.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How long a probe waits for an objection.
+/// Time for which a probe waits for the receiver to close the connection.
 const OBJECTION: Duration = Duration::from_millis(250);
 
-/// A standing connection.
+/// Open connection, used for one request at a time over HTTP/1.1.
 pub(super) struct Connection {
     sender: Sender,
-    line: Line,
+    driver: ConnectionDriver,
     status: SharedStatus,
-    standing: Standing,
+    info: ConnectionInfo,
     is_tls: bool,
     may_be_http2: bool,
 }
 
-/// What takes requests.
+/// Request half of a connection.
 enum Sender {
     Http1(http1::SendRequest<Full<Bytes>>),
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
-/// How a request names its target.
+/// Form of the request target: origin form, or absolute form through a proxy (RFC 9112, section 3.2).
 #[derive(Debug, Clone)]
-pub(super) enum Form {
+pub(super) enum TargetForm {
     /// By its path: to the receiver.
     Origin,
     /// By its whole URL: to a proxy, with what that wants to see.
     Absolute(Option<HeaderValue>),
 }
 
-/// What is known of a connection from when it was made.
+/// Facts from when a connection was made.
 #[derive(Debug, Clone)]
-pub(super) struct Standing {
-    /// When it is too old to be used again.
+pub(super) struct ConnectionInfo {
+    /// Time after which it is not reused.
     pub(super) until: Instant,
-    /// What is to be said of every answer that comes over it.
+    /// Note for every answer that comes over it.
     pub(super) note: Option<Arc<str>>,
-    /// How requests over it name their target.
-    pub(super) form: Form,
+    pub(super) form: TargetForm,
 }
 
-/// What reads and writes, while it is polled.
-type Working = dyn Future<Output = hyper::Result<()>> + Send;
+/// Connection's IO, which must be polled.
+type ConnectionTask = dyn Future<Output = hyper::Result<()>> + Send;
 
 /// The part of a connection that reads and writes.
-struct Line {
-    wire: Pin<Box<Working>>,
+struct ConnectionDriver {
+    wire: Pin<Box<ConnectionTask>>,
     is_closed: bool,
 }
 
 /// Until when an answer is waited for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// How long its head may take after the request, if that is less than the whole may.
+pub(super) struct Timeouts {
+    /// Deadline for the head of the answer, counted from the request, if it is shorter than [`Timeouts::whole`].
     pub(super) head: Option<Duration>,
-    /// How long the attempt may take.
+    /// Limit on the whole attempt.
     pub(super) whole: Duration,
     pub(super) start: Instant,
 }
 
-impl Patience {
+impl Timeouts {
     pub(super) fn deadline(&self) -> Instant {
         self.start + self.whole
     }
 
-    /// How long the head may take from now on, if that ends before the whole does.
+    /// Remaining time for the head, if it ends before the whole does.
     fn for_head(&self) -> Option<Duration> {
         self.head.filter(|head| Instant::now() + *head < self.deadline())
     }
@@ -111,22 +110,21 @@ fn not_complete(within: Duration) -> String {
     format!("not complete within {} ms", within.as_millis())
 }
 
-/// Why there is no answer.
+/// Reason for which there is no answer.
 #[derive(Debug)]
-pub(super) struct Failure {
-    /// Which kind of silence.
+pub(super) struct ExchangeError {
     pub(super) reason: FailureReason,
     /// In words for a person.
     pub(super) detail: String,
-    /// Whether the connection ended before a single byte of the answer came.
+    /// True if the connection ended before the first byte of the answer, so that the request may be sent again.
     pub(super) nothing_came: bool,
-    /// What is wrong with TLS, if that is it.
-    pub(super) tls: Option<TlsTrouble>,
-    /// Whether it is the operator's proxy that fails, and would on the way to anywhere.
+    /// TLS failure, if it is one.
+    pub(super) tls: Option<TlsFailure>,
+    /// True if the operator's proxy fails, which would concern every receiver.
     pub(super) is_of_proxy: bool,
 }
 
-impl Failure {
+impl ExchangeError {
     pub(super) fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
         Self {
             reason,
@@ -170,7 +168,7 @@ impl Failure {
         }
     }
 
-    /// Whether what came was no HTTP/1.1, as far as anything came.
+    /// True if the bytes received are not HTTP/1.1.
     pub(super) fn is_no_http(&self) -> bool {
         self.nothing_came || self.reason == FailureReason::NotHttp
     }
@@ -204,7 +202,7 @@ impl Failure {
     }
 }
 
-/// Whether the other side was gone when we wrote or read.
+/// True if the peer closed the connection before we wrote or read.
 fn is_hang_up(error: &hyper::Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| {
@@ -215,14 +213,14 @@ fn is_hang_up(error: &hyper::Error) -> bool {
     })
 }
 
-/// What broke, for a person.
+/// Description of the error, for people.
 fn in_words(error: &hyper::Error) -> String {
     tls_behind(error).map_or_else(|| in_full(error), |failure| failure.detail)
 }
 
 impl Connection {
     /// Begins to speak over a wire, as was agreed with TLS.
-    pub(super) async fn open(wire: Wire, standing: Standing) -> Result<Self, Failure> {
+    pub(super) async fn open(wire: Wire, info: ConnectionInfo) -> Result<Self, ExchangeError> {
         let agreed = match &wire {
             Either::Left(_) => None,
             Either::Right(tls) => agreed(tls),
@@ -233,23 +231,23 @@ impl Connection {
         let opened = if agreed == Some(HTTP2) {
             open_http2(wire).await
         } else {
-            open_http1(Watched::new(wire, Arc::clone(&status))).await
+            open_http1(StatusWatcher::new(wire, Arc::clone(&status))).await
         };
-        let (sender, wire) = opened.map_err(|error| Failure::of(&error))?;
+        let (sender, wire) = opened.map_err(|error| ExchangeError::of(&error))?;
         Ok(Self {
             sender,
-            line: Line {
+            driver: ConnectionDriver {
                 wire,
                 is_closed: false,
             },
             status,
-            standing,
+            info,
             is_tls,
             may_be_http2,
         })
     }
 
-    /// Whether the receiver may speak HTTP/2 alone although it did not say so.
+    /// True if the receiver may speak only HTTP/2 although it did not negotiate it.
     pub(super) const fn may_be_http2(&self) -> bool {
         self.may_be_http2
     }
@@ -258,16 +256,16 @@ impl Connection {
         matches!(self.sender, Sender::Http2(_))
     }
 
-    /// Whether it is a proxy that answers.
+    /// True if the answer comes from a proxy.
     pub(super) const fn is_to_proxy(&self) -> bool {
-        matches!(self.standing.form, Form::Absolute(_))
+        matches!(self.info.form, TargetForm::Absolute(_))
     }
 
     /// The request as it goes over this connection.
     pub(super) fn dress(&self, mut request: Request<Full<Bytes>>, address: &Address) -> Request<Full<Bytes>> {
-        *request.uri_mut() = match (&self.sender, &self.standing.form) {
-            (Sender::Http1(_), Form::Origin) => address.path.clone(),
-            (Sender::Http1(_), Form::Absolute(authorization)) => {
+        *request.uri_mut() = match (&self.sender, &self.info.form) {
+            (Sender::Http1(_), TargetForm::Origin) => address.path.clone(),
+            (Sender::Http1(_), TargetForm::Absolute(authorization)) => {
                 if let Some(authorization) = authorization {
                     request
                         .headers_mut()
@@ -285,18 +283,18 @@ impl Connection {
     }
 
     /// Waits for what the other side may have to say without having been asked: with TLS 1.3, that it does not let us in.
-    pub(super) async fn objection(&mut self) -> Option<Failure> {
-        let ended = timeout(OBJECTION, poll_fn(|cx| self.line.wire.as_mut().poll(cx))).await;
+    pub(super) async fn objection(&mut self) -> Option<ExchangeError> {
+        let ended = timeout(OBJECTION, poll_fn(|cx| self.driver.wire.as_mut().poll(cx))).await;
         tls_behind(&ended.ok()?.err()?)
     }
 
-    /// Whether another request may go over it. Also lets it notice that the other side has closed.
+    /// True if another request may use it. Also polls the connection, so that a close by the peer is noticed.
     pub(super) fn is_reusable(&mut self) -> bool {
-        if self.standing.until <= Instant::now() {
+        if self.info.until <= Instant::now() {
             return false;
         }
-        self.line.work(&mut Context::from_waker(Waker::noop()));
-        !self.line.is_closed
+        self.driver.work(&mut Context::from_waker(Waker::noop()));
+        !self.driver.is_closed
             && match &self.sender {
                 Sender::Http1(sender) => sender.is_ready(),
                 Sender::Http2(sender) => sender.is_ready(),
@@ -304,13 +302,13 @@ impl Connection {
     }
 }
 
-type Opened = hyper::Result<(Sender, Pin<Box<Working>>)>;
+type Opened = hyper::Result<(Sender, Pin<Box<ConnectionTask>>)>;
 
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the guarded connector: the address has been judged"
 )]
-async fn open_http1(wire: Watched<Wire>) -> Opened {
+async fn open_http1(wire: StatusWatcher<Wire>) -> Opened {
     let (sender, wire) = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
         .title_case_headers(true)
@@ -335,7 +333,7 @@ async fn open_http2(wire: Wire) -> Opened {
     Ok((Sender::Http2(sender), Box::pin(wire)))
 }
 
-impl Line {
+impl ConnectionDriver {
     /// Reads and writes what can be.
     fn work(&mut self, cx: &mut Context<'_>) {
         if !self.is_closed && self.wire.as_mut().poll(cx).is_ready() {
@@ -364,16 +362,16 @@ impl Line {
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request<Full<Bytes>>,
-    patience: Patience,
+    timeouts: Timeouts,
     on_head: impl FnOnce(&HeaderMap),
-) -> Result<Answer, Failure> {
-    let answered = exchange_unnoted(connection, request, patience, on_head).await;
+) -> Result<Answer, ExchangeError> {
+    let answered = exchange_unnoted(connection, request, timeouts, on_head).await;
     let wants_tls = !connection.is_tls
         && match &answered {
             Ok(answer) => is_about_tls(answer),
             Err(_) => connection.status.lock().is_tls(),
         };
-    let notes = connection.standing.note.as_deref().into_iter();
+    let notes = connection.info.note.as_deref().into_iter();
     let notes = notes.chain(wants_tls.then_some(SPEAKS_TLS));
     notes.fold(answered, |answered, note| {
         answered
@@ -382,7 +380,7 @@ pub(super) async fn exchange(
     })
 }
 
-/// Whether an answer says that TLS was expected, as nginx, Apache, Tomcat and servers in Go put it.
+/// True if the answer says that TLS was expected, in the words of nginx, Apache, Tomcat and Go servers.
 fn is_about_tls(answer: &Answer) -> bool {
     const WORDS: [&str; 4] = [
         "sent to HTTPS port",
@@ -397,37 +395,37 @@ fn is_about_tls(answer: &Answer) -> bool {
 async fn exchange_unnoted(
     connection: &mut Connection,
     request: Request<Full<Bytes>>,
-    patience: Patience,
+    timeouts: Timeouts,
     on_head: impl FnOnce(&HeaderMap),
-) -> Result<Answer, Failure> {
-    let for_head = patience.for_head();
-    let head_by = for_head.map_or_else(|| patience.deadline(), |head| Instant::now() + head);
-    let head = connection.line.work_for(match &mut connection.sender {
+) -> Result<Answer, ExchangeError> {
+    let for_head = timeouts.for_head();
+    let head_by = for_head.map_or_else(|| timeouts.deadline(), |head| Instant::now() + head);
+    let head = connection.driver.work_for(match &mut connection.sender {
         Sender::Http1(sender) => EitherFuture::Left(sender.send_request(request)),
         Sender::Http2(sender) => EitherFuture::Right(sender.send_request(request)),
     });
     let (failure, note) = match timeout_at(head_by, head).await {
         Ok(Ok(response)) => {
             on_head(response.headers());
-            return Ok(read_answer(&mut connection.line, response, patience).await);
+            return Ok(read_answer(&mut connection.driver, response, timeouts).await);
         }
         Ok(Err(error)) => {
             let note = format!("its headers could not be read: {}", in_words(&error));
-            (Failure::of(&error), note)
+            (ExchangeError::of(&error), note)
         }
         Err(_elapsed) => {
             let late = match for_head {
                 Some(head) => format!("no answer had begun {} ms after the request", head.as_millis()),
-                None => format!("nothing was answered within {} ms", patience.whole.as_millis()),
+                None => format!("nothing was answered within {} ms", timeouts.whole.as_millis()),
             };
-            let note = not_complete(for_head.unwrap_or(patience.whole));
+            let note = not_complete(for_head.unwrap_or(timeouts.whole));
             (
-                Failure::new(FailureReason::AnswerTimeout, late),
+                ExchangeError::new(FailureReason::AnswerTimeout, late),
                 format!("its headers were {note}"),
             )
         }
     };
-    connection.line.is_closed = true;
+    connection.driver.is_closed = true;
     let seen = connection.status.lock();
     match seen.status() {
         Some(status) => Ok(Answer {
@@ -435,7 +433,7 @@ async fn exchange_unnoted(
             note: Some(note),
             ..Answer::default()
         }),
-        None => Err(Failure {
+        None => Err(ExchangeError {
             nothing_came: failure.nothing_came && !seen.has_begun(),
             ..failure
         }),
@@ -443,7 +441,11 @@ async fn exchange_unnoted(
 }
 
 /// Reads what is kept of an answer of which the head is there. Of a connection that has more of it nothing can be used.
-async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Patience) -> Answer {
+async fn read_answer(
+    driver: &mut ConnectionDriver,
+    response: Response<Incoming>,
+    timeouts: Timeouts,
+) -> Answer {
     let (head, body) = response.into_parts();
     let (headers, is_whole) = record(&head.headers);
     let mut answer = Answer {
@@ -451,13 +453,13 @@ async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Pa
         headers,
         ..Answer::default()
     };
-    let reading = line.work_for(read_body(body, &mut answer));
-    answer.note = match timeout_at(patience.deadline(), reading).await {
+    let reading = driver.work_for(read_body(body, &mut answer));
+    answer.note = match timeout_at(timeouts.deadline(), reading).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("its body broke off: {}", in_words(&error))),
-        Err(_elapsed) => Some(format!("its body was {}", not_complete(patience.whole))),
+        Err(_elapsed) => Some(format!("its body was {}", not_complete(timeouts.whole))),
     };
-    line.is_closed |= answer.note.is_some() || answer.is_truncated;
+    driver.is_closed |= answer.note.is_some() || answer.is_truncated;
     if is_whole {
         return answer;
     }
@@ -481,7 +483,7 @@ async fn read_body(mut body: Incoming, answer: &mut Answer) -> hyper::Result<()>
     Ok(())
 }
 
-/// What is kept of headers, and whether that is all of them: hyper reads more than it is told if it comes at once.
+/// Headers to store, and whether they are complete: hyper reads more than its limit if they arrive at once.
 fn record(map: &HeaderMap) -> (HeaderRecord, bool) {
     let mut room = MAX_HEAD;
     let mut kept = Vec::with_capacity(map.len());

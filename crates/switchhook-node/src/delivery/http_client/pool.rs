@@ -10,21 +10,21 @@ use tokio::time::Instant;
 
 use super::exchange::Connection;
 
-/// How many connections to one origin may wait. Many webhooks may lead to one, with as many attempts at once as a node makes:
-/// with fewer, most of those would make a connection of their own and close it.
+/// Bound on the idle connections per origin. Many webhooks may share one, with as many attempts at once as a node
+/// makes: with fewer, most of those would open a connection each time.
 const PER_ORIGIN: usize = 1_024;
 
-/// How many connections may wait in all: each is an open file.
+/// Bound on all idle connections, because each is an open file.
 const IN_ALL: usize = 2_048;
 
-/// Connections by origin.
+/// Idle connections, by origin.
 #[derive(Default)]
 pub(super) struct Pool {
-    waiting: DashMap<Arc<str>, VecDeque<Kept>>,
+    waiting: DashMap<Arc<str>, VecDeque<IdleConnection>>,
     count: AtomicUsize,
 }
 
-struct Kept {
+struct IdleConnection {
     since: Instant,
     connection: parking_lot::Mutex<Connection>,
 }
@@ -50,7 +50,7 @@ impl Pool {
         }
         let mut waiting = self.waiting.entry(Arc::clone(origin)).or_default();
         if waiting.len() < PER_ORIGIN {
-            waiting.push_back(Kept {
+            waiting.push_back(IdleConnection {
                 since: Instant::now(),
                 connection: connection.into(),
             });

@@ -6,32 +6,32 @@ use http::Uri;
 use switchhook_domain::attempt::FailureReason;
 use tokio::net::TcpStream;
 
-use super::exchange::Failure;
+use super::exchange::ExchangeError;
 use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Proxy;
-use switchhook_http::tunnel::{self, NoTunnel};
+use switchhook_http::tunnel::{self, TunnelError};
 
 /// A connection to the proxy, which is the operator's: where its name leads is not judged.
-pub(super) async fn to_proxy(proxy: &Proxy) -> Result<TcpStream, Failure> {
+pub(super) async fn to_proxy(proxy: &Proxy) -> Result<TcpStream, ExchangeError> {
     let stream = connect(&proxy.uri).await.map_err(|error| {
         let words = format!(
             "the proxy {} cannot be connected to: {}",
             proxy.uri,
             without_code(&error.to_string())
         );
-        Failure::of_proxy(words)
+        ExchangeError::of_proxy(words)
     })?;
     at_once(&stream);
     Ok(stream)
 }
 
 /// Asks the proxy for a tunnel to an address, or to a name that it looks up.
-pub(super) async fn tunnel(proxy: &Proxy, to: &str) -> Result<TcpStream, Failure> {
+pub(super) async fn tunnel(proxy: &Proxy, to: &str) -> Result<TcpStream, ExchangeError> {
     let mut stream = to_proxy(proxy).await?;
     let asked = tunnel::ask(&mut stream, to, proxy.authorization.as_ref()).await;
-    asked.map_err(|NoTunnel { why, to_anywhere }| match to_anywhere {
-        true => Failure::of_proxy(format!("the proxy {} made no tunnel: {why}", proxy.uri)),
-        false => Failure::new(
+    asked.map_err(|TunnelError { why, to_anywhere }| match to_anywhere {
+        true => ExchangeError::of_proxy(format!("the proxy {} made no tunnel: {why}", proxy.uri)),
+        false => ExchangeError::new(
             FailureReason::ConnectionLost,
             format!("the proxy {} made no tunnel to {to}: {why}", proxy.uri),
         ),

@@ -17,24 +17,24 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use super::exchange::Failure;
+use super::exchange::ExchangeError;
 use crate::destination::TlsIdentity;
 use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Outbound;
-use switchhook_http::tls::{HTTP1, HTTP2, Peer, TlsTrouble, explain};
+use switchhook_http::tls::{HTTP1, HTTP2, Peer, TlsFailure, explain};
 
 /// How many origins are remembered that speak HTTP/2 alone.
 const MOST_ORIGINS: usize = 1_024;
 
 /// Makes TCP connections secure. HTTP/1.1 is offered; to origins that do not want it, HTTP/2.
-pub(super) struct Securing {
+pub(super) struct TlsConnectors {
     http1: TlsConnector,
     http2: TlsConnector,
     verifier: Arc<Verifier>,
     only_http2: Mutex<HashSet<Arc<str>>>,
 }
 
-impl Securing {
+impl TlsConnectors {
     pub(super) fn new(outbound: &Outbound) -> anyhow::Result<Self> {
         let verifier = Arc::new(verifier(outbound)?);
         let config = trusting(&verifier).with_no_client_auth();
@@ -53,58 +53,58 @@ impl Securing {
 
     pub(super) async fn secure(
         &self,
-        offered: Speech,
+        offered: HttpVersion,
         name: ServerName<'static>,
         identity: Option<&TlsIdentity>,
         tcp: TcpStream,
     ) -> io::Result<TlsStream<TcpStream>> {
         let Some(identity) = identity else {
             let connector = match offered {
-                Speech::Http1 => &self.http1,
-                Speech::Http2 => &self.http2,
+                HttpVersion::Http1 => &self.http1,
+                HttpVersion::Http2 => &self.http2,
             };
             return connector.connect(name, tcp).await;
         };
         let made = identity.configured((HTTP1, HTTP2), || trusting(&self.verifier));
         let made = made.map_err(io::Error::other)?;
         let config = match offered {
-            Speech::Http1 => made.http1,
-            Speech::Http2 => made.http2,
+            HttpVersion::Http1 => made.http1,
+            HttpVersion::Http2 => made.http2,
         };
         TlsConnector::from(config).connect(name, tcp).await
     }
 
     /// What is to be offered to an origin.
-    pub(super) fn speech_of(&self, origin: &Arc<str>) -> Speech {
+    pub(super) fn speech_of(&self, origin: &Arc<str>) -> HttpVersion {
         match self.only_http2.lock().contains(origin) {
-            true => Speech::Http2,
-            false => Speech::Http1,
+            true => HttpVersion::Http2,
+            false => HttpVersion::Http1,
         }
     }
 
     /// Takes note of what an origin turned out to speak.
-    pub(super) fn learn(&self, origin: &Arc<str>, speech: Speech) {
+    pub(super) fn learn(&self, origin: &Arc<str>, speech: HttpVersion) {
         let mut only_http2 = self.only_http2.lock();
         match speech {
-            Speech::Http1 => {
+            HttpVersion::Http1 => {
                 only_http2.remove(origin);
             }
-            Speech::Http2 if only_http2.len() < MOST_ORIGINS => {
+            HttpVersion::Http2 if only_http2.len() < MOST_ORIGINS => {
                 only_http2.insert(Arc::clone(origin));
             }
-            Speech::Http2 => {}
+            HttpVersion::Http2 => {}
         }
     }
 }
 
 /// A version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speech {
+pub(super) enum HttpVersion {
     Http1,
     Http2,
 }
 
-impl Speech {
+impl HttpVersion {
     pub(super) const fn other(self) -> Self {
         match self {
             Self::Http1 => Self::Http2,
@@ -127,10 +127,10 @@ fn trusting(verifier: &Arc<Verifier>) -> ConfigBuilder<ClientConfig, WantsClient
         .with_custom_certificate_verifier(verifier)
 }
 
-pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Failure> {
+pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, ExchangeError> {
     match host {
         Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| {
-            Failure::new(
+            ExchangeError::new(
                 FailureReason::BadRequest,
                 format!("{name} is no name that a certificate can have"),
             )
@@ -141,29 +141,29 @@ pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Fa
 }
 
 /// Why TLS does not stand.
-pub(super) fn no_tls(error: &io::Error) -> Failure {
+pub(super) fn no_tls(error: &io::Error) -> ExchangeError {
     let (trouble, detail) = match inner(error) {
         Some(error) => explain(error, Peer::RECEIVER),
         None if error.kind() == io::ErrorKind::UnexpectedEof => (
-            TlsTrouble::BrokenOff,
+            TlsFailure::BrokenOff,
             "the receiver closed the connection in the middle of the TLS handshake".to_owned(),
         ),
         None => (
-            TlsTrouble::BrokenOff,
+            TlsFailure::BrokenOff,
             format!(
                 "the connection broke in the middle of the TLS handshake: {}",
                 without_code(&error.to_string())
             ),
         ),
     };
-    Failure {
+    ExchangeError {
         tls: Some(trouble),
-        ..Failure::new(FailureReason::Tls, detail)
+        ..ExchangeError::new(FailureReason::Tls, detail)
     }
 }
 
 /// A TLS failure that showed itself only when something was sent or read.
-pub(super) fn tls_behind(error: &hyper::Error) -> Option<Failure> {
+pub(super) fn tls_behind(error: &hyper::Error) -> Option<ExchangeError> {
     let error = error.source()?.downcast_ref::<io::Error>()?;
     inner(error).map(|_| no_tls(error))
 }

@@ -21,38 +21,38 @@ use tokio::time::{Instant, timeout_at};
 use url::form_urlencoded;
 
 use super::HttpTransport;
-use super::exchange::Failure;
+use super::exchange::ExchangeError;
 use crate::delivery::transport::Post;
 use crate::destination::Destination;
 use switchhook_domain::attempt::Phases;
 
-/// How many servers and clients are remembered.
+/// Bound on the cached tokens.
 const MOST_KEPT: usize = 4_096;
 
-/// How long before it expires a token is not used any more.
+/// Time before its expiry from which a token is not used.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// How long a token lasts whose server does not say.
+/// Lifetime of a token whose server does not say one.
 const UNLESS_TOLD: Duration = Duration::from_secs(300);
 
-/// How long a refusal counts: those who waited for it do not all ask again.
+/// Time for which a refusal is reused, so that those who waited for it do not all ask again.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
 /// The tokens that are kept.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<[u8; 32], Arc<Slot>>>);
+pub(super) struct Tokens(Mutex<HashMap<[u8; 32], Arc<TokenSlot>>>);
 
 /// The place of one token. Whoever holds it fetches for all others.
-type Slot = WaitingMutex<Option<Kept>>;
+type TokenSlot = WaitingMutex<Option<CachedToken>>;
 
-/// What came of asking.
-struct Kept {
+/// Result of a request, and for how long it holds.
+struct CachedToken {
     outcome: Result<HeaderValue, String>,
     until: Timestamp,
 }
 
 #[derive(Deserialize)]
-struct Granted {
+struct TokenResponse {
     access_token: String,
     /// A number of seconds; some servers write it as a text.
     #[serde(default)]
@@ -61,29 +61,29 @@ struct Granted {
 
 /// A token that a webhook is posted to with.
 pub(super) struct Token {
-    /// The `Authorization`.
+    /// Value of `Authorization`.
     pub(super) header: HeaderValue,
-    /// Whether it was fetched for this attempt.
+    /// True if it was fetched for this attempt.
     pub(super) is_new: bool,
 }
 
 #[derive(Deserialize)]
-struct Refused {
+struct TokenError {
     #[serde(default)]
     error: Option<String>,
     #[serde(default)]
     error_description: Option<String>,
 }
 
-/// What a token is asked for with.
-struct Client<'a> {
+/// Credentials with which a token is requested.
+struct ClientCredentials<'a> {
     token_url: &'a str,
     client_id: &'a str,
     client_secret: &'a str,
     scope: Option<&'a str>,
 }
 
-impl<'a> Client<'a> {
+impl<'a> ClientCredentials<'a> {
     fn of(settings: &'a WebhookSettings) -> Option<Self> {
         match &settings.auth.0 {
             Some(Authentication::Oauth2 {
@@ -114,7 +114,7 @@ impl<'a> Client<'a> {
 }
 
 impl Tokens {
-    fn slot(&self, key: [u8; 32]) -> Arc<Slot> {
+    fn slot(&self, key: [u8; 32]) -> Arc<TokenSlot> {
         let mut slots = self.0.lock();
         if slots.len() >= MOST_KEPT && !slots.contains_key(&key) {
             slots.clear();
@@ -129,8 +129,8 @@ impl HttpTransport {
         &self,
         destination: &Destination,
         start: Instant,
-    ) -> Result<Option<Token>, Failure> {
-        let Some(client) = Client::of(&destination.webhook.settings) else {
+    ) -> Result<Option<Token>, ExchangeError> {
+        let Some(client) = ClientCredentials::of(&destination.webhook.settings) else {
             return Ok(None);
         };
         let slot = self.tokens.slot(client.key());
@@ -148,7 +148,7 @@ impl HttpTransport {
             Ok((header, lasts)) => (Ok(header), lasts.saturating_sub(MARGIN).max(REFUSED_FOR)),
             Err(why) => (Err(why), REFUSED_FOR),
         };
-        *kept = Some(Kept {
+        *kept = Some(CachedToken {
             outcome: outcome.clone(),
             until: self.clock.now().plus(lasts),
         });
@@ -157,7 +157,7 @@ impl HttpTransport {
 
     /// Forgets a token that a webhook's receiver did not take. Whoever is fetching another meanwhile is not waited for.
     pub(super) fn forget_token(&self, destination: &Destination, token: &Token) {
-        let Some(client) = Client::of(&destination.webhook.settings) else {
+        let Some(client) = ClientCredentials::of(&destination.webhook.settings) else {
             return;
         };
         let slot = self.tokens.slot(client.key());
@@ -168,7 +168,7 @@ impl HttpTransport {
 
     async fn fetch(
         &self,
-        client: &Client<'_>,
+        client: &ClientCredentials<'_>,
         destination: &Destination,
         start: Instant,
     ) -> Result<(HeaderValue, Duration), String> {
@@ -181,13 +181,13 @@ impl HttpTransport {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what errors are mapped to")]
-fn failure(why: String) -> Failure {
+fn failure(why: String) -> ExchangeError {
     let words = format!("no token could be had of the OAuth2 server: {why}");
-    Failure::new(FailureReason::Authentication, words)
+    ExchangeError::new(FailureReason::Authentication, words)
 }
 
 /// The request for a token. It may take as long as an attempt at the webhook.
-fn request(client: &Client<'_>, destination: &Destination) -> Post {
+fn request(client: &ClientCredentials<'_>, destination: &Destination) -> Post {
     let own = &destination.webhook;
     let settings = WebhookSettings {
         connect_timeout_ms: own.settings.connect_timeout_ms,
@@ -217,7 +217,7 @@ fn request(client: &Client<'_>, destination: &Destination) -> Post {
 }
 
 /// Id and secret are encoded as forms are, before they are joined (RFC 6749 §2.3.1).
-fn basic(client: &Client<'_>) -> HeaderValue {
+fn basic(client: &ClientCredentials<'_>) -> HeaderValue {
     let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(client.client_id), encoded(client.client_secret));
     let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)));
@@ -228,7 +228,7 @@ fn basic(client: &Client<'_>) -> HeaderValue {
 
 fn granted(answer: &Answer) -> Result<(HeaderValue, Duration), String> {
     if !(200..300).contains(&answer.status) {
-        let refused: Option<Refused> = serde_json::from_slice(&answer.body_head).ok();
+        let refused: Option<TokenError> = serde_json::from_slice(&answer.body_head).ok();
         let words = refused.and_then(|refused| match (refused.error, refused.error_description) {
             (Some(error), Some(more)) => Some(format!("{error} ({more})")),
             (error, more) => error.or(more),
@@ -240,7 +240,7 @@ fn granted(answer: &Answer) -> Result<(HeaderValue, Duration), String> {
             .collect();
         return Err(format!("it answers {}: {}", answer.status, shown_url(&words)));
     }
-    let granted: Granted = serde_json::from_slice(&answer.body_head)
+    let granted: TokenResponse = serde_json::from_slice(&answer.body_head)
         .map_err(|_| format!("it answers {} without an access_token in JSON", answer.status))?;
     let value = HeaderValue::try_from(format!("Bearer {}", granted.access_token));
     let mut value = value.map_err(|_| "its access_token cannot stand in a header".to_owned())?;

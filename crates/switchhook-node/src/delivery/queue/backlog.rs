@@ -1,27 +1,27 @@
-//! What waits in the store for one webhook, as far as this node knows: when something is due, and whether it was asked for.
+//! Deliveries of one webhook in the store, as far as this node knows: the next due time, and the claim in flight.
 
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 
-/// How long the store is not asked again after a claim that brought nothing although something was due; twice as long after
-/// each further one, up to two seconds.
+/// Pause after a claim that brought nothing although something was due. Each further one doubles it, up to two
+/// seconds.
 const FRUITLESS_WAIT: Duration = Duration::from_millis(60);
 
 /// The deliveries of one webhook that this node has not claimed.
 #[derive(Debug, Default)]
 pub(in crate::delivery) struct Backlog {
-    /// When the next of them is due.
+    /// Due time of the first of them.
     due_at: Option<Timestamp>,
     claim: Option<ClaimUnderWay>,
-    /// How many claims in a row brought nothing although something was due: others are busy with it.
-    fruitless: u32,
+    /// Claims in a row that brought nothing although something was due, because other nodes have it.
+    empty_claims: u32,
 }
 
 /// A claim that the store has not answered yet.
 #[derive(Debug, Default)]
 struct ClaimUnderWay {
-    /// What became due meanwhile, which the answer may not know.
+    /// Earliest due time heard of since the claim, which its answer may not include.
     due_at: Option<Timestamp>,
 }
 
@@ -34,7 +34,7 @@ impl Backlog {
         }
     }
 
-    /// When to claim from it; `None` while it is empty or a claim is under way.
+    /// Time of the next claim; `None` if there is nothing to claim, or a claim is in flight.
     pub(super) fn next_claim_at(&self) -> Option<Timestamp> {
         self.due_at.filter(|_| self.claim.is_none())
     }
@@ -58,9 +58,9 @@ impl Backlog {
     ) {
         let meanwhile = self.claim.take().and_then(|claim| claim.due_at);
         let is_fruitless = claimed == 0 && next_due_at.is_some_and(|due_at| due_at <= now);
-        self.fruitless = if is_fruitless { self.fruitless + 1 } else { 0 };
-        let not_before = now.plus(FRUITLESS_WAIT * (1 << self.fruitless.min(6)) / 2);
-        let next_due_at = next_due_at.map(|due_at| match self.fruitless {
+        self.empty_claims = if is_fruitless { self.empty_claims + 1 } else { 0 };
+        let not_before = now.plus(FRUITLESS_WAIT * (1 << self.empty_claims.min(6)) / 2);
+        let next_due_at = next_due_at.map(|due_at| match self.empty_claims {
             0 => due_at,
             _ => due_at.max(not_before),
         });
@@ -72,7 +72,7 @@ impl Backlog {
         self.claim = None;
     }
 
-    /// Whether nothing is known to be in the store.
+    /// True if nothing is known to wait in the store.
     pub(super) const fn is_empty(&self) -> bool {
         self.due_at.is_none() && self.claim.is_none()
     }

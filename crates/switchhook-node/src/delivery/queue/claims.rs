@@ -24,7 +24,7 @@ pub(super) struct Claims {
     /// The deliveries that may start now.
     ready: VecDeque<Box<ClaimedDelivery>>,
     order_queues: HashMap<OrderKey, OrderQueue>,
-    /// How many claims are on their way back to the store.
+    /// Claims on their way back to the store.
     returning: u32,
     /// The size of the events of all claims.
     bytes: usize,
@@ -40,13 +40,13 @@ struct Claim {
 /// The claimed deliveries with one order key.
 #[derive(Default)]
 struct OrderQueue {
-    /// Whether its first delivery is ready or under way.
+    /// True if its first delivery is ready or in flight.
     is_busy: bool,
     /// The deliveries behind the first.
     waiting: VecDeque<Box<ClaimedDelivery>>,
-    /// How many claims have this key. With the last of them the queue goes.
+    /// Number of claims with this key. The queue is dropped with the last.
     claims: u32,
-    /// Whether something went back or blocks: what comes behind it goes back too.
+    /// True if one was returned or blocks, so that those behind it are returned too.
     is_broken: bool,
 }
 
@@ -218,17 +218,17 @@ impl Claims {
         true
     }
 
-    /// Whether the lease of any claim is over.
+    /// True if the lease of any claim has expired.
     pub(super) fn has_overdue(&self, now: Timestamp) -> bool {
         self.unsettled.values().any(|claim| claim.lease_end <= now)
     }
 
-    /// Whether anything is on its way back to the store.
+    /// True if a claim is on its way back to the store.
     pub(super) const fn is_returning(&self) -> bool {
         self.returning > 0
     }
 
-    /// How many claims are not settled.
+    /// Number of unsettled claims.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.unsettled.len()).unwrap_or(u32::MAX)
     }

@@ -1,27 +1,28 @@
-//! How much of one receiver's attention this node takes: attempts at once, attempts a second, deliveries in memory.
+//! Limits of one receiver on this node: attempts in flight, attempts per second, deliveries in memory.
 //!
-//! The cap on attempts at once breathes: a failure lowers it by half, so that a dead receiver does not fill the node with
-//! waiting, and a success raises it by one. A rate spreads attempts evenly, at most a tenth of a second's worth of them at once.
+//! The cap on attempts in flight adapts: a failure halves it, so that a dead receiver does not fill the node with
+//! waiting attempts, and a success raises it by one. A rate spreads attempts evenly, with bursts of at most a tenth
+//! of a second's worth.
 
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 
-/// How many deliveries may be in memory for each attempt that may be under way.
+/// Deliveries in memory per attempt that may be in flight.
 pub(super) const CLAIMED_PER_ATTEMPT: u32 = 16;
 
-/// How far behind an even pace attempts may be and still be caught up at once, in milliseconds.
+/// Burst allowance: milliseconds behind an even pace that are caught up at once.
 const BURST_MS: f64 = 100.0;
 
 /// The limits of one webhook.
 #[derive(Debug)]
 pub(super) struct Limits {
-    /// How many attempts may be under way.
+    /// Present cap on attempts in flight.
     cap: u32,
-    /// How many attempts can start while a lease lasts, if there is a rate.
+    /// Number of attempts that the rate allows during one lease.
     within_a_lease: u32,
-    /// When the next attempt may start, in milliseconds; 0 without a rate. Finer than a timestamp, so that thousands a
-    /// second are possible.
+    /// Earliest start of the next attempt, in milliseconds; 0 without a rate. Finer than a timestamp, for thousands
+    /// per second.
     next_start_ms: f64,
 }
 
@@ -34,12 +35,12 @@ impl Limits {
         }
     }
 
-    /// How many attempts may be under way.
+    /// Present cap on attempts in flight.
     pub(super) const fn cap(&self) -> u32 {
         self.cap
     }
 
-    /// How many deliveries may be in memory.
+    /// Bound on the deliveries in memory.
     pub(super) fn allowance(&self) -> u32 {
         self.cap
             .saturating_mul(CLAIMED_PER_ATTEMPT)
@@ -76,7 +77,7 @@ impl Limits {
         };
     }
 
-    /// When the rate lets the next attempt start, now or in the past; `None` without a rate.
+    /// Earliest start that the rate allows, now or in the past; `None` without a rate.
     pub(super) fn next_start_at(&self) -> Option<Timestamp> {
         (self.next_start_ms > 0.0).then(|| Timestamp::from_millis(self.next_start_ms.ceil() as i64))
     }

@@ -1,4 +1,4 @@
-//! When a queue starts, claims and gives back.
+//! Starting, claiming and returning.
 
 use super::limits::CLAIMED_PER_ATTEMPT;
 use super::*;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Cause, Hash, LooseToken, Respelling, SecretChange, decode, decode_hex, signed_text};
 
-/// What explains that the token is not signed with any of the secrets. Empty if it is.
+/// Causes for which the token is not signed with any of the secrets. Empty if it is.
 pub(super) fn why<S: AsRef<[u8]>>(token: &LooseToken, secrets: &[S], original: Option<&[u8]>) -> Vec<Cause> {
     let secrets: Vec<&[u8]> = secrets.iter().map(AsRef::as_ref).collect();
     for (signature, spelling) in &token.signatures {

@@ -1,4 +1,4 @@
-//! Why no signature of a message fits: what is tried are mistakes that people make with secrets and bodies.
+//! Diagnosis of signatures in headers: tries the mistakes that people make with secrets and bodies.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{STANDARD_SECRET_PREFIX, StandardHeaders, StandardKey, seconds_of};
 use crate::timestamp::Timestamp;
 
-/// What keeps a signature from fitting. Secrets are counted from 1.
+/// Cause for which a signature does not fit. Secrets are counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StandardCause {
@@ -24,13 +24,13 @@ pub enum StandardCause {
     /// The body ends otherwise.
     #[error("it fits the body {} the end of a line: something on the way, or the capture, changed that", if *.added { "without" } else { "with" })]
     LineEnd {
-        /// Whether it was added, rather than taken away.
+        /// True if it was added, as opposed to removed.
         added: bool,
     },
 }
 
 impl StandardHeaders {
-    /// What would make a signature fit that does not, if that can be found out. Its age does not matter.
+    /// Change that would make a signature fit, if one is found. The age of the message does not matter.
     #[must_use]
     pub fn cause(&self, secrets: &[&str], body: &[u8]) -> Option<StandardCause> {
         let fits = |secret: &str, body: &[u8]| self.fits(&[StandardKey::new(secret)], body);
@@ -60,7 +60,7 @@ impl StandardHeaders {
         others.or_else(ends)
     }
 
-    /// When the message was sent, as it says.
+    /// Time of sending, as the message says.
     #[must_use]
     pub fn sent_at(&self) -> Option<Timestamp> {
         let seconds: i64 = self.timestamp.parse().ok()?;

@@ -30,15 +30,15 @@ pub(super) struct Leg {
     /// Since when somebody is on hold, and for how long somebody was.
     held_since: Option<Timestamp>,
     held_ms: u64,
-    /// What real durations have behind the milliseconds, in thousandths.
+    /// Fraction of a millisecond that real durations have, in thousandths.
     pub(super) fraction: u64,
     /// Scores, in thousandths and in points.
     pub(super) mos: u64,
     pub(super) csat: Option<u64>,
     last: Option<CallState>,
-    /// What it has been through.
-    been: Been,
-    /// Whether the contract's states show where it came from.
+    /// States that it has reached.
+    been: ReachedStates,
+    /// True if the contract's states show where it came from.
     is_in_contract: bool,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Recording {
     pub(super) sort: &'static str,
 }
 
-/// How a new leg belongs to the call.
+/// Relation of a new leg to the call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Link {
     None,
@@ -62,7 +62,7 @@ pub(super) enum Link {
 
 /// States that something later depends on.
 #[derive(Clone, Copy, Debug, Default)]
-struct Been {
+struct ReachedStates {
     connected: bool,
     supervising: bool,
     voicemail: bool,
@@ -95,7 +95,7 @@ impl Leg {
             mos: rng.between(380..=441) * 10,
             csat: None,
             last: None,
-            been: Been::default(),
+            been: ReachedStates::default(),
             is_in_contract: false,
         }
     }
@@ -149,7 +149,7 @@ impl Leg {
         self.last = Some(state);
     }
 
-    /// Whether a dialect shows the leg at all: in the contract's states a supervisor's leg would end without having
+    /// True if a dialect shows the leg at all: in the contract's states a supervisor's leg would end without having
     /// begun.
     pub(super) const fn is_told_in(&self, dialect: Dialect) -> bool {
         self.is_in_contract || matches!(dialect, Dialect::Observed)
@@ -185,7 +185,7 @@ impl Leg {
             .find(|recording| is_there && recording.sort == "voicemail")
     }
 
-    /// What may follow: first the way to a talk, then the talk, its end, and what is worked up after it.
+    /// True if the state may follow: first the way to a talk, then the talk, its end, and the work after it.
     fn may_enter(&self, state: CallState) -> bool {
         use CallState as S;
         let (last, been) = (self.last, self.been);

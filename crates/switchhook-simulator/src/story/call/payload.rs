@@ -8,9 +8,9 @@ use crate::company::Entity;
 use crate::json::Json;
 use crate::story::world::World;
 
-/// What a field is told from on; after the event of that name it stays.
+/// Context from which fields are computed; after the event of that name a field stays.
 #[derive(Clone, Copy)]
-struct Shown<'a> {
+struct FieldContext<'a> {
     call: &'a Call,
     leg: &'a Leg,
     state: CallState,
@@ -19,7 +19,7 @@ struct Shown<'a> {
 
 impl Call {
     pub(super) fn write(&self, index: LegIndex, state: CallState, json: &mut Json, world: &World) {
-        let shown = Shown {
+        let shown = FieldContext {
             call: self,
             leg: &self.legs[index],
             state,
@@ -35,7 +35,7 @@ impl Call {
     }
 }
 
-impl Shown<'_> {
+impl FieldContext<'_> {
     fn write_contract(&self, json: &mut Json) {
         let Self { leg, world, .. } = self;
         let entry = leg.entry.map(|entry| &self.call.legs[entry]);

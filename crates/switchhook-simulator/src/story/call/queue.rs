@@ -7,7 +7,7 @@ use super::{Act, Call, LegIndex};
 use crate::company::Duty;
 use crate::story::world::World;
 
-/// How many agents are rung at once.
+/// Number of agents rung at once.
 const MOST_RUNG: usize = 3;
 
 /// A caller who asks for somebody.

@@ -1,8 +1,8 @@
-//! What a call is about: the words of its transcript, its recap and its wrap-up.
+//! Topic of a call: the words of its transcript, its recap and its wrap-up.
 
 use crate::rng::Rng;
 
-/// What people talk about.
+/// Topic of a conversation.
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) summary: &'static str,
@@ -10,7 +10,7 @@ pub(super) struct Topic {
     pub(super) outcome: &'static str,
     pub(super) action_items: &'static [&'static str],
     pub(super) disposition: &'static str,
-    /// What the caller says to a voicemail.
+    /// Words of a voicemail.
     pub(super) voicemail: &'static str,
 }
 

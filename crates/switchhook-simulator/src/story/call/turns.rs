@@ -1,4 +1,4 @@
-//! What can happen while people talk, and what is worked up afterwards.
+//! Turns that a conversation can take, and the work after it.
 
 use switchhook_protocol::{CallState, Direction};
 
@@ -7,7 +7,7 @@ use crate::company::Duty;
 use crate::rng::Rng;
 use crate::story::world::World;
 
-/// Who talks for the company.
+/// Person who talks for the company.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Party {
     pub(super) leg: LegIndex,
@@ -15,7 +15,7 @@ pub(super) struct Party {
     pub(super) entry: Option<LegIndex>,
     /// The agent who is kept by the talk.
     pub(super) agent: Option<usize>,
-    /// Whether it is the agent's own line and no call of a centre.
+    /// True for the agent's own line, as opposed to a call of a centre.
     pub(super) on_own_line: bool,
 }
 
@@ -225,7 +225,7 @@ impl Call {
         }
     }
 
-    /// What the agent and the caller say about it.
+    /// Answers of the agent and the caller to surveys.
     fn ask_people(&mut self, party: Party, rng: &mut Rng) {
         if rng.chance(35) && party.agent.is_some() && !party.on_own_line {
             self.aside(rng.between(4_000..=40_000), party.leg, CallState::Dispositions);

@@ -1,4 +1,4 @@
-//! What people write.
+//! Texts of messages.
 
 pub(super) const QUESTIONS: [&str; 10] = [
     "Hi, is my order ready to pick up?",

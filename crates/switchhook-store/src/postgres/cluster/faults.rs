@@ -1,4 +1,4 @@
-//! What goes wrong with a server while it is used: locks that somebody else holds, processes that stall.
+//! Faults of a server under load: locks held by others, and stalled processes.
 
 use std::process::Command;
 use std::time::Duration;

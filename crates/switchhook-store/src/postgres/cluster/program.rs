@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::{Durability, PAUSED};
 
-/// Where distributions put the programs, beside the search path.
+/// Folders of the programs in distributions, beside the search path.
 const FOLDERS: [&str; 2] = ["/usr/lib/postgresql", "/usr/local/pgsql"];
 
 /// The user that the server runs as if this process is root, as which it refuses to run. Debian's packages make it.
@@ -94,7 +94,7 @@ pub(super) fn programs() -> Option<PathBuf> {
     found.pop()
 }
 
-/// Whom to run it as, if this process is root.
+/// User to run it as, if this process is root.
 pub(super) fn unprivileged_user() -> io::Result<Option<(u32, u32)>> {
     if number_of(&["-u"])? != 0 {
         return Ok(None);

@@ -5,7 +5,7 @@ fn targets(url: &str) -> Targets {
 }
 
 #[track_caller]
-fn check(url: &str, servers: &[(&str, u16)], wanted: Wanted) {
+fn check(url: &str, servers: &[(&str, u16)], wanted: SessionAttrs) {
     let targets = targets(url);
     let found: Vec<_> = targets
         .servers
@@ -22,46 +22,46 @@ fn check(url: &str, servers: &[(&str, u16)], wanted: Wanted) {
 
 #[test]
 fn hosts_are_read_as_libpq_reads_them() {
-    check("postgres://me@db/calls", &[("db", 5432)], Wanted::Any);
+    check("postgres://me@db/calls", &[("db", 5432)], SessionAttrs::Any);
     check(
         "postgresql://me:p%40ss@db:6000/calls?sslmode=disable",
         &[("db", 6000)],
-        Wanted::Any,
+        SessionAttrs::Any,
     );
     check(
         "postgres://me@one:1,two:2,three/calls",
         &[("one", 1), ("two", 2), ("three", 5432)],
-        Wanted::ReadWrite,
+        SessionAttrs::ReadWrite,
     );
     check(
         "postgres://me:a,b@one,two/calls",
         &[("one", 5432), ("two", 5432)],
-        Wanted::ReadWrite,
+        SessionAttrs::ReadWrite,
     );
     check(
         "postgres://me@one,two/calls?target_session_attrs=any&sslmode=disable",
         &[("one", 5432), ("two", 5432)],
-        Wanted::Any,
+        SessionAttrs::Any,
     );
     check(
         "postgres://me@db/calls?target_session_attrs=primary",
         &[("db", 5432)],
-        Wanted::Primary,
+        SessionAttrs::Primary,
     );
     check(
         "postgres://me@/calls?host=one,two&port=7",
         &[("one", 7), ("two", 7)],
-        Wanted::ReadWrite,
+        SessionAttrs::ReadWrite,
     );
     check(
         "postgres://me@/calls?host=one%2Ctwo&port=7,8",
         &[("one", 7), ("two", 8)],
-        Wanted::ReadWrite,
+        SessionAttrs::ReadWrite,
     );
     check(
         "postgres://me@[::1]:7,db:8/calls",
         &[("[::1]", 7), ("db", 8)],
-        Wanted::ReadWrite,
+        SessionAttrs::ReadWrite,
     );
 }
 
@@ -119,7 +119,7 @@ fn a_parameter_that_would_not_count_is_refused_by_its_name() {
         check(
             &format!("postgres://me@db/calls?{query}"),
             &[("db", 5432)],
-            Wanted::Any,
+            SessionAttrs::Any,
         );
     }
 }
@@ -151,7 +151,7 @@ fn a_password_that_is_not_percent_encoded_is_told_of_and_not_repeated() {
         check(
             &format!("postgres://me:{password}@db/calls"),
             &[("db", 5432)],
-            Wanted::Any,
+            SessionAttrs::Any,
         );
     }
 }
@@ -171,19 +171,19 @@ fn a_server_is_used_if_it_is_what_is_wanted() {
         is_standby: false,
     };
     for (wanted, accepted) in [
-        (Wanted::Any, vec![PRIMARY, STANDBY, CLOSED]),
-        (Wanted::PreferStandby, vec![PRIMARY, STANDBY, CLOSED]),
-        (Wanted::ReadWrite, vec![PRIMARY]),
-        (Wanted::ReadOnly, vec![STANDBY, CLOSED]),
-        (Wanted::Primary, vec![PRIMARY, CLOSED]),
-        (Wanted::Standby, vec![STANDBY]),
+        (SessionAttrs::Any, vec![PRIMARY, STANDBY, CLOSED]),
+        (SessionAttrs::PreferStandby, vec![PRIMARY, STANDBY, CLOSED]),
+        (SessionAttrs::ReadWrite, vec![PRIMARY]),
+        (SessionAttrs::ReadOnly, vec![STANDBY, CLOSED]),
+        (SessionAttrs::Primary, vec![PRIMARY, CLOSED]),
+        (SessionAttrs::Standby, vec![STANDBY]),
     ] {
         for state in [PRIMARY, STANDBY, CLOSED] {
             let is_accepted = wanted.refusal(state).is_none();
             assert_eq!(is_accepted, accepted.contains(&state), "{wanted:?} {state:?}");
         }
     }
-    for wanted in [Wanted::Any, Wanted::ReadWrite, Wanted::Primary] {
+    for wanted in [SessionAttrs::Any, SessionAttrs::ReadWrite, SessionAttrs::Primary] {
         assert!(wanted.is_still_met(PRIMARY));
         assert!(
             !wanted.is_still_met(STANDBY) && !wanted.is_still_met(CLOSED),

@@ -1,6 +1,6 @@
 //! The parts of a store's URL that name servers, beside those that sqlx reads.
 
-use super::{Wanted, not_understood};
+use super::{SessionAttrs, not_understood};
 use crate::error::StoreError;
 use crate::postgres::failure::PERCENT_ENCODED;
 
@@ -48,7 +48,7 @@ pub(super) struct Query<'u> {
     others: Vec<&'u str>,
     hosts: Option<String>,
     ports: Option<String>,
-    pub(super) wanted: Option<Wanted>,
+    pub(super) wanted: Option<SessionAttrs>,
 }
 
 /// The parameters that count, by libpq's names. What a URL asks for beside them would not be done, and nobody would know.
@@ -72,7 +72,7 @@ const KNOWN: [&str; 14] = [
 /// Other names that sqlx has for some of them.
 const ALIASES: [&str; 5] = ["ssl-mode", "ssl-root-cert", "ssl-ca", "ssl-cert", "ssl-key"];
 
-/// How much of TLS a server must have.
+/// Values of `sslmode`.
 const SSL_MODES: [&str; 6] = [
     "disable",
     "allow",
@@ -93,7 +93,7 @@ impl<'u> Query<'u> {
                 .replace("%2F", "/")
                 .replace("%2f", "/");
             match name {
-                "target_session_attrs" => query.wanted = Some(Wanted::parse(&value)?),
+                "target_session_attrs" => query.wanted = Some(SessionAttrs::parse(&value)?),
                 "host" => query.hosts = Some(value),
                 "port" => query.ports = Some(value),
                 "sslmode" | "ssl-mode" if !SSL_MODES.contains(&&*value) => {

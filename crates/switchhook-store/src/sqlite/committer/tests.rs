@@ -7,22 +7,22 @@ use switchhook_domain::{Kind, Timestamp};
 use super::*;
 use crate::event::Recorded;
 use crate::options::COMMIT_EVERY;
-use crate::sqlite::connection::{Checkpoints, Place, open_writing};
+use crate::sqlite::connection::{Checkpoints, DatabaseLocation, open_writing};
 use crate::sqlite::schema;
 use crate::write::Answer;
 
 const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
 fn committer() -> Committer {
-    let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
+    let mut connection = open_writing(&DatabaseLocation::Memory, Checkpoints::Here).unwrap();
     schema::migrate(&mut connection, NOON).unwrap();
-    let audience = Audience {
+    let listeners = CommitListeners {
         hand_over: None,
         observer: None,
     };
     Committer::new(
         WriteConnection::new(connection, false, COMMIT_EVERY),
-        audience,
+        listeners,
         Arc::default(),
     )
 }

@@ -12,21 +12,21 @@ use switchhook_domain::{Kind, Timestamp};
 
 use crate::event::{Idempotency, NewDelivery, NewEvent};
 
-/// Before the payload.
+/// Bytes before the payload.
 pub(super) const HEAD: usize = 16;
 
-/// Where in a head the part begins that the checksum is over.
+/// Offset in the head from which the checksum counts.
 const CHECKED_FROM: usize = 8;
 
-/// Which frame of which generation.
+/// Generation and number of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct FramePosition {
     pub(super) generation: i32,
     pub(super) number: u32,
 }
 
 /// Writes a frame behind what is in `to`.
-pub(super) fn write<'e>(to: &mut Vec<u8>, place: Place, events: impl Iterator<Item = &'e NewEvent>) {
+pub(super) fn write<'e>(to: &mut Vec<u8>, place: FramePosition, events: impl Iterator<Item = &'e NewEvent>) {
     let start = to.len();
     to.put_bytes(0, HEAD);
     for event in events {
@@ -36,7 +36,7 @@ pub(super) fn write<'e>(to: &mut Vec<u8>, place: Place, events: impl Iterator<It
 }
 
 /// Writes the head of a frame whose payload is there.
-pub(super) fn seal(frame: &mut [u8], place: Place) {
+pub(super) fn seal(frame: &mut [u8], place: FramePosition) {
     let length = length(frame.len() - HEAD);
     let mut head = &mut frame[..HEAD];
     head.put_u32_le(length);
@@ -47,17 +47,17 @@ pub(super) fn seal(frame: &mut [u8], place: Place) {
     frame[4..CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Which frame begins here, going by its head alone.
-pub(super) fn place_of(mut head: &[u8]) -> Option<Place> {
+/// Position of the frame that begins here, by its head alone.
+pub(super) fn place_of(mut head: &[u8]) -> Option<FramePosition> {
     head.advance(CHECKED_FROM.min(head.len()));
-    Some(Place {
+    Some(FramePosition {
         generation: head.try_get_i32_le().ok()?,
         number: head.try_get_u32_le().ok()?,
     })
 }
 
 /// Reads the frame at the beginning of `from` and passes it; `None` if there is not this one, or not all of it.
-pub(super) fn read(from: &mut &[u8], place: Place) -> Option<Vec<NewEvent>> {
+pub(super) fn read(from: &mut &[u8], place: FramePosition) -> Option<Vec<NewEvent>> {
     let mut head = *from;
     let payload_length = usize::try_from(head.try_get_u32_le().ok()?).ok()?;
     let checksum = head.try_get_u32_le().ok()?;
@@ -141,7 +141,7 @@ fn get_delivery(from: &mut &[u8]) -> Result<NewDelivery, Unreadable> {
     })
 }
 
-/// What does not happen to a frame whose checksum is right, unless another version wrote it.
+/// Frame with a valid checksum and unknown contents, which only another version writes.
 #[derive(Debug)]
 struct Unreadable;
 
@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place = Place {
+    const PLACE: FramePosition = FramePosition {
         generation: 7,
         number: 3,
     };
@@ -300,7 +300,7 @@ mod tests {
     fn a_frame_of_another_place_is_none() {
         let bytes = frame(&[]);
         for (generation, number) in [(6, 3), (8, 3), (7, 2), (7, 4)] {
-            assert!(read(&mut &bytes[..], Place { generation, number }).is_none());
+            assert!(read(&mut &bytes[..], FramePosition { generation, number }).is_none());
         }
         assert!(read(&mut &[0; 64][..], PLACE).is_none());
     }

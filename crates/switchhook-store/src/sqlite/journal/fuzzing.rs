@@ -7,10 +7,10 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
-use super::frame::{self, Place};
+use super::frame::{self, FramePosition};
 use crate::event::{Idempotency, NewDelivery, NewEvent};
 
-const PLACE: Place = Place {
+const PLACE: FramePosition = FramePosition {
     generation: 7,
     number: 3,
 };
@@ -29,7 +29,7 @@ pub fn frame(input: &[u8]) {
     for cut in (0..8).map(|part| whole.len() * part / 8) {
         assert!(frame::read(&mut &whole[..cut], PLACE).is_none(), "cut at {cut}");
     }
-    let other = Place { number: 4, ..PLACE };
+    let other = FramePosition { number: 4, ..PLACE };
     assert!(frame::read(&mut &whole[..], other).is_none());
 }
 

@@ -1,4 +1,4 @@
-//! What failed, and what people are told of it, is found by indexes of its own.
+//! Plans of statements about failures, and about the notices of them.
 
 use rusqlite::StatementStatus;
 use switchhook_domain::Kind;
@@ -7,7 +7,7 @@ use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::replay::{Replay, ReplayFilter};
 
-use crate::dead_letter::{Alike, DeadLetterFilter};
+use crate::dead_letter::{DeadLetterFilter, DeadLetterGroupKey};
 use crate::filter::DeliveryFilter;
 use crate::shared;
 use crate::shared::deliveries::FAILURES;
@@ -87,7 +87,7 @@ fn dead_letters_are_found_and_told_apart_by_indexes_of_their_own() {
         &sql_of(&dead_letters::listing_for(&replay, 100, EventId(0))),
         "deliveries_by_event (event_id=?)",
     );
-    let alike = Alike {
+    let alike = DeadLetterGroupKey {
         webhook_id: WebhookId(1),
         failure: Failure::Status(503),
         kind: Kind::Call,

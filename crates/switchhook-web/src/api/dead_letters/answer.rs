@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// What came of dismissing.
+/// Result of dismissing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DismissAnswer {
-    /// How many dead letters were dismissed.
+    /// Number of dead letters dismissed.
     pub dismissed: u64,
-    /// Whether there are more, so that the request is to be sent again.
+    /// True if there are more, so that the request should be repeated.
     pub more: bool,
 }
 
@@ -24,7 +24,7 @@ pub struct DismissAnswer {
 pub struct DeadLetterGroups {
     /// The largest group first.
     pub items: Vec<DeadLetterGroupAnswer>,
-    /// Whether there are groups that are not here: narrow the filter to see them.
+    /// True if some groups were left out: narrow the filter to see them.
     pub more: bool,
 }
 
@@ -32,16 +32,16 @@ pub struct DeadLetterGroups {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeadLetterGroupAnswer {
     pub webhook_id: IdText,
-    /// Where the webhook posts to; null if it was deleted, so that these cannot be sent again.
+    /// URL of the webhook; null if it was deleted, so that these cannot be sent again.
     #[schema(required, example = "https://example.com/hooks/dialpad")]
     pub hook_url: Option<String>,
-    /// How their last attempts failed, in a word, to narrow lists by.
+    /// Failure of their last attempts, in one word, for filtering lists.
     #[schema(schema_with = words::failure)]
     pub failure: Failure,
     /// The HTTP status that was answered; null if no answer came.
     #[schema(required, example = 503)]
     pub http_status: Option<u16>,
-    /// Why no answer came; null if one did.
+    /// Reason for which no answer came; null if one did.
     #[schema(required)]
     pub error: Option<String>,
     /// The same in words, as the end of a sentence about the receiver.
@@ -52,12 +52,12 @@ pub struct DeadLetterGroupAnswer {
     pub last_line: Option<String>,
     /// How many, counted up to {most-dead-letters-counted}.
     pub count: u32,
-    /// Whether there may be more than were counted.
+    /// True if there may be more than were counted.
     pub more: bool,
-    /// When the oldest was made, in unix milliseconds.
+    /// Creation of the oldest, in unix milliseconds.
     #[schema(value_type = i64)]
     pub oldest_at: Timestamp,
-    /// When the newest was made, in unix milliseconds.
+    /// Creation of the newest, in unix milliseconds.
     #[schema(value_type = i64)]
     pub newest_at: Timestamp,
     /// The newest of them.

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use switchhook_domain::delivery::Delivery;
 use switchhook_node::events;
 use switchhook_node::lease::Lease;
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 use switchhook_node::{Node, blocking, dead_letters, deliveries};
 use switchhook_store::{DeadLetterFilter, EventHead, PageRequest, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -31,10 +31,10 @@ use crate::api::events::answer::EventSummary;
 use crate::api::request::{PageQuery, Query};
 use switchhook_ingress::error::ApiError;
 
-/// How many dead letters are exported at the most.
+/// Bound on the dead letters of an export.
 pub const MOST_EXPORTED: u32 = 10_000;
 
-/// How many are read at a time.
+/// Page size of a read.
 const AT_ONCE: u32 = 50;
 
 /// A dead letter with its event.
@@ -42,7 +42,7 @@ const AT_ONCE: u32 = 50;
 pub(crate) struct ExportedDelivery<'a> {
     #[serde(flatten)]
     delivery: DeliveryAnswer,
-    /// How its last attempt went.
+    /// Last attempt.
     #[schema(required)]
     last_attempt: Option<AttemptAnswer>,
     event: ExportedEvent<'a>,
@@ -112,7 +112,7 @@ struct Export {
     caller: Caller,
     filter: DeadLetterFilter,
     after: Option<i64>,
-    /// How many more there may be.
+    /// Number that the bound leaves.
     left: u32,
     ready: VecDeque<Delivery>,
     is_last: bool,
@@ -169,23 +169,23 @@ impl Export {
             event => event?,
         };
         let attempts = node.store.attempts_of(delivery.id).await?;
-        let standing = deliveries::standing(node, &delivery).await?;
-        let sight = Sight::of(self.caller, node);
+        let status = deliveries::status(node, &delivery).await?;
+        let visibility = Visibility::of(self.caller, node);
         let bytes = event.body.len();
         let write = move || {
-            let body = sight.text(event.kind, &event.body);
+            let body = visibility.text(event.kind, &event.body);
             let body = on_one_line(&body);
             let is_there = event.payload_removed.is_none();
             let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
             let payload = is_there.then(read);
-            let summary = events::summary(event.clone(), sight);
+            let summary = events::summary(event.clone(), visibility);
             let last = attempts.into_iter().next_back();
             let exported = ExportedDelivery {
-                last_attempt: last.map(|attempt| AttemptAnswer::of(attempt, &delivery, sight)),
-                delivery: DeliveryAnswer::of(delivery, standing, sight.mask),
+                last_attempt: last.map(|attempt| AttemptAnswer::of(attempt, &delivery, visibility)),
+                delivery: DeliveryAnswer::of(delivery, status, visibility.mask),
                 event: ExportedEvent {
                     payload,
-                    head: EventSummary::of(EventHead::from(event), summary.as_ref(), sight.mask),
+                    head: EventSummary::of(EventHead::from(event), summary.as_ref(), visibility.mask),
                 },
             };
             let mut line = serde_json::to_vec(&exported).expect("an answer is plain text");

@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
-use switchhook_node::deliveries::Standing;
+use switchhook_node::deliveries::DeliveryStatus;
 use switchhook_node::destination::complete_record;
 use switchhook_node::mask::Mask;
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 
 /// One event for one webhook.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -30,12 +30,12 @@ pub struct DeliveryAnswer {
     pub subscription_ids: Vec<IdText>,
     #[schema(schema_with = words::state)]
     pub state: StateName,
-    /// What a pending delivery waits for: the `answer` (it is being sent), a `retry` (at `due_at`), the `receiver` (it fails, and
-    /// the webhook's breaker is open), a `resume` (the webhook is paused), another `delivery` of the same call, message, agent or
-    /// contact, or its `turn`. Null once it has ended.
+    /// Reason for which a pending delivery waits: the `answer` (it is being sent), a `retry` (at `due_at`), the
+    /// `receiver` (it fails, and the webhook's breaker is open), a `resume` (the webhook is paused), another
+    /// `delivery` of the same call, message, agent or contact, or its `turn`. Null once it has ended.
     #[schema(schema_with = words::waiting_for_or_null, required)]
     pub waiting_for: Option<String>,
-    /// How it stands, in a few words: `delivered`, `retrying`, `held: receiver fails` and the like.
+    /// Status in a few words: `delivered`, `retrying`, `held: receiver fails` and the like.
     #[schema(example = "delivered")]
     pub label: String,
     /// The same in sentences.
@@ -44,7 +44,7 @@ pub struct DeliveryAnswer {
     /// The delivery that it waits for, if `waiting_for` is `delivery`.
     #[schema(required)]
     pub waiting_for_delivery_id: Option<IdText>,
-    /// When the next attempt is due, in unix milliseconds; null unless it is pending.
+    /// Time of the next attempt, in unix milliseconds; null unless it is pending.
     #[schema(value_type = Option<i64>, required)]
     pub due_at: Option<Timestamp>,
     /// Since when it is in its final state; null while it is pending.
@@ -52,15 +52,15 @@ pub struct DeliveryAnswer {
     pub ended_at: Option<Timestamp>,
     /// The number of its last attempt, one under way included; 0 before the first.
     pub attempt_number: u32,
-    /// How many attempts failed.
+    /// Number of failed attempts.
     pub failures: u32,
-    /// What it shares with those that it must not overtake.
+    /// Key shared with the deliveries that it must not overtake.
     #[schema(required)]
     pub order_key: Option<String>,
     /// Until when it holds those up, if it is not delivered before.
     #[schema(value_type = i64)]
     pub blocks_until: Timestamp,
-    /// What is taken out of the event before it is sent: `recordings`, `message_text`.
+    /// Parts of the event that are removed before it is sent: `recordings`, `message_text`.
     pub hidden: Vec<String>,
     /// Something to know of it.
     #[schema(required)]
@@ -71,14 +71,15 @@ pub struct DeliveryAnswer {
     /// The replay that made it; null for others.
     #[schema(required)]
     pub replay_id: Option<IdText>,
-    /// How its last failed attempt failed: an HTTP status, or why no answer came. Null if none failed.
+    /// Failure of its last failed attempt: an HTTP status, or the reason for which no answer came. Null if none
+    /// failed.
     #[schema(schema_with = words::failure_or_null, required)]
     pub last_failure: Option<Failure>,
     /// If it was given up: what was done about it since. `resent`: its event was sent to the webhook again, as another delivery;
     /// `dismissed`: somebody decided against it. Null for a dead letter, which waits for one of the two.
     #[schema(schema_with = words::resolution_or_null, required)]
     pub resolution: Option<Resolution>,
-    /// When that was done, in unix milliseconds.
+    /// Time of the resolution, in unix milliseconds.
     #[schema(value_type = Option<i64>, required)]
     pub resolved_at: Option<Timestamp>,
     #[schema(value_type = i64)]
@@ -94,19 +95,19 @@ pub struct ListedDelivery {
     /// larger than {largest-summed-up}, or has no payload any more.
     #[schema(required, example = "hangup, Ann → Support")]
     pub summary: Option<String>,
-    /// How its last attempt that has ended went; null before the first.
+    /// Last attempt that has ended; null before the first.
     #[schema(required)]
     pub last_attempt: Option<LastAttemptAnswer>,
 }
 
-/// How an attempt went, in short.
+/// Attempt in short.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct LastAttemptAnswer {
     pub number: u32,
     /// The answer's HTTP status; null if no answer came.
     #[schema(required, example = 200)]
     pub status: Option<u16>,
-    /// How long it took, in milliseconds.
+    /// Duration, in milliseconds.
     pub total_ms: f64,
 }
 
@@ -133,7 +134,7 @@ pub struct AttemptAnswer {
     /// The answer's HTTP status.
     #[schema(required, example = 200)]
     pub status: Option<u16>,
-    /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like.
+    /// Reason for which no answer came: `dns`, `connect_timeout`, `tls` and the like.
     #[schema(required)]
     pub error: Option<String>,
     /// In words: why no answer came, or what was odd about the one that did.
@@ -142,17 +143,17 @@ pub struct AttemptAnswer {
     /// Until when the answer asked us to wait.
     #[schema(value_type = Option<i64>, required)]
     pub retry_after: Option<Timestamp>,
-    /// What was sent, but for the body; null if nothing was, as far as we know.
+    /// Request without its body; null if nothing was sent, as far as we know.
     #[schema(required)]
     pub request: Option<RequestAnswer>,
     /// The head of what was answered.
     #[schema(required)]
     pub answer: Option<AnswerHead>,
-    /// How long its parts took, in milliseconds; null for what did not happen.
+    /// Durations of its parts, in milliseconds; null for a part that did not happen.
     pub timing: Timing,
 }
 
-/// What was sent, but for the body.
+/// Request without its body.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RequestAnswer {
     pub url: String,
@@ -166,11 +167,11 @@ pub struct AnswerHead {
     pub headers: BTreeMap<String, String>,
     /// At most {answer-head}, as text.
     pub body: String,
-    /// Whether there was more.
+    /// True if the body was longer.
     pub truncated: bool,
 }
 
-/// How long the parts of an attempt took, in milliseconds.
+/// Durations of an attempt's parts, in milliseconds.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Timing {
     #[schema(required)]
@@ -186,7 +187,7 @@ pub struct Timing {
 
 impl DeliveryAnswer {
     /// The delivery as it is shown.
-    pub(crate) fn of(delivery: Delivery, standing: Standing, mask: Mask) -> Self {
+    pub(crate) fn of(delivery: Delivery, status: DeliveryStatus, mask: Mask) -> Self {
         let (due_at, ended_at) = match delivery.state {
             DeliveryState::Pending { due_at } => (Some(due_at), None),
             other => (None, Some(other.at())),
@@ -203,13 +204,13 @@ impl DeliveryAnswer {
             kind: delivery.kind,
             subscription_ids: delivery.subscription_ids.iter().map(|id| IdText(id.0)).collect(),
             state: delivery.state.name(),
-            waiting_for: standing.waiting_for.map(|waiting| waiting.as_str().to_owned()),
-            waiting_for_delivery_id: match standing.waiting_for {
+            waiting_for: status.waiting_for.map(|waiting| waiting.as_str().to_owned()),
+            waiting_for_delivery_id: match status.waiting_for {
                 Some(WaitingFor::Delivery(id)) => Some(IdText(id.0)),
                 _ => None,
             },
-            label: standing.label,
-            text: standing.text,
+            label: status.label,
+            text: status.text,
             due_at,
             ended_at,
             attempt_number: delivery.attempt_number,
@@ -233,11 +234,11 @@ impl DeliveryAnswer {
 }
 
 impl AttemptAnswer {
-    pub(crate) fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
+    pub(crate) fn of(attempt: Attempt, delivery: &Delivery, visibility: Visibility) -> Self {
         let outcome = attempt.outcome.class().as_str().to_owned();
         let detail = attempt
             .detail()
-            .map(|detail| sight.mask.loose(&shown_text(detail)).into_owned());
+            .map(|detail| visibility.mask.loose(&shown_text(detail)).into_owned());
         let (status, error, retry_after) = match attempt.outcome {
             AttemptOutcome::Answered { status, retry_after } => (Some(status), None, retry_after),
             AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str().to_owned()), None),
@@ -253,25 +254,30 @@ impl AttemptAnswer {
             detail,
             retry_after,
             request: attempt.request.map(|request| {
-                RequestAnswer::of(&request, delivery, (attempt.number, attempt.started_at), sight)
+                RequestAnswer::of(
+                    &request,
+                    delivery,
+                    (attempt.number, attempt.started_at),
+                    visibility,
+                )
             }),
             answer: attempt
                 .answer
-                .map(|answer| AnswerHead::of(&answer, delivery.kind, sight)),
+                .map(|answer| AnswerHead::of(&answer, delivery.kind, visibility)),
             timing: attempt.phases.into(),
         }
     }
 }
 
 impl RequestAnswer {
-    /// What was kept, and what followed from the delivery.
+    /// Attempt as stored, completed with what follows from the delivery.
     fn of(
         request: &AttemptRequest,
         delivery: &Delivery,
         (number, started_at): (u32, Timestamp),
-        sight: Sight,
+        visibility: Visibility,
     ) -> Self {
-        let mut headers = sight.headers(delivery.kind, request.headers.to_map());
+        let mut headers = visibility.headers(delivery.kind, request.headers.to_map());
         complete_record(&mut headers, delivery, number, started_at);
         Self {
             url: shown_url(&request.url).into_owned(),
@@ -281,11 +287,11 @@ impl RequestAnswer {
 }
 
 impl AnswerHead {
-    fn of(answer: &Answer, kind: Kind, sight: Sight) -> Self {
+    fn of(answer: &Answer, kind: Kind, visibility: Visibility) -> Self {
         Self {
             status: answer.status,
-            headers: sight.headers(kind, answer.headers.to_map()),
-            body: sight.answer(kind, &answer.body_head),
+            headers: visibility.headers(kind, answer.headers.to_map()),
+            body: visibility.answer(kind, &answer.body_head),
             truncated: answer.is_truncated,
         }
     }

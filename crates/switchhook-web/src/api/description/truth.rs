@@ -1,11 +1,11 @@
-//! What can be sent, as exactly as a schema can say it: bounds, forms, and what goes together.
+//! Constraints on requests, as exactly as a schema can state them: bounds, formats, and combinations.
 //!
-//! The routes say what there is, `overlay.json` (a merge patch, RFC 7396) what it can be, and here is what holds for all of
-//! them. `schemathesis` holds the document against the server (`scripts/check-api`).
+//! The routes name the members, `overlay.json` (a merge patch, RFC 7396) their values, and this file has what applies
+//! to all of them. `schemathesis` checks the document against the server (`scripts/check-api`).
 
 use serde_json::{Map, Value, json};
 
-use switchhook_domain::webhook::{Form, SETTINGS, Setting};
+use switchhook_domain::webhook::{SETTINGS, Setting, ValueFormat};
 use switchhook_node::deliveries::LONGEST_TEXT;
 use switchhook_node::feed::{LONGEST_WAIT, consumers};
 use switchhook_node::settings::Settings;
@@ -41,8 +41,8 @@ pub(super) fn tell(document: &mut Value, server: &Settings) {
     let settings = &mut schemas["WebhookWithSettingsRequest"]["properties"];
     for Setting { name, form, .. } in SETTINGS {
         match form {
-            Form::Count => settings[name]["maximum"] = json!(bounds.max_in_flight),
-            Form::Millis => settings[name]["maximum"] = json!(bounds.timeout_ms),
+            ValueFormat::Count => settings[name]["maximum"] = json!(bounds.max_in_flight),
+            ValueFormat::Millis => settings[name]["maximum"] = json!(bounds.timeout_ms),
             _ => {}
         }
     }

@@ -15,7 +15,7 @@ use crate::api::deliveries::answer::ListedDelivery;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// What sending answers.
+/// Answer to sent events.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(
@@ -23,9 +23,9 @@ use switchhook_ingress::words;
     reason = "each is written by itself; together they are in the document"
 )]
 pub(crate) enum SendAnswer<'a> {
-    /// To one event.
+    /// Answer to one event.
     One(AcceptedEvent<'a>),
-    /// To lines.
+    /// Answer to lines.
     Many(BatchAnswer),
 }
 
@@ -35,7 +35,7 @@ pub struct EventSummary {
     pub id: IdText,
     #[schema(schema_with = words::kept_kind)]
     pub kind: Kind,
-    /// When it was accepted, in unix milliseconds.
+    /// Time of acceptance, in unix milliseconds.
     #[schema(value_type = i64)]
     pub accepted_at: Timestamp,
     /// The call, message, agent or contact that it is about.
@@ -45,9 +45,9 @@ pub struct EventSummary {
     /// more; lists and explanations do not read events larger than {largest-summed-up} for it.
     #[schema(required, example = "hangup, Ann → Support")]
     pub summary: Option<String>,
-    /// How many bytes it has.
+    /// Size in bytes.
     pub size: usize,
-    /// Where it deviates from its schema.
+    /// Deviations from the schema.
     pub warnings: Vec<String>,
     /// The key that its sender gave it.
     #[schema(required)]

@@ -20,7 +20,7 @@ pub struct NotificationChannel {
     #[serde(rename = "type")]
     #[schema(schema_with = words::channel_type)]
     pub channel_type: ChannelType,
-    /// Where it posts to; of a chat's URL only the host, because the rest is a credential. Absent for `email`.
+    /// URL that it posts to; of a chat's URL only the host, because the rest is a credential. Absent for `email`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "https://hooks.slack.com/***")]
     pub url: Option<String>,
@@ -31,10 +31,10 @@ pub struct NotificationChannel {
     /// `***` if it signs, else null.
     #[schema(required, example = "***")]
     pub secret: Option<String>,
-    /// What it is told.
+    /// Kinds of notifications that it gets.
     #[schema(schema_with = words::notification_kinds)]
     pub kinds: Vec<NotificationKind>,
-    /// When it was made, in unix milliseconds.
+    /// Time of creation, in unix milliseconds.
     #[schema(value_type = i64)]
     pub created_at: Timestamp,
 }
@@ -54,12 +54,12 @@ impl NotificationChannel {
     }
 }
 
-/// What came of a test.
+/// Result of a test.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NotificationTest {
-    /// Whether it arrived.
+    /// True if it arrived.
     pub sent: bool,
-    /// Why it did not.
+    /// Reason for which it did not arrive.
     #[schema(required)]
     pub error: Option<String>,
 }
@@ -72,25 +72,25 @@ pub struct NotificationAnswer {
     pub id: String,
     #[schema(schema_with = words::notification_kind)]
     pub kind: String,
-    /// When it happened, for the first time, in unix milliseconds.
+    /// Time of the first occurrence, in unix milliseconds.
     #[schema(value_type = i64)]
     pub at: Timestamp,
-    /// Whose it is; null if it is about the whole server.
+    /// Company; null if it is about the whole server.
     #[schema(required, value_type = Option<IdText>)]
     pub company_id: Option<String>,
-    /// What people read.
+    /// Text for people.
     pub text: String,
-    /// What programs read: what it has depends on the kind; `count` says how many times it happened.
+    /// Data for programs, which depends on the kind; `count` is the number of occurrences.
     #[schema(value_type = Object)]
     pub data: Value,
-    /// When it is handed to the channels, if it is held back now, in unix milliseconds.
+    /// Time at which it is handed to the channels, if it is held back now, in unix milliseconds.
     #[schema(required, value_type = Option<i64>)]
     pub held_until: Option<Timestamp>,
-    /// What became of it; empty if no channel wanted it.
+    /// Progress at each recipient; empty if no channel wanted it.
     pub sends: Vec<NotificationSend>,
 }
 
-/// What became of a notification at one recipient.
+/// Progress of a notification at one recipient.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NotificationSend {
     /// The channel; null: the command of `--notify-exec`.
@@ -99,15 +99,15 @@ pub struct NotificationSend {
     /// `waiting`, `sent` or `failed`.
     #[schema(example = "sent")]
     pub state: String,
-    /// How many times it was tried.
+    /// Number of tries.
     pub attempts: u32,
-    /// When it arrived, in unix milliseconds.
+    /// Time of arrival, in unix milliseconds.
     #[schema(required, value_type = Option<i64>)]
     pub sent_at: Option<Timestamp>,
-    /// When it is tried next, in unix milliseconds.
+    /// Time of the next try, in unix milliseconds.
     #[schema(required, value_type = Option<i64>)]
     pub next_attempt_at: Option<Timestamp>,
-    /// Why it did not arrive, the last time.
+    /// Error of the last try.
     #[schema(required)]
     pub error: Option<String>,
 }

@@ -19,18 +19,18 @@ pub struct ReplayAnswer {
     /// `running`, `finished`, `cancelled` or `failed`. It is finished when each of its deliveries has ended.
     #[schema(schema_with = words::replay_state)]
     pub state: String,
-    /// Why it failed.
+    /// Reason for which it failed.
     #[schema(required)]
     pub reason: Option<String>,
     pub filter: FilterAnswer,
-    /// Where everything goes; null if each event goes to the webhooks that it went to at first.
+    /// Destination of everything; null if each event goes to the webhooks that it went to at first.
     #[schema(required)]
     pub to: Option<ToAnswer>,
     /// Maximum events per second; null for as fast as the receiver takes them.
     #[schema(required)]
     pub rate: Option<f64>,
     pub progress: ProgressAnswer,
-    /// When it will be done if it goes on like this, in unix milliseconds; null if there is no telling.
+    /// Expected end at the present pace, in unix milliseconds; null if it cannot be told.
     #[schema(value_type = Option<i64>, required)]
     pub eta: Option<Timestamp>,
     #[schema(value_type = i64)]
@@ -40,7 +40,7 @@ pub struct ReplayAnswer {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Which events. What is not there narrows nothing.
+/// Filter for events. Absent members narrow nothing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct FilterAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ pub struct FilterAnswer {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub not_delivered: bool,
-    /// Whether it sends dead letters again: see `POST /v1/dead-letters/resend`.
+    /// True if it sends dead letters again: see `POST /v1/dead-letters/resend`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub dead_letters: bool,
@@ -76,7 +76,7 @@ pub struct FilterAnswer {
     pub failure: Option<Failure>,
 }
 
-/// Where everything goes.
+/// Destination of everything.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ToAnswer {
@@ -86,16 +86,16 @@ pub enum ToAnswer {
     Url(String),
 }
 
-/// How far a replay has come.
+/// Progress of a replay.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProgressAnswer {
-    /// How many deliveries it will make.
+    /// Number of deliveries that it will make.
     pub total: u64,
-    /// Whether that was counted; it is an estimate otherwise.
+    /// True if that was counted; otherwise it is an estimate.
     pub total_is_exact: bool,
-    /// Events looked at.
+    /// Number of events scanned.
     pub scanned: u64,
-    /// Deliveries made.
+    /// Number of deliveries made.
     pub created: u64,
     /// Deliveries not made, because their webhook or event is gone.
     pub skipped: u64,
@@ -106,16 +106,16 @@ pub struct ProgressAnswer {
     pub cancelled: u64,
 }
 
-/// What a replay would do.
+/// Result of a dry run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DryRunAnswer {
     /// Always true.
     pub dry_run: bool,
-    /// How many deliveries it would make.
+    /// Number of deliveries that it would make.
     pub total: u64,
-    /// Whether all events were looked at; the total is an estimate otherwise.
+    /// True if all events were scanned; otherwise the total is an estimate.
     pub total_is_exact: bool,
-    /// Events looked at.
+    /// Number of events scanned.
     pub scanned: u64,
     /// Deliveries that it could not make, because their webhook is gone.
     pub skipped: u64,

@@ -1,5 +1,4 @@
-//! What somebody asks for who wants events sent again. A member that nobody knows is refused: a filter with a typing
-//! mistake in it would send everything.
+//! Request for a replay. Unknown members are refused, because a filter with a typing mistake would send everything.
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -13,15 +12,16 @@ use utoipa::ToSchema;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::LooseId;
 use switchhook_ingress::words;
-use switchhook_node::replays::{self, To};
+use switchhook_node::replays::{self, ReplayTarget};
 
 /// Old events to send again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct ReplayRequest {
-    /// Which events: everything in it must hold. At least one member. Of kinds that the key may not see none is sent.
+    /// Filter for events: everything in it must hold. At least one member. Events of kinds that the key may not see
+    /// are not sent.
     filter: Option<FilterRequest>,
-    /// Where to; without it each event goes to the webhooks that it went to at first.
+    /// Destination; without it each event goes to the webhooks that it went to at first.
     to: Option<ToRequest>,
     /// Maximum events per second. Without it, as fast as the receiver takes them.
     #[schema(example = 50)]
@@ -30,7 +30,7 @@ pub(crate) struct ReplayRequest {
     dry_run: Option<bool>,
 }
 
-/// Which events.
+/// Filter for events.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct FilterRequest {
@@ -60,7 +60,7 @@ pub(crate) struct FilterRequest {
     not_delivered: Option<bool>,
 }
 
-/// Where to: one of the two.
+/// Destination: one of the two.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct ToRequest {
@@ -105,12 +105,11 @@ impl<'de> Deserialize<'de> for Instant {
 }
 
 impl ReplayRequest {
-    /// Whether only to count.
     pub(super) fn is_dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
     }
 
-    /// What is asked for.
+    /// Replay that is asked for.
     pub(super) fn read(self) -> Result<replays::ReplayRequest, ApiError> {
         Ok(replays::ReplayRequest {
             filter: self
@@ -155,7 +154,7 @@ impl FilterRequest {
 }
 
 impl ToRequest {
-    fn read(self) -> Result<To, ApiError> {
+    fn read(self) -> Result<ReplayTarget, ApiError> {
         let Self {
             webhook_id,
             url,
@@ -165,8 +164,8 @@ impl ToRequest {
             (Some(_), None) if secret.is_some() => Err(ApiError::invalid(
                 "to.secret goes with to.url: a webhook signs with its own",
             )),
-            (Some(id), None) => Ok(To::Webhook(WebhookId(id.0))),
-            (None, Some(url)) => Ok(To::Url { url, secret }),
+            (Some(id), None) => Ok(ReplayTarget::Webhook(WebhookId(id.0))),
+            (None, Some(url)) => Ok(ReplayTarget::Url { url, secret }),
             (None, None) | (Some(_), Some(_)) => Err(ApiError::invalid(
                 "to: send webhook_id or url; leave `to` out to send to the same webhooks as before",
             )),

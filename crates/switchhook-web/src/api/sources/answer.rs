@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use switchhook_domain::source::{Refusal, Source};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 use utoipa::ToSchema;
 
 use switchhook_ingress::id::IdText;
@@ -14,57 +14,57 @@ use switchhook_ingress::words;
 pub struct SourceAnswer {
     pub id: IdText,
     pub name: String,
-    /// What comes in; null: each event's shape tells.
+    /// Kind of its events; null: each event's shape decides.
     #[schema(schema_with = words::kind_or_null)]
     pub kind: Option<Kind>,
-    /// Where to post to, with the token: only when it is made. Only its hash is kept.
+    /// URL to post to, with the token: only in the answer that creates it, because only its hash is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "https://switchhook.example.com/in/uJx…")]
     pub url: Option<String>,
     /// The first 16 hexadecimal digits of the token's SHA-256: tells which address is this source's.
     #[schema(example = "ba7816bf8f01cfea")]
     pub fingerprint: String,
-    /// Whether what comes must be signed.
+    /// True if requests must be signed.
     pub signed: bool,
     /// Until when secrets that were replaced still count.
     #[schema(value_type = Vec<i64>)]
     pub old_secrets_until: Vec<Timestamp>,
-    /// When it was made, in unix milliseconds.
+    /// Time of creation, in unix milliseconds.
     #[schema(value_type = i64)]
     pub created_at: Timestamp,
-    /// What a person should know of it.
+    /// Warnings for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub warnings: Vec<String>,
 }
 
-/// What judging refusals again came to.
+/// Result of judging refusals again.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RetriedAnswer {
-    /// How many are events now.
+    /// Number of refusals that became events.
     pub taken: u64,
-    /// How many had been taken before, because their sender sent them again.
+    /// Number of refusals whose event had come again meanwhile.
     pub duplicates: u64,
-    /// How many are refused as before, and stay.
+    /// Number of refusals that stay.
     pub still_refused: u64,
 }
 
-/// What a source did not take.
+/// Refused request of a source.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RefusalAnswer {
     pub id: IdText,
-    /// When, in unix milliseconds.
+    /// Time of the refusal, in unix milliseconds.
     #[schema(value_type = i64)]
     pub refused_at: Timestamp,
     /// The HTTP status that was answered.
     pub status: u16,
-    /// Why.
+    /// Reason for the refusal.
     #[schema(example = "the signature does not match")]
     pub reason: String,
-    /// What its sender called it.
+    /// Content type, as the sender says.
     #[schema(required)]
     pub content_type: Option<String>,
-    /// How many bytes it had.
+    /// Size in bytes.
     pub size: u32,
     /// Its first {refusal-head}; what is no UTF-8 in it is replaced. Null unless the key is an admin's with all scopes.
     #[schema(required)]
@@ -96,8 +96,8 @@ impl SourceAnswer {
 }
 
 impl RefusalAnswer {
-    /// What was refused may be an event of any kind, so its body is for those who may see all of them.
-    pub(super) fn of(refusal: Refusal, sight: Sight) -> Self {
+    /// Shows a refusal. It may be an event of any kind, so its body is for callers who may see all of them.
+    pub(super) fn of(refusal: Refusal, visibility: Visibility) -> Self {
         Self {
             id: IdText(refusal.id.0),
             refused_at: refusal.refused_at,
@@ -105,7 +105,7 @@ impl RefusalAnswer {
             reason: refusal.reason,
             content_type: refusal.content_type,
             size: refusal.body_bytes,
-            body: sight.anything(&refusal.body),
+            body: visibility.anything(&refusal.body),
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct AgentStatusSubscriptionRequest {
     #[serde(default)]
     #[schema(schema_with = words::agent_type_or_null)]
     agent_type: Field<AgentType>,
-    /// Whether it is in force; true unless told otherwise.
+    /// True if it is in force, which is the default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,

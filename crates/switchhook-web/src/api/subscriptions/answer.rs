@@ -19,7 +19,7 @@ use switchhook_ingress::id::IdText;
 /// What the kind adds.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
-pub enum OfSomeKind {
+pub enum AnySubscription {
     Call(CallSubscription),
     Sms(SmsSubscription),
     AgentStatus(AgentStatusSubscription),
@@ -27,7 +27,7 @@ pub enum OfSomeKind {
     Changelog(ChangelogSubscription),
 }
 
-impl OfSomeKind {
+impl AnySubscription {
     pub(crate) fn of(subscription: &Subscription, endpoint: EndpointAnswer) -> Self {
         match subscription.filter.kind() {
             Kind::Sms => Self::Sms(SmsSubscriptions::answer(subscription, endpoint)),
@@ -115,7 +115,7 @@ mod tests {
     /// Servers of other versions, and Dialpad, may say more, or leave out what is false.
     #[track_caller]
     fn check(kind: Kind, json: &str, words: &str) {
-        let subscription = OfSomeKind::read(kind, json).unwrap();
+        let subscription = AnySubscription::read(kind, json).unwrap();
         assert_eq!(subscription.filter().kind(), kind);
         assert_eq!(subscription.filter().in_words(), words);
         assert_eq!(subscription.id(), IdText(5));

@@ -24,7 +24,7 @@ pub(crate) struct CallSubscriptionRequest {
     #[serde(default)]
     #[schema(schema_with = words::call_states_or_null)]
     call_states: Field<CallStateSet>,
-    /// Whether it is in force; true unless told otherwise.
+    /// True if it is in force, which is the default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,

@@ -17,7 +17,7 @@ use switchhook_ingress::id::{IdText, LooseId};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object")]
 pub(crate) struct ChangelogSubscriptionRequest {
-    /// Whether it is in force; true unless told otherwise.
+    /// True if it is in force, which is the default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,

@@ -23,7 +23,7 @@ pub(crate) struct ContactSubscriptionRequest {
     #[serde(default)]
     #[schema(schema_with = words::contact_type_or_null)]
     contact_type: Field<ContactType>,
-    /// Whether it is in force; true unless told otherwise.
+    /// True if it is in force, which is the default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,

@@ -24,7 +24,7 @@ pub(crate) struct SmsSubscriptionRequest {
     #[serde(default)]
     #[schema(schema_with = words::direction_or_null)]
     direction: Field<SmsDirection>,
-    /// Whether it is in force; true unless told otherwise.
+    /// True if it is in force, which is the default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,

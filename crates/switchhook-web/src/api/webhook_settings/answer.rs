@@ -13,9 +13,9 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::Node;
 use switchhook_node::caller::Caller;
 use switchhook_node::history;
-use switchhook_node::secrets_shown::{SecretsShown, shown_settings};
-use switchhook_node::sight::Sight;
-use switchhook_node::webhooks::Shown;
+use switchhook_node::secret_display::{SecretDisplay, shown_settings};
+use switchhook_node::visibility::Visibility;
+use switchhook_node::webhooks::WebhookView;
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
@@ -41,9 +41,9 @@ pub struct WebhookWithSettings {
     pub standard_secret: Option<String>,
     /// The secrets before it that still count, the newest first.
     pub old_secrets: Vec<OldSecretAnswer>,
-    /// What should not stay as it is.
+    /// Warnings for people.
     pub warnings: Vec<String>,
-    /// What holds now, whoever decided it.
+    /// Settings in force, with the server's defaults.
     pub in_force: SettingsInForce,
     /// Since when its deliveries are held back, in unix milliseconds; null if they are not.
     #[schema(value_type = Option<i64>, required)]
@@ -51,9 +51,9 @@ pub struct WebhookWithSettings {
     /// Since when it is held back because its receiver had failed for too long or asked for it; null if that is not why.
     #[schema(value_type = Option<i64>, required)]
     pub disabled_at: Option<Timestamp>,
-    /// How it does.
+    /// Health of its receiver.
     pub health: HealthAnswer,
-    /// Whether its receiver is sent to.
+    /// State of its breaker.
     pub breaker: BreakerAnswer,
     #[schema(value_type = i64)]
     pub created_at: Timestamp,
@@ -64,9 +64,9 @@ pub struct WebhookWithSettings {
 /// A secret that was replaced. No JWT is signed with it any more; Standard Webhooks have a signature with it, too.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct OldSecretAnswer {
-    /// Its name.
+    /// Name of the secret.
     pub kid: String,
-    /// When it stops counting, in unix milliseconds.
+    /// Time at which it stops being valid, in unix milliseconds.
     #[schema(value_type = i64)]
     pub valid_until: Timestamp,
     /// The secret; absent if the webhook or the server hides it.
@@ -75,7 +75,7 @@ pub struct OldSecretAnswer {
     pub secret: Option<String>,
 }
 
-/// How the breaker is. It opens after failures in a row, and then lets one attempt through now and then.
+/// State of the breaker. It opens after failures in a row, and then lets one attempt through now and then.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct BreakerAnswer {
     /// `closed`, `open`, or `probing` when the next attempt is due.
@@ -86,7 +86,7 @@ pub struct BreakerAnswer {
     /// Since when it is open, in unix milliseconds.
     #[schema(value_type = Option<i64>, required)]
     pub since: Option<Timestamp>,
-    /// When the next attempt is made, in unix milliseconds.
+    /// Time of the next attempt, in unix milliseconds.
     #[schema(value_type = Option<i64>, required)]
     pub next_probe_at: Option<Timestamp>,
 }
@@ -105,7 +105,7 @@ pub struct SettingsInForce {
     pub disable_after_days: u32,
 }
 
-/// What a template makes of an event.
+/// Output of a template for an event.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PreviewAnswer {
     /// The event; null if there is none yet, and it is a sample.
@@ -114,18 +114,18 @@ pub struct PreviewAnswer {
     #[schema(schema_with = words::kept_kind)]
     pub kind: Kind,
     pub content_type: String,
-    /// What would be sent; null if nothing can be made.
+    /// Body that would be sent; null if there is none.
     #[schema(required)]
     pub body: Option<String>,
-    /// What is wrong with the template, and in which line; null if nothing is.
+    /// Error in the template, with its line; null if there is none.
     #[schema(required, example = "line 2: syntax error: unexpected end of input")]
     pub error: Option<String>,
 }
 
-/// What a webhook was made to skip.
+/// Result of skipping.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct SkippedAnswer {
-    /// How many deliveries were cancelled.
+    /// Number of deliveries cancelled.
     #[schema(example = 214)]
     pub skipped: usize,
     /// Whether there are more: one request cancels no more than about {most-skipped}.
@@ -133,18 +133,22 @@ pub struct SkippedAnswer {
 }
 
 impl WebhookWithSettings {
-    pub(in crate::api) async fn of(node: &Node, caller: Caller, shown: Shown) -> Result<Self, ApiError> {
+    pub(in crate::api) async fn of(
+        node: &Node,
+        caller: Caller,
+        shown: WebhookView,
+    ) -> Result<Self, ApiError> {
         let health = switchhook_node::health::of(node, &shown.webhook).await?;
-        let sight = Sight::of(caller, node);
+        let visibility = Visibility::of(caller, node);
         let id = shown.webhook.id;
         let rates = history::rates(node, caller.company_id, &[id]).await?;
-        let health = HealthAnswer::of(node, sight, &shown.webhook, health, &rates[&id]).await?;
+        let health = HealthAnswer::of(node, visibility, &shown.webhook, health, &rates[&id]).await?;
         Ok(Self::with_health(node, shown, health))
     }
 
-    pub(in crate::api) fn with_health(node: &Node, shown: Shown, health: HealthAnswer) -> Self {
+    pub(in crate::api) fn with_health(node: &Node, shown: WebhookView, health: HealthAnswer) -> Self {
         let webhook = WebhookAnswer::of(&shown);
-        let Shown {
+        let WebhookView {
             webhook: own,
             secret_shown,
             shown,
@@ -172,14 +176,14 @@ impl WebhookWithSettings {
     }
 }
 
-fn name_of(secret: &Secret, shown: SecretsShown) -> String {
+fn name_of(secret: &Secret, shown: SecretDisplay) -> String {
     match shown {
-        SecretsShown::Masked => MASK.to_owned(),
-        SecretsShown::AsSet | SecretsShown::Never | SecretsShown::Always => key_id(secret.expose()),
+        SecretDisplay::Masked => MASK.to_owned(),
+        SecretDisplay::AsSet | SecretDisplay::Never | SecretDisplay::Always => key_id(secret.expose()),
     }
 }
 
-fn old_secrets(node: &Node, webhook: &Webhook, shown: SecretsShown) -> Vec<OldSecretAnswer> {
+fn old_secrets(node: &Node, webhook: &Webhook, shown: SecretDisplay) -> Vec<OldSecretAnswer> {
     let now = node.clock.now();
     let valid = webhook
         .old_secrets

@@ -1,4 +1,4 @@
-//! Whether a webhook's deliveries are sent: held back, sent on, tried at once, skipped.
+//! Routes that control whether a webhook is sent to: pause, resume, retry, skip.
 
 use axum::Json;
 use axum::extract::State;

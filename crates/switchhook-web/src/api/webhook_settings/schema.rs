@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use switchhook_domain::template::LONGEST_TEMPLATE;
 use switchhook_domain::webhook::{
-    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_MEDIA_TYPE, LONGEST_PEM, LONGEST_RETRY_STEP,
-    MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, ShownSettings, WebhookRequest,
-    WebhookSettings,
+    HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_MEDIA_TYPE, LONGEST_PEM, LONGEST_RETRY_STEP,
+    MOST_EVENT_HEADERS, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, SettingsView, ValueFormat,
+    WebhookRequest, WebhookSettings,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
@@ -28,7 +28,7 @@ pub struct SettingsAnswer(pub Vec<(&'static Setting, Value)>);
 
 impl SettingsAnswer {
     pub(super) fn of(settings: WebhookSettings) -> Self {
-        let shown = serde_json::to_value(ShownSettings(settings));
+        let shown = serde_json::to_value(SettingsView(settings));
         let Ok(Value::Object(values)) = shown else {
             unreachable!("settings are shown as an object");
         };
@@ -100,7 +100,11 @@ impl ToSchema for SettingsAnswer {
 
 /// The schema of one setting. In requests everything can be null, in answers what has no other way to follow the server.
 fn schema(setting: &Setting, is_request: bool) -> Schema {
-    let is_nullable = is_request || !matches!(setting.form, Form::Headers | Form::EventHeaders | Form::YesNo);
+    let is_nullable = is_request
+        || !matches!(
+            setting.form,
+            ValueFormat::Headers | ValueFormat::EventHeaders | ValueFormat::YesNo
+        );
     let kind = |own: Type| match is_nullable {
         true => SchemaType::from_iter([own, Type::Null]),
         false => SchemaType::new(own),
@@ -113,19 +117,19 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
     let int32 = Some(SchemaFormat::KnownFormat(KnownFormat::Int32));
     let whole = |least: f64| object(Type::Integer).format(int32.clone()).minimum(Some(least));
     match setting.form {
-        Form::Word(words) => {
+        ValueFormat::Word(words) => {
             let words = words.iter().map(|word| json!(word));
             let null = is_nullable.then_some(Value::Null);
             object(Type::String).enum_values(Some(words.chain(null))).into()
         }
-        Form::YesNo | Form::YesNoOr(_) => object(Type::Boolean).into(),
-        Form::Count | Form::Millis => whole(1.0).into(),
-        Form::Days => whole(0.0).maximum(Some(LONGEST_DISABLE_DAYS)).into(),
-        Form::Rate => object(Type::Number)
+        ValueFormat::YesNo | ValueFormat::YesNoOr(_) => object(Type::Boolean).into(),
+        ValueFormat::Count | ValueFormat::Millis => whole(1.0).into(),
+        ValueFormat::Days => whole(0.0).maximum(Some(LONGEST_DISABLE_DAYS)).into(),
+        ValueFormat::Rate => object(Type::Number)
             .exclusive_minimum(Some(0.0))
             .maximum(Some(HIGHEST_RATE))
             .into(),
-        Form::Seconds => {
+        ValueFormat::Seconds => {
             let step = ObjectBuilder::new()
                 .schema_type(Type::Integer)
                 .minimum(Some(1.0))
@@ -138,16 +142,16 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
                 .examples([json!([5, 30, 120])])
                 .into()
         }
-        Form::Headers => named(object(Type::Object), Some(r"^[\t -~]*$"), MOST_HEADERS).into(),
-        Form::EventHeaders => named(object(Type::Object), None, MOST_EVENT_HEADERS).into(),
-        Form::Hours => object(Type::String).examples([json!(setting.example)]).into(),
-        Form::Template => object(Type::String).max_length(Some(LONGEST_TEMPLATE)).into(),
-        Form::Auth => object(Type::Object)
+        ValueFormat::Headers => named(object(Type::Object), Some(r"^[\t -~]*$"), MOST_HEADERS).into(),
+        ValueFormat::EventHeaders => named(object(Type::Object), None, MOST_EVENT_HEADERS).into(),
+        ValueFormat::Hours => object(Type::String).examples([json!(setting.example)]).into(),
+        ValueFormat::Template => object(Type::String).max_length(Some(LONGEST_TEMPLATE)).into(),
+        ValueFormat::Auth => object(Type::Object)
             .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
             .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
             .into(),
-        Form::Pem => object(Type::String).max_length(Some(LONGEST_PEM)).into(),
-        Form::MediaType => object(Type::String)
+        ValueFormat::Pem => object(Type::String).max_length(Some(LONGEST_PEM)).into(),
+        ValueFormat::MediaType => object(Type::String)
             .pattern(Some(r"^[\t -~]*/[\t -~]*$"))
             .max_length(Some(LONGEST_MEDIA_TYPE))
             .into(),

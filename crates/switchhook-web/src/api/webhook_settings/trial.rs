@@ -19,7 +19,7 @@ use switchhook_ingress::events::accepted_answer;
 use switchhook_ingress::id::{IdText, LooseId};
 use switchhook_ingress::words;
 
-/// What to send.
+/// Sample to send.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object")]
 pub(crate) struct SampleRequest {

@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::cli::output;
-use switchhook_client::{Ear, Hook, HookAnswer};
+use switchhook_client::{Hook, HookAnswer, WebsocketListener};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::show_duration;
-use switchhook_node::websocket::frame::Labelled;
+use switchhook_node::websocket::frame::LabelledFrame;
 
 /// The first and the longest pause before a program that is not there is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -37,7 +37,7 @@ struct Heard {
 impl Frame {
     /// A frame that tells its position.
     pub(super) fn labelled(text: &str) -> serde_json::Result<Self> {
-        let frame: Labelled = serde_json::from_str(text)?;
+        let frame: LabelledFrame = serde_json::from_str(text)?;
         let heard = |event: switchhook_node::websocket::frame::LabelledEvent| Heard {
             id: Some(event.id),
             kind: Some(event.kind),
@@ -110,7 +110,7 @@ impl Forwarder {
         self.position.as_deref()
     }
 
-    pub(super) fn tell_connected(&self, server: &Url, is_first: bool, ear: &Ear) {
+    pub(super) fn tell_connected(&self, server: &Url, is_first: bool, ear: &WebsocketListener) {
         if !is_first {
             output::remark("connected again");
             return;

@@ -16,7 +16,7 @@ use super::inbox::Inbox;
 use crate::open_files;
 use crate::server::asked_to_stop;
 use switchhook_http::server::{
-    Answer, BodyTrouble, ConnectionCounts, ConnectionLimits, Entrance, HttpServer, read_body,
+    Answer, BodyReadError, ConnectionCounts, ConnectionLimits, HttpServer, Inbound, read_body,
 };
 
 /// How many requests are looked at at once, when their bodies are there; each may hold 2 MiB and what is made of it.
@@ -35,7 +35,7 @@ struct Door {
 }
 
 /// Takes requests until it is asked to stop, and ends when the last one is answered.
-pub(super) async fn serve(entrance: Entrance, inbox: Arc<Inbox>) -> anyhow::Result<()> {
+pub(super) async fn serve(inbound: Inbound, inbox: Arc<Inbox>) -> anyhow::Result<()> {
     let limits = ConnectionLimits::default();
     let max = limits.max_within(open_files::allow_many(), FILES_OF_COMMANDS);
     let door = Door {
@@ -43,7 +43,7 @@ pub(super) async fn serve(entrance: Entrance, inbox: Arc<Inbox>) -> anyhow::Resu
         places: Arc::new(Semaphore::new(AT_ONCE)),
     };
     let handler = Arc::new(move |request| Box::pin(take(door.clone(), request)) as Answer);
-    let mut server = HttpServer::start(entrance, handler, limits, max, ConnectionCounts::none());
+    let mut server = HttpServer::start(inbound, handler, limits, max, ConnectionCounts::none());
     tokio::select! {
         () = asked_to_stop() => {}
         () = server.failed() => bail!("no requests were taken any more, which is a fault of the receiver's own"),
@@ -65,14 +65,14 @@ async fn take(door: Door, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let content = match read_body(&parts.headers, body, MAX_BODY_BYTES).await {
         Ok(content) => Ok(content),
-        Err(BodyTrouble::TooLarge) => Err(Refusal::TooLarge {
+        Err(BodyReadError::TooLarge) => Err(Refusal::TooLarge {
             bytes: MAX_BODY_BYTES + 1,
         }),
-        Err(BodyTrouble::Broken) => Err(Refusal::BrokenOff),
-        Err(BodyTrouble::UnknownCoding) => return unknown_coding(),
-        Err(BodyTrouble::BrokenCoding) => Err(Refusal::BrokenOff),
-        Err(BodyTrouble::TooSlow) => return too_slow(),
-        Err(BodyTrouble::NoRoom) => return too_many(),
+        Err(BodyReadError::Broken) => Err(Refusal::BrokenOff),
+        Err(BodyReadError::UnknownCoding) => return unknown_coding(),
+        Err(BodyReadError::BrokenCoding) => Err(Refusal::BrokenOff),
+        Err(BodyReadError::TooSlow) => return too_slow(),
+        Err(BodyReadError::NoRoom) => return too_many(),
     };
     // Only now: whoever sends slowly takes no place from those who do not.
     let Ok(place) = door.places.try_acquire_owned() else {

@@ -8,9 +8,9 @@ use switchhook_domain::clock::Clock;
 use switchhook_simulator::{FaultyStream, Rate, Scenario, Sending, SimulatedEvent, Simulation};
 
 use super::{Misuse, Simulate};
-use switchhook_node::chance;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::pace::Speed;
+use switchhook_node::randomness;
 
 /// Events, and how they are to come.
 pub(super) struct Stream {
@@ -137,6 +137,6 @@ fn start_for(span: Option<Duration>, speed: Speed) -> Timestamp {
 /// A seed that nobody has chosen, short enough to be typed again.
 fn short_seed() -> u64 {
     let mut bytes = [0; 4];
-    chance::fill_secret(&mut bytes);
+    randomness::fill_secret(&mut bytes);
     u32::from_le_bytes(bytes).into()
 }

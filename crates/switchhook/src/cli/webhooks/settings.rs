@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, Value, json};
 use switchhook_domain::quiet::QuietHours;
 use switchhook_domain::template::{READY, Template};
-use switchhook_domain::webhook::{Form, SETTINGS, Setting};
+use switchhook_domain::webhook::{SETTINGS, Setting, ValueFormat};
 use switchhook_node::duration::{parse_duration, show_duration};
 
 use switchhook_web::api::answers::WebhookWithSettings;
@@ -23,9 +23,9 @@ pub(super) struct SettingsOptions(Map<String, Value>);
 /// The option for a setting: times are given with their unit, headers one by one.
 fn option_of(setting: &Setting) -> String {
     match setting.form {
-        Form::Millis => setting.name.trim_end_matches("_ms").replace('_', "-"),
-        Form::Headers => "header".to_owned(),
-        Form::EventHeaders => "event-header".to_owned(),
+        ValueFormat::Millis => setting.name.trim_end_matches("_ms").replace('_', "-"),
+        ValueFormat::Headers => "header".to_owned(),
+        ValueFormat::EventHeaders => "event-header".to_owned(),
         _ => setting.name.replace('_', "-"),
     }
 }
@@ -33,7 +33,7 @@ fn option_of(setting: &Setting) -> String {
 /// The name of a setting without its option: what `--unset` takes.
 fn word_of(setting: &Setting) -> String {
     match setting.form {
-        Form::Headers | Form::EventHeaders => setting.name.to_owned(),
+        ValueFormat::Headers | ValueFormat::EventHeaders => setting.name.to_owned(),
         _ => option_of(setting),
     }
 }
@@ -52,23 +52,23 @@ pub(super) fn parse_name(text: &str) -> Result<&'static str, String> {
 fn argument(setting: &Setting) -> Arg {
     let option = option_of(setting);
     let help = match setting.form {
-        Form::Headers => "Header added to every attempt; give all of them".to_owned(),
-        Form::EventHeaders => {
+        ValueFormat::Headers => "Header added to every attempt; give all of them".to_owned(),
+        ValueFormat::EventHeaders => {
             "Header that a template makes from the event (X-State: {{ event.state }}); give all of them".to_owned()
         }
-        Form::Seconds => {
+        ValueFormat::Seconds => {
             "When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)"
                 .to_owned()
         }
-        Form::Auth => {
+        ValueFormat::Auth => {
             "How to show the receiver whom it is from: bearer:TOKEN, basic:USER:PASSWORD, mtls:CERT_FILE:KEY_FILE, JSON or @FILE \
              (oauth2)".to_owned()
         }
-        Form::Pem => "Certificates of the authority that alone may vouch for the receiver: @FILE or PEM".to_owned(),
-        Form::Template => {
+        ValueFormat::Pem => "Certificates of the authority that alone may vouch for the receiver: @FILE or PEM".to_owned(),
+        ValueFormat::Template => {
             "Template that makes the body from the event: a ready one's name (see `webhooks templates`), @FILE or text".to_owned()
         }
-        Form::Millis => format!(
+        ValueFormat::Millis => format!(
             "{}: {}",
             without_null(setting),
             show_duration(Duration::from_millis(setting.example.parse().unwrap_or_default()))
@@ -82,26 +82,26 @@ fn argument(setting: &Setting) -> Arg {
     let taking =
         |name: &'static str, parser: ValueParser| argument.clone().value_name(name).value_parser(parser);
     match setting.form {
-        Form::Word(words) => argument.clone().value_parser(PossibleValuesParser::new(words)),
-        Form::YesNo | Form::YesNoOr(_) => taking("BOOL", ValueParser::new(words::yes_no()))
+        ValueFormat::Word(words) => argument.clone().value_parser(PossibleValuesParser::new(words)),
+        ValueFormat::YesNo | ValueFormat::YesNoOr(_) => taking("BOOL", ValueParser::new(words::yes_no()))
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
-        Form::Count => taking("N", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
-        Form::Days => taking("DAYS", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
-        Form::Rate => taking("N", ValueParser::new(words::parse_rate)),
-        Form::Millis => taking("DURATION", ValueParser::new(parse_duration)),
-        Form::Seconds => taking("DURATIONS", ValueParser::new(parse_duration))
+        ValueFormat::Count => taking("N", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
+        ValueFormat::Days => taking("DAYS", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
+        ValueFormat::Rate => taking("N", ValueParser::new(words::parse_rate)),
+        ValueFormat::Millis => taking("DURATION", ValueParser::new(parse_duration)),
+        ValueFormat::Seconds => taking("DURATIONS", ValueParser::new(parse_duration))
             .value_delimiter(',')
             .action(ArgAction::Append),
-        Form::Headers | Form::EventHeaders => {
+        ValueFormat::Headers | ValueFormat::EventHeaders => {
             taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append)
         }
-        Form::MediaType => taking("TYPE", ValueParser::string()),
-        Form::Hours => taking("HOURS", ValueParser::new(parse_quiet_hours)),
-        Form::Template => taking("TEMPLATE", ValueParser::new(template())).hide_possible_values(true),
-        Form::Auth => taking("AUTH", ValueParser::new(parse_auth)),
-        Form::Pem => taking("PEM", ValueParser::new(parse_file)),
+        ValueFormat::MediaType => taking("TYPE", ValueParser::string()),
+        ValueFormat::Hours => taking("HOURS", ValueParser::new(parse_quiet_hours)),
+        ValueFormat::Template => taking("TEMPLATE", ValueParser::new(template())).hide_possible_values(true),
+        ValueFormat::Auth => taking("AUTH", ValueParser::new(parse_auth)),
+        ValueFormat::Pem => taking("PEM", ValueParser::new(parse_file)),
     }
 }
 
@@ -116,19 +116,23 @@ fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
     let name = setting.name;
     let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match setting.form {
-        Form::Auth => matches.get_one::<Value>(name).cloned().unwrap_or_default(),
-        Form::Word(_) | Form::MediaType | Form::Template | Form::Pem | Form::Hours => {
+        ValueFormat::Auth => matches.get_one::<Value>(name).cloned().unwrap_or_default(),
+        ValueFormat::Word(_)
+        | ValueFormat::MediaType
+        | ValueFormat::Template
+        | ValueFormat::Pem
+        | ValueFormat::Hours => {
             json!(matches.get_one::<String>(name))
         }
-        Form::YesNo | Form::YesNoOr(_) => json!(matches.get_one::<bool>(name)),
-        Form::Count | Form::Days => json!(matches.get_one::<u32>(name)),
-        Form::Rate => json!(matches.get_one::<f64>(name)),
-        Form::Millis => json!(matches.get_one::<Duration>(name).map(millis)),
-        Form::Seconds => {
+        ValueFormat::YesNo | ValueFormat::YesNoOr(_) => json!(matches.get_one::<bool>(name)),
+        ValueFormat::Count | ValueFormat::Days => json!(matches.get_one::<u32>(name)),
+        ValueFormat::Rate => json!(matches.get_one::<f64>(name)),
+        ValueFormat::Millis => json!(matches.get_one::<Duration>(name).map(millis)),
+        ValueFormat::Seconds => {
             let steps = matches.get_many::<Duration>(name).into_iter().flatten();
             steps.map(|step| json!(step.as_secs())).collect()
         }
-        Form::Headers | Form::EventHeaders => {
+        ValueFormat::Headers | ValueFormat::EventHeaders => {
             let headers = matches.get_many::<(String, String)>(name).into_iter().flatten();
             let headers = headers.map(|(name, value)| (name.clone(), json!(value)));
             Value::Object(headers.collect())
@@ -183,22 +187,22 @@ pub(super) fn add_settings(facts: Facts, webhook: &WebhookWithSettings) -> Facts
 fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
     let span = |millis: u64| show_duration(Duration::from_millis(millis));
     match (setting.form, value) {
-        (_, Value::Null) | (Form::YesNo, Value::Bool(false)) => Vec::new(),
+        (_, Value::Null) | (ValueFormat::YesNo, Value::Bool(false)) => Vec::new(),
         (_, Value::Bool(yes)) => vec![if *yes { "yes" } else { "no" }.to_owned()],
-        (Form::Millis, value) => value.as_u64().map(span).into_iter().collect(),
-        (Form::Days, value) => match value.as_u64() {
+        (ValueFormat::Millis, value) => value.as_u64().map(span).into_iter().collect(),
+        (ValueFormat::Days, value) => match value.as_u64() {
             None | Some(0) => Vec::new(),
             Some(days) => vec![format!("{days} days without a success")],
         },
-        (Form::Rate, value) => vec![format!("at most {value} a second")],
-        (Form::Seconds, Value::Array(steps)) => {
+        (ValueFormat::Rate, value) => vec![format!("at most {value} a second")],
+        (ValueFormat::Seconds, Value::Array(steps)) => {
             let steps = steps
                 .iter()
                 .filter_map(Value::as_u64)
                 .map(|seconds| span(seconds * 1_000));
             vec![steps.collect::<Vec<_>>().join(", ")]
         }
-        (Form::Headers | Form::EventHeaders, Value::Object(headers)) => headers
+        (ValueFormat::Headers | ValueFormat::EventHeaders, Value::Object(headers)) => headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
             .collect(),

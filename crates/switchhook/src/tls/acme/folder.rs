@@ -1,5 +1,5 @@
-//! What is kept of an authority: the account, and the certificate with its key. Each is for certain names at a certain
-//! authority: with other settings it does not count.
+//! Stored data of an authority: the account, and the certificate with its key. Each is for certain names at a certain
+//! authority, and ignored with other settings.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
@@ -22,7 +22,7 @@ const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.json";
 const PROBE: &str = "probe.json";
 
-/// Where it is kept.
+/// Folder of the files.
 pub(super) struct Folder {
     path: PathBuf,
     directory: String,

@@ -1,4 +1,4 @@
-//! How a certificate is asked for: an order, a proof for each name, and what comes of it.
+//! Request for a certificate: an order, a proof for each name, and the result.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use switchhook_node::settings::AcmeSettings;
 
 use super::folder::{Folder, Kept};
 
-/// How long the authority may take to look at the proofs, and to make the certificate.
+/// Time limit for the authority to check the proofs, and to make the certificate.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Gets a certificate and keeps it. The proofs are shown for as long as [`Identity::forget_challenges`] was not called.
@@ -99,7 +99,7 @@ fn proof(name: &str, digest: &[u8]) -> Result<Certificate> {
     Certificate::of_challenge(made.der().clone(), key)
 }
 
-/// Why there is no certificate, in the authority's words.
+/// Reason for which there is no certificate, in the authority's words.
 async fn refused(order: &mut Order, status: OrderStatus) -> String {
     let mut why = Vec::new();
     let mut authorizations = order.authorizations();

@@ -1,7 +1,7 @@
-//! Who may use which route: every operation of the OpenAPI document, with every sort of key, held against one table.
+//! Rights of every route: each operation of the OpenAPI document, with every sort of key, is compared with one table.
 //!
-//! An operation that is in the document and not in the table fails the test, and the reverse. What a key may see beyond
-//! its rights is `rights.rs`.
+//! An operation that is in the document and not in the table fails the test, and the reverse. What a key may see
+//! beyond its rights is `rights.rs`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,8 +23,8 @@ const SORTS: [&str; 8] = [
     "none", "revoked", "read", "write", "ingest", "other", "unscoped", "admin",
 ];
 
-/// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
-/// recordings, subscriptions, an event of a call and its delivery.
+/// Status of each. Objects belong to the admin: a webhook and a websocket that get call events with recordings,
+/// subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
 pub(super) const TABLE: [(&str, [u16; 8]); 100] = [
     //                                               none  revok read  write ingst other unsco admin

@@ -1,6 +1,6 @@
-//! What is answered, held against the OpenAPI document: one request of every operation, its status and its body.
+//! Answers compared with the OpenAPI document: one request of every operation, its status and its body.
 //!
-//! An operation of the document that is not asked here fails the test, unless it is a stream.
+//! An operation of the document that is not requested here fails the test, unless it is a stream.
 
 use http::Method;
 use http::header::CONTENT_TYPE;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::authorization::{OPEN, TABLE, body, prepared, server};
 use crate::support::test_server::{ADMIN, Answered, TestServer};
 
-/// What never ends, and so is not held against a schema.
+/// Streams, which never end, and so are not validated.
 const STREAMS: [(&str, &str); 2] = [
     ("get /v1/stream", "a stream of server-sent events"),
     ("get /events/{token}", "a websocket, opened by an upgrade"),
@@ -23,7 +23,7 @@ fn validator(document: &Value, schema: &Value) -> Validator {
     jsonschema::draft202012::new(&schema).expect("the document's schemas are schemas")
 }
 
-/// What is wrong with an answer, by what the document says of its operation.
+/// Difference between an answer and what the document says of its operation.
 fn judge(document: &Value, operation: &Value, answered: &Answered) -> Option<String> {
     let status = answered.status.as_u16().to_string();
     let Some(response) = operation["responses"].get(&status) else {

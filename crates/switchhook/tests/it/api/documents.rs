@@ -1,4 +1,4 @@
-//! What needs no key: documents, health, metrics; and that the OpenAPI document knows every route.
+//! Routes without a key: documents, health, metrics; and that the OpenAPI document knows every route.
 
 use std::time::Duration;
 

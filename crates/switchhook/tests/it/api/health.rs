@@ -1,4 +1,4 @@
-//! When a receiver fails: what is said of it, and how it is got going again.
+//! Failing receivers: their health, and how to get them going again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -1,4 +1,4 @@
-//! What came of attempts, minute by minute: counted by a node, kept in the store, asked for over the API.
+//! History of attempts by minute: counted by a node, kept in the store, read through the API.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is open ends soon after the key that opened it, and a body that comes slowly is not taken for one.
+//! Revocation: open connections end soon after their key, and a slow body is no way around that.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::support::test_server::{Answered, TestServer};
 
-/// How long revoking may take, in virtual time.
+/// Time limit of a revocation, in virtual time.
 const SOON: Duration = Duration::from_secs(2);
 
 const KEY: &str = "shk_one_of_many";

@@ -89,7 +89,7 @@ const EVENTS: [(&str, &str); 5] = [
     ),
 ];
 
-/// What a subscription of each kind takes beside the right to write, if an admin with all scopes made it.
+/// Scopes that a subscription of each kind needs beside the right to write, if an admin with all scopes made it.
 const NEEDS: [(&str, &str); 5] = [
     ("call", "the scope recordings_export"),
     ("sms", "the scope message_content_export:all"),

@@ -1,4 +1,4 @@
-//! What companies want kept, and erasing.
+//! Retention per company, and erasure.
 
 use super::run::Shell;
 use crate::support::process::ServerProcess;

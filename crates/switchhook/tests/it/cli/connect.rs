@@ -49,7 +49,7 @@ impl Scene {
         Shell::new(self.folder.path()).run(&[&words, more].concat())
     }
 
-    /// What is there, on both sides.
+    /// Things on both sides.
     async fn all(&self) -> Vec<Value> {
         let dialpad = self.dialpad.caller();
         let mut all = items(&self.here.caller(), "/v1/sources").await;

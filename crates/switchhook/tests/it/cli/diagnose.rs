@@ -20,7 +20,7 @@ use super::run::Shell;
 
 const SECRET: &str = "a secret that both of us know";
 
-/// What a receiver has stored, and what it answers.
+/// Receiver with wrong contents or answers.
 #[derive(Clone)]
 struct Wrong {
     stored: Arc<Mutex<u64>>,

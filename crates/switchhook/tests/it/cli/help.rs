@@ -1,4 +1,4 @@
-//! What somebody sees who does not know the program.
+//! Help for somebody who does not know the program.
 
 use super::run::Shell;
 

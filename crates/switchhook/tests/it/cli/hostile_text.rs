@@ -1,4 +1,4 @@
-//! What strangers wrote (names, answers, messages of a server) reaches no terminal as it is: whatever command shows it.
+//! Hostile text (names, answers, messages of a server) reaches no terminal unescaped, whatever command shows it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use switchhook_node::visible::is_deceptive;
+use switchhook_node::sanitize::is_deceptive;
 use switchhook_protocol::sign;
 
 use super::run::{Run, Shell};
@@ -187,7 +187,7 @@ async fn a_server_that_is_not_ours_is_repeated_in_visible_characters() {
     }
 }
 
-/// What `dev` shows of an event with a hostile name.
+/// Checks that `dev` shows an event with a hostile name in visible characters.
 #[test]
 fn dev_shows_a_hostile_name_in_visible_characters() {
     let folder = tempfile::tempdir().unwrap();

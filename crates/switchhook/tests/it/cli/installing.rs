@@ -1,4 +1,4 @@
-//! What an installation rests on: the units that we ship, and words for whoever made files that the service cannot open.
+//! Requirements of an installation: the units that we ship, and messages about files that the service cannot open.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;

@@ -129,7 +129,7 @@ async fn what_is_passed_on_is_what_a_webhook_would_get_and_nothing_is_left_behin
     }
 }
 
-/// How often the connection is cut; each time `listen` waits for a quarter of a second.
+/// Number of cuts; after each, `listen` waits for a quarter of a second.
 const CUTS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! How the commands reach what is far away: proxies, and certificates of one's own.
+//! Commands over the network: proxies, and private certificates.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

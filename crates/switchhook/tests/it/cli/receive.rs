@@ -27,7 +27,7 @@ const SECRET: &str = "both sides know it";
 struct Receiving {
     address: SocketAddr,
     child: Child,
-    /// What it said before it listened.
+    /// Output before it listened.
     said: String,
 }
 

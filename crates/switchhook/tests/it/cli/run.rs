@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// What a command left behind.
+/// Result of a command.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) code: i32,

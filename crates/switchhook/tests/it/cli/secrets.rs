@@ -10,7 +10,7 @@ const TWO: &str = "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+P0A=";
 const SECRET: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
 const OLDER: &str = "older-older-older-older-older-older-older";
 
-/// Whether a text is anywhere in the folder: store, log of the store, log of the server.
+/// True if a text is anywhere in the folder: store, log of the store, log of the server.
 fn is_in(folder: &Path, text: &str) -> bool {
     let files = std::fs::read_dir(folder)
         .expect("the folder is ours")

@@ -8,7 +8,7 @@ use super::run::Shell;
 use crate::support::http::RecordingReceiver;
 use crate::support::process::ServerProcess;
 
-/// What the server has of a list.
+/// Server's list.
 fn listed(shell: &Shell<'_>, words: &[&str]) -> Vec<Value> {
     let run = shell.run(&[words, &["--json"]].concat()).ok();
     run.json()["items"].as_array().cloned().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Who may see and do what, asked without a browser.
+//! Rights of viewers, without a browser.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use switchhook_node::keys;
 use switchhook_node::settings::DashboardSettings;
 use tower::ServiceExt;
 
-use super::house::{ADMIN, House, LOOKER};
+use super::fixture::{ADMIN, Fixture, LOOKER};
 use crate::support::http::RecordingReceiver;
 
 pub(super) struct Page {
@@ -23,25 +23,25 @@ pub(super) struct Page {
 }
 
 pub(super) struct Visit<'a> {
-    house: &'a House,
+    fixture: &'a Fixture,
     pub(super) cookie: String,
 }
 
 impl<'a> Visit<'a> {
-    pub(super) fn of(house: &'a House) -> Self {
+    pub(super) fn of(fixture: &'a Fixture) -> Self {
         Self {
-            house,
+            fixture,
             cookie: String::new(),
         }
     }
 
-    pub(super) async fn signed_in(house: &'a House, key: &str) -> Self {
-        let page = Self::of(house)
+    pub(super) async fn signed_in(fixture: &'a Fixture, key: &str) -> Self {
+        let page = Self::of(fixture)
             .post("/dashboard/sign-in", &format!("key={key}"), &[])
             .await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
         let cookie = page.cookie.split(';').next().unwrap_or_default().to_owned();
-        Self { house, cookie }
+        Self { fixture, cookie }
     }
 
     pub(super) async fn get(&self, path: &str) -> Page {
@@ -64,7 +64,7 @@ impl<'a> Visit<'a> {
         form: &str,
         headers: &[(&str, &str)],
     ) -> Response<Body> {
-        let host = self.house.server.address.to_string();
+        let host = self.fixture.server.address.to_string();
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -78,7 +78,7 @@ impl<'a> Visit<'a> {
         let request = request
             .body(Body::from(form.to_owned()))
             .expect("the path is one");
-        let response = self.house.router().oneshot(request).await;
+        let response = self.fixture.router().oneshot(request).await;
         response.expect("a router always answers")
     }
 
@@ -111,8 +111,8 @@ async fn page(response: Response<Body>) -> Page {
 
 #[tokio::test]
 async fn nobody_sees_anything_before_signing_in() {
-    let house = House::new().await;
-    let visit = Visit::of(&house);
+    let fixture = Fixture::new().await;
+    let visit = Visit::of(&fixture);
     for path in ["/dashboard/", "/dashboard/events?kind=call", "/dashboard/stream"] {
         let page = visit.get(path).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{path}");
@@ -131,8 +131,8 @@ async fn nobody_sees_anything_before_signing_in() {
 
 #[tokio::test]
 async fn the_cookie_is_out_of_reach_and_pages_are_protected() {
-    let house = House::new().await;
-    let page = Visit::of(&house)
+    let fixture = Fixture::new().await;
+    let page = Visit::of(&fixture)
         .post("/dashboard/sign-in", &format!("key={ADMIN}"), &[])
         .await;
     assert!(
@@ -141,7 +141,7 @@ async fn the_cookie_is_out_of_reach_and_pages_are_protected() {
         page.cookie
     );
     assert!(!page.cookie.contains(ADMIN));
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     let overview = visit.get("/dashboard/").await;
     assert_eq!(overview.status, StatusCode::OK);
     assert!(
@@ -154,9 +154,9 @@ async fn the_cookie_is_out_of_reach_and_pages_are_protected() {
 
 #[tokio::test]
 async fn a_form_of_another_site_or_without_its_token_does_nothing() {
-    let house = House::new().await;
-    let id = house.inspected("safe").await;
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let fixture = Fixture::new().await;
+    let id = fixture.inspected("safe").await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     let path = format!("/dashboard/webhooks/{id}/pause");
     let csrf = visit.csrf(&format!("/dashboard/webhooks/{id}")).await;
     let good = format!("csrf={csrf}");
@@ -169,22 +169,28 @@ async fn a_form_of_another_site_or_without_its_token_does_nothing() {
         let page = visit.post(&path, form, headers).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{form} {headers:?}");
     }
-    let webhook = house.caller().ask("GET", &format!("/v1/webhooks/{id}"), "").await;
+    let webhook = fixture
+        .caller()
+        .ask("GET", &format!("/v1/webhooks/{id}"), "")
+        .await;
     assert!(webhook["paused_at"].is_null(), "{webhook}");
     assert_eq!(visit.post(&path, &good, &[]).await.status, StatusCode::SEE_OTHER);
-    let webhook = house.caller().ask("GET", &format!("/v1/webhooks/{id}"), "").await;
+    let webhook = fixture
+        .caller()
+        .ask("GET", &format!("/v1/webhooks/{id}"), "")
+        .await;
     assert!(webhook["paused_at"].is_i64(), "{webhook}");
 }
 
 #[tokio::test]
 async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
-    let house = House::new().await;
-    let id = house.inspected("secret").await;
+    let fixture = Fixture::new().await;
+    let id = fixture.inspected("secret").await;
     let secret = "s".repeat(40);
     let path = format!("/dashboard/webhooks/{id}");
-    let admin = Visit::signed_in(&house, ADMIN).await;
+    let admin = Visit::signed_in(&fixture, ADMIN).await;
     assert!(admin.get(&path).await.text.contains(&secret));
-    let visit = Visit::signed_in(&house, LOOKER).await;
+    let visit = Visit::signed_in(&fixture, LOOKER).await;
     let page = visit.get(&path).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(
@@ -198,7 +204,7 @@ async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
         StatusCode::FORBIDDEN
     );
     let call = r#"{"call_id":1,"state":"hangup"}"#;
-    let event = house.caller().ask("POST", "/v1/events/call", call).await;
+    let event = fixture.caller().ask("POST", "/v1/events/call", call).await;
     let event = event["id"].as_str().expect("ids are strings");
     for page in [
         "webhooks",
@@ -222,9 +228,9 @@ async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
 
 #[tokio::test]
 async fn what_needs_attention_names_refusing_sources_and_offers_what_the_visitor_may_do() {
-    let house = House::posting_here().await;
+    let fixture = Fixture::posting_here().await;
     let receiver = RecordingReceiver::start(|_| StatusCode::GONE).await;
-    let caller = house.caller();
+    let caller = fixture.caller();
     let hook = format!(r#"{{"hook_url":"{}"}}"#, receiver.url());
     let webhook = caller.ask("POST", "/v1/webhooks", &hook).await;
     let endpoint = format!(r#"{{"endpoint_id":{}}}"#, webhook["id"]);
@@ -252,7 +258,7 @@ async fn what_needs_attention_names_refusing_sources_and_offers_what_the_visitor
         (ADMIN, "Resend or dismiss", "Show them"),
         (LOOKER, "Show them", "Resend or dismiss"),
     ] {
-        let visit = Visit::signed_in(&house, key).await;
+        let visit = Visit::signed_in(&fixture, key).await;
         let overview = visit.get("/dashboard/").await.text;
         assert!(!overview.contains("Nothing: "), "{overview}");
         assert!(
@@ -277,9 +283,9 @@ async fn what_needs_attention_names_refusing_sources_and_offers_what_the_visitor
 
 #[tokio::test]
 async fn a_webhook_is_shown_with_how_attempts_went_lately() {
-    let house = House::new().await;
-    let id = house.inspected("lately").await;
-    let visit = Visit::signed_in(&house, LOOKER).await;
+    let fixture = Fixture::new().await;
+    let id = fixture.inspected("lately").await;
+    let visit = Visit::signed_in(&fixture, LOOKER).await;
     let path = format!("/dashboard/webhooks/{id}");
     let before = visit.get(&path).await.text;
     assert!(
@@ -287,9 +293,9 @@ async fn a_webhook_is_shown_with_how_attempts_went_lately() {
         "{before}"
     );
     let call = r#"{"call_id":1,"state":"hangup"}"#;
-    house.caller().ask("POST", "/v1/events/call", call).await;
+    fixture.caller().ask("POST", "/v1/events/call", call).await;
     let told = |text: &str| text.contains("Last hour: 100 % of attempts succeeded, 95 % within ");
-    let node = &house.server.node;
+    let node = &fixture.server.node;
     while !told(&visit.get(&path).await.text) {
         let flushed = node.history.flush(&*node.store, node.clock.now()).await;
         flushed.expect("the store can be written");
@@ -301,10 +307,10 @@ async fn a_webhook_is_shown_with_how_attempts_went_lately() {
 
 #[tokio::test]
 async fn what_a_masked_page_hides_cannot_be_found_by_searching_for_it() {
-    let house = House::masking("numbers".parse().expect("they can be masked")).await;
+    let fixture = Fixture::masking("numbers".parse().expect("they can be masked")).await;
     let call = r#"{"call_id":1,"state":"hangup","contact":{"phone":"+12025550171","name":"Ann"}}"#;
-    house.caller().ask("POST", "/v1/events/call", call).await;
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    fixture.caller().ask("POST", "/v1/events/call", call).await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     for (query, is_found) in [
         ("text=ann", true),
         ("text=5550171", false),
@@ -320,12 +326,12 @@ async fn what_a_masked_page_hides_cannot_be_found_by_searching_for_it() {
 
 #[tokio::test]
 async fn an_open_dashboard_needs_no_key_but_this_machines_name() {
-    let house = House::with(DashboardSettings {
+    let fixture = Fixture::with(DashboardSettings {
         open_with: Some(keys::hash(ADMIN)),
         ..DashboardSettings::default()
     })
     .await;
-    let visit = Visit::of(&house);
+    let visit = Visit::of(&fixture);
     assert_eq!(visit.get("/dashboard/").await.status, StatusCode::OK);
     let rebound = visit
         .ask(Method::GET, "/dashboard/", "", &[("host", "evil.example:8400")])
@@ -335,15 +341,15 @@ async fn an_open_dashboard_needs_no_key_but_this_machines_name() {
 
 #[tokio::test]
 async fn what_is_masked_is_on_no_page() {
-    let house = House::masking("numbers,text".parse().expect("both can be masked")).await;
-    let id = house.inspected("masked").await;
-    let caller = house.caller();
+    let fixture = Fixture::masking("numbers,text".parse().expect("both can be masked")).await;
+    let id = fixture.inspected("masked").await;
+    let caller = fixture.caller();
     let body = format!(r#"{{"endpoint_id":"{id}","direction":"all"}}"#);
     caller.ask("POST", "/api/v2/subscriptions/sms", &body).await;
     let sms = r#"{"id":1,"direction":"inbound","text":"my password is swordfish","from_number":"+12025550171","to_number":["+12025550172"],"message_status":"pending","target":{"id":1,"type":"user","phone_number":"+12025550172"},"contact":{"phone_number":"+12025550171"}}"#;
     let event = caller.ask("POST", "/v1/events/sms", sms).await;
     let (event_id, delivery_id) = (&event["id"], &event["deliveries"][0]["id"]);
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     let text = |value: &serde_json::Value| value.as_str().expect("ids are strings").to_owned();
     for path in [
         "/dashboard/".to_owned(),
@@ -368,13 +374,13 @@ async fn what_is_masked_is_on_no_page() {
 #[tokio::test]
 async fn pages_about_the_worst_of_events_are_of_a_bounded_size() {
     const LARGEST_PAGE: usize = 4 << 20;
-    let house = House::masking("numbers,text".parse().expect("both can be masked")).await;
-    house.inspected("worst").await;
-    let caller = house.caller();
+    let fixture = Fixture::masking("numbers,text".parse().expect("both can be masked")).await;
+    fixture.inspected("worst").await;
+    let caller = fixture.caller();
     let nested = format!("{}{}", "[".repeat(1_100), "]".repeat(1_100));
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let long = "k".repeat(1_000_000);
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     for body in [
         format!(r#"{{"call_id":1,"{long}":{nested}}}"#),
         format!(r#"{{"call_id":1,"state":"{long}"}}"#),
@@ -400,16 +406,16 @@ async fn pages_about_the_worst_of_events_are_of_a_bounded_size() {
 
 #[tokio::test]
 async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
-    let house = House::new().await;
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let fixture = Fixture::new().await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     // It has the store in common with the other, as two nodes do, and nothing else.
-    let other = switchhook_dashboard::router(house.server.node.clone());
+    let other = switchhook_dashboard::router(fixture.server.node.clone());
     let ask = |method: Method, path: &str, form: String| {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(COOKIE, &visit.cookie)
-            .header(HOST, house.server.address.to_string())
+            .header(HOST, fixture.server.address.to_string())
             .body(Body::from(form))
             .expect("the path is one");
         let other = other.clone();
@@ -429,25 +435,25 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let seen = visit.get("/dashboard/webhooks").await;
     assert_eq!(seen.status, StatusCode::SEE_OTHER, "and where it began");
     // A server that is started again remembers nothing but what is in the store.
-    let restarted = switchhook_dashboard::router(house.server.node.clone());
+    let restarted = switchhook_dashboard::router(fixture.server.node.clone());
     let request = Request::get("/dashboard/webhooks")
         .header(COOKIE, &visit.cookie)
-        .header(HOST, house.server.address.to_string())
+        .header(HOST, fixture.server.address.to_string())
         .body(Body::empty())
         .expect("the path is one");
     let seen = page(restarted.oneshot(request).await.expect("a router always answers")).await;
     assert_eq!(seen.status, StatusCode::SEE_OTHER, "and after a restart");
-    let another = Visit::signed_in(&house, ADMIN).await;
+    let another = Visit::signed_in(&fixture, ADMIN).await;
     let seen = another.get("/dashboard/webhooks").await;
     assert_eq!(seen.status, StatusCode::OK, "other sessions of the key go on");
 }
 
 #[tokio::test]
 async fn a_page_that_is_left_open_is_let_go_of_when_its_session_or_its_key_ends() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let (visit, other) = (
-        Visit::signed_in(&house, ADMIN).await,
-        Visit::signed_in(&house, LOOKER).await,
+        Visit::signed_in(&fixture, ADMIN).await,
+        Visit::signed_in(&fixture, LOOKER).await,
     );
     let form = format!("csrf={}", visit.csrf("/dashboard/webhooks").await);
     let (pulse, others) = (
@@ -461,7 +467,7 @@ async fn a_page_that_is_left_open_is_let_go_of_when_its_session_or_its_key_ends(
     visit.post("/dashboard/sign-out", &form, &[]).await;
     page(pulse).await;
 
-    let node = &house.server.node;
+    let node = &fixture.server.node;
     let key = node.store.find_key(keys::hash(LOOKER)).await.unwrap();
     let id = key.expect("it is there").id;
     node.store.revoke_key(id, node.clock.now()).await.unwrap();

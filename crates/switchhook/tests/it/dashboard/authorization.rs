@@ -1,4 +1,4 @@
-//! Who may use which page: every route of the dashboard, with every sort of key, held against one table.
+//! Rights of every page: each route of the dashboard, with every sort of key, is compared with one table.
 //!
 //! A route that the dashboard has and the table has not fails the test, and the reverse.
 
@@ -17,7 +17,7 @@ use switchhook_domain::scope::Scopes;
 use tower::ServiceExt;
 
 use super::access::Visit;
-use super::house::{ADMIN, House, LOOKER};
+use super::fixture::{ADMIN, Fixture, LOOKER};
 
 /// The sorts of visitors, in the order of the table's columns: signed in with no key, with one that was revoked since, one
 /// that may only send in, only read, read and write, another company's admin's, an admin's without a scope, and an admin's.
@@ -25,8 +25,8 @@ const SORTS: [&str; 8] = [
     "nobody", "revoked", "ingest", LOOKER, "write", "other", "unscoped", ADMIN,
 ];
 
-/// What a route does: `in` leads to signing in, `done` leads on after it was done, a number is a status. Objects are the
-/// admin's and about calls; what is another company's is not there.
+/// Result of a route: `in` redirects to signing in, `done` redirects after the change, a number is a status. Objects
+/// are the admin's and about calls; other companies' objects do not exist for a viewer.
 #[rustfmt::skip]
 const TABLE: [(&str, [&str; 8]); 73] = [
     //                                                       nobody revoked ingest read   write   other   unscop  admin
@@ -111,7 +111,7 @@ fn is_extra(row: &str) -> bool {
     row.contains("changelog")
 }
 
-/// What rows are about.
+/// Subjects of the rows.
 struct Things {
     event: String,
     delivery: String,
@@ -131,24 +131,24 @@ fn some_name() -> String {
     format!("n{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-async fn ask(house: &House, path: &str, body: Value) -> Value {
-    house.caller().ask("POST", path, &body.to_string()).await
+async fn ask(fixture: &Fixture, path: &str, body: Value) -> Value {
+    fixture.caller().ask("POST", path, &body.to_string()).await
 }
 
 impl Things {
-    async fn of(house: &House) -> Self {
-        let webhook = house.inspected("seen").await;
+    async fn of(fixture: &Fixture) -> Self {
+        let webhook = fixture.inspected("seen").await;
         let subscription = json!({ "endpoint_id": webhook });
-        let change_subscription = ask(house, "/api/v2/subscriptions/changelog", subscription).await;
-        let event = ask(house, "/v1/events/call", json!({"call_id": 1})).await;
+        let change_subscription = ask(fixture, "/api/v2/subscriptions/changelog", subscription).await;
+        let event = ask(fixture, "/v1/events/call", json!({"call_id": 1})).await;
         let change = ask(
-            house,
+            fixture,
             "/v1/events/changelog",
             json!({"action": "x", "changed_by": {"id": 1}}),
         )
         .await;
-        let replay = ask(house, "/v1/replays", json!({"filter": {"ids": [event["id"]]}})).await;
-        let source = ask(house, "/v1/sources", json!({"name": "our account"})).await;
+        let replay = ask(fixture, "/v1/replays", json!({"filter": {"ids": [event["id"]]}})).await;
+        let source = ask(fixture, "/v1/sources", json!({"name": "our account"})).await;
         Self {
             event: id(&event["id"]),
             delivery: id(&event["deliveries"][0]["id"]),
@@ -161,43 +161,45 @@ impl Things {
     }
 
     /// The path of a row, with what it is about; what is changed is made anew.
-    async fn path(&self, house: &House, row: &str) -> String {
+    async fn path(&self, fixture: &Fixture, row: &str) -> String {
         let (method, path) = row.split_once(' ').expect("a method and a path");
-        let new_webhook = async || house.inspected(&some_name()).await;
+        let new_webhook = async || fixture.inspected(&some_name()).await;
         let by_id = |id: &str| path.replace("{id}", id);
         match path.split('/').nth(2) {
             Some("webhooks") if path.contains("{id}") => by_id(&new_webhook().await),
             Some("subscriptions") if path.contains("changelog") => by_id(&self.change_subscription),
             Some("subscriptions") if path.contains("{id}") => {
                 let endpoint = json!({"endpoint_id": new_webhook().await, "group_calls_only": true});
-                let made = ask(house, "/api/v2/subscriptions/call", endpoint).await;
+                let made = ask(fixture, "/api/v2/subscriptions/call", endpoint).await;
                 by_id(&id(&made["id"])).replace("{kind}", "call")
             }
             Some("events") => by_id(&self.event).replace("{changelog}", &self.change),
-            Some("deliveries") if path.ends_with("cancel") => by_id(&pending(house).await),
+            Some("deliveries") if path.ends_with("cancel") => by_id(&pending(fixture).await),
             Some("deliveries") => by_id(&self.delivery).replace("{changelog}", &self.change_delivery),
             Some("replays") if method == "post" && path.contains("{id}") => {
-                let delivery = pending(house).await;
+                let delivery = pending(fixture).await;
                 let path = format!("/v1/deliveries/{delivery}");
-                let event = house.caller().ask("GET", &path, "").await["event_id"].clone();
-                let replay = ask(house, "/v1/replays", json!({"filter": {"ids": [event]}})).await;
+                let event = fixture.caller().ask("GET", &path, "").await["event_id"].clone();
+                let replay = ask(fixture, "/v1/replays", json!({"filter": {"ids": [event]}})).await;
                 by_id(&id(&replay["id"]))
             }
             Some("replays") => by_id(&self.replay),
             Some("websockets") if path.contains("{id}") => {
-                by_id(&id(&ask(house, "/api/v2/websockets", json!({})).await["id"]))
+                by_id(&id(&ask(fixture, "/api/v2/websockets", json!({})).await["id"]))
             }
             Some("notifications") if path.contains("{id}") => {
-                empty_channels(house).await;
+                empty_channels(fixture).await;
                 let channel = json!({"type": "slack", "url": "https://hook.invalid/x"});
-                by_id(&id(&ask(house, "/v1/notification-channels", channel).await["id"]))
+                by_id(&id(
+                    &ask(fixture, "/v1/notification-channels", channel).await["id"],
+                ))
             }
             Some("notifications") => {
-                empty_channels(house).await;
+                empty_channels(fixture).await;
                 path.to_owned()
             }
             Some("keys") if path.contains("{id}") => {
-                let key = house.add_key(&some_name(), |key| key).await;
+                let key = fixture.add_key(&some_name(), |key| key).await;
                 by_id(&key.to_string())
             }
             Some("sources") => by_id(&self.source),
@@ -210,32 +212,35 @@ impl Things {
 }
 
 /// A delivery that waits, because its webhook is paused. No other event comes to it.
-async fn pending(house: &House) -> String {
-    let webhook = house.inspected(&some_name()).await;
-    ask(house, &format!("/v1/webhooks/{webhook}/pause"), json!({})).await;
-    let event = ask(house, "/v1/events/call", json!({"call_id": 2})).await;
+async fn pending(fixture: &Fixture) -> String {
+    let webhook = fixture.inspected(&some_name()).await;
+    ask(fixture, &format!("/v1/webhooks/{webhook}/pause"), json!({})).await;
+    let event = ask(fixture, "/v1/events/call", json!({"call_id": 2})).await;
     let all = event["deliveries"].as_array().expect("it is a list");
     let own = all
         .iter()
         .find(|delivery| delivery["webhook_id"] == webhook.as_str());
     let delivery = id(&own.expect("it is subscribed")["id"]);
     // The next event is not to come here too.
-    let list = house.caller().ask("GET", "/api/v2/subscriptions/call", "").await;
+    let list = fixture
+        .caller()
+        .ask("GET", "/api/v2/subscriptions/call", "")
+        .await;
     for one in list["items"].as_array().expect("it is a list") {
         if one["webhook"]["id"] == webhook.as_str() {
             let path = format!("/api/v2/subscriptions/call/{}", id(&one["id"]));
-            house.caller().ask("DELETE", &path, "").await;
+            fixture.caller().ask("DELETE", &path, "").await;
         }
     }
     delivery
 }
 
 /// Only some may be there.
-async fn empty_channels(house: &House) {
-    let all = house.caller().ask("GET", "/v1/notification-channels", "").await;
+async fn empty_channels(fixture: &Fixture) {
+    let all = fixture.caller().ask("GET", "/v1/notification-channels", "").await;
     for channel in all["items"].as_array().expect("it is a list") {
         let path = format!("/v1/notification-channels/{}", id(&channel["id"]));
-        house.caller().ask("DELETE", &path, "").await;
+        fixture.caller().ask("DELETE", &path, "").await;
     }
 }
 
@@ -257,28 +262,28 @@ fn form(row: &str) -> String {
 }
 
 struct Visitors<'a> {
-    house: &'a House,
+    fixture: &'a Fixture,
     routes: axum::Router,
     cookies: Vec<(String, String)>,
 }
 
 impl<'a> Visitors<'a> {
-    async fn of(house: &'a House) -> Self {
+    async fn of(fixture: &'a Fixture) -> Self {
         let admin = |key| ApiKey { admin: true, ..key };
         let only = |key: ApiKey, rights: &str| ApiKey {
             rights: rights.parse().expect("they are rights"),
             ..key
         };
-        let revoked = house.add_key("revoked", admin).await;
-        house.add_key("ingest", |key| only(key, "ingest")).await;
-        house.add_key("write", |key| only(key, "read,write")).await;
-        house
+        let revoked = fixture.add_key("revoked", admin).await;
+        fixture.add_key("ingest", |key| only(key, "ingest")).await;
+        fixture.add_key("write", |key| only(key, "read,write")).await;
+        fixture
             .add_key("unscoped", |key| ApiKey {
                 scopes: Scopes::NONE,
                 ..admin(key)
             })
             .await;
-        house
+        fixture
             .add_key("other", |key| ApiKey {
                 company_id: CompanyId(2),
                 ..admin(key)
@@ -287,8 +292,8 @@ impl<'a> Visitors<'a> {
         let mut cookies = Vec::new();
         for sort in SORTS {
             let visit = match sort {
-                "nobody" => Visit::of(house),
-                key => Visit::signed_in(house, key).await,
+                "nobody" => Visit::of(fixture),
+                key => Visit::signed_in(fixture, key).await,
             };
             let csrf = match sort {
                 "nobody" | "ingest" => String::new(),
@@ -296,11 +301,11 @@ impl<'a> Visitors<'a> {
             };
             cookies.push((visit.cookie, csrf));
         }
-        let node = &house.server.node;
+        let node = &fixture.server.node;
         let now = node.clock.now();
         node.store.revoke_key(revoked, now).await.expect("it was there");
         Self {
-            house,
+            fixture,
             // What is known of sessions here begins anew.
             routes: router(Arc::clone(node)),
             cookies,
@@ -312,7 +317,7 @@ impl<'a> Visitors<'a> {
         // Signing out ends the session.
         let cookies = match row.ends_with("sign-out") && place > 2 {
             true => {
-                let visit = Visit::signed_in(self.house, SORTS[place]).await;
+                let visit = Visit::signed_in(self.fixture, SORTS[place]).await;
                 let csrf = visit.csrf("/dashboard/").await;
                 (visit.cookie, csrf)
             }
@@ -326,7 +331,7 @@ impl<'a> Visitors<'a> {
         let request = Request::builder()
             .method(method.to_uppercase().parse::<Method>().expect("it is one"))
             .uri(path)
-            .header(HOST, self.house.server.address.to_string())
+            .header(HOST, self.fixture.server.address.to_string())
             .header(COOKIE, cookie)
             .body(body)
             .expect("the path is one");
@@ -347,9 +352,9 @@ impl<'a> Visitors<'a> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_answers_every_visitor_as_the_table_says() {
-    let house = House::new().await;
-    let things = Things::of(&house).await;
-    let visitors = Visitors::of(&house).await;
+    let fixture = Fixture::new().await;
+    let things = Things::of(&fixture).await;
+    let visitors = Visitors::of(&fixture).await;
     // The delivery is to have arrived at the inspector of every router that shares it.
     let arrival = "/dashboard/inspector/seen/1";
     let admin = SORTS.len() - 1;
@@ -365,7 +370,7 @@ async fn every_page_answers_every_visitor_as_the_table_says() {
     let mut wrong = Vec::new();
     for (row, expected) in TABLE {
         for (place, expected) in expected.into_iter().enumerate() {
-            let path = things.path(&house, row).await;
+            let path = things.path(&fixture, row).await;
             let answered = visitors.ask(place, row, &path).await;
             if answered != expected {
                 wrong.push(format!("{row} as {}: {answered}, not {expected}", SORTS[place]));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::access::{Page, Visit};
 use super::authorization::routes;
-use super::house::{ADMIN, House};
+use super::fixture::{ADMIN, Fixture};
 
 /// Forms in which nothing can be wrong: two buttons that are about nothing else, one of them with a box to tick.
 const WITHOUT_INPUT: [&str; 2] = ["post /dashboard/sign-out", "post /dashboard/websockets"];
@@ -15,7 +15,7 @@ const WITHOUT_INPUT: [&str; 2] = ["post /dashboard/sign-out", "post /dashboard/w
 /// A webhook's form with what it needs.
 const WEBHOOK: &str = "hook_url=https%3A%2F%2Fexample.com%2Fx";
 
-/// A channel's.
+/// Fields of a channel.
 const CHANNEL: &str = "type=webhook&destination=https%3A%2F%2Fexample.com%2Fx&kinds=key.expiring";
 
 /// A row: the route, what is sent, the status, what the page says, and what it still has in its form.
@@ -27,7 +27,7 @@ type Row = (
     &'static [&'static str],
 );
 
-/// What is typed into forms that are shown again.
+/// Forms that are shown again with the error.
 #[rustfmt::skip]
 const FORMS: [Row; 62] = [
     ("post /dashboard/sign-in", "key=shk_wrong", 422, "API key", &[]),
@@ -95,7 +95,7 @@ const FORMS: [Row; 62] = [
     ("post /dashboard/simulator", "speed=light&seed=all", 422, "speed: a speed is", &["value=\"all\""]),
 ];
 
-/// What is chosen by a button, or named by the address of one: a page of its own says what is wrong.
+/// Buttons and addresses whose error has a page of its own.
 #[rustfmt::skip]
 const BUTTONS: [Row; 29] = [
     ("post /dashboard/webhooks/{id}/edit", "id=seven", 404, "ids are whole numbers", &[]),
@@ -129,15 +129,15 @@ const BUTTONS: [Row; 29] = [
     ("post /dashboard/inspector/{name}/clear", "name=A.B", 404, "Inspectors have names", &[]),
 ];
 
-/// What rows are about: a webhook, and a subscription of each kind.
+/// Subjects of the rows: a webhook, and a subscription of each kind.
 struct Things {
     webhook: String,
     subscriptions: Value,
 }
 
 impl Things {
-    async fn of(house: &House) -> Self {
-        let webhook = house.inspected("seen").await;
+    async fn of(fixture: &Fixture) -> Self {
+        let webhook = fixture.inspected("seen").await;
         let mut subscriptions = json!({});
         for kind in ["call", "sms", "contact", "agent_status", "changelog"] {
             let body = match kind {
@@ -148,7 +148,7 @@ impl Things {
                 _ => json!({"endpoint_id": webhook}),
             };
             let path = format!("/api/v2/subscriptions/{kind}");
-            let made = house.caller().ask("POST", &path, &body.to_string()).await;
+            let made = fixture.caller().ask("POST", &path, &body.to_string()).await;
             subscriptions[kind] = made["id"].clone();
         }
         Self {
@@ -176,7 +176,7 @@ impl Things {
 }
 
 /// All that forms make and change. When a key was last used, and how long an address counts, changes by itself.
-async fn everything(house: &House) -> String {
+async fn everything(fixture: &Fixture) -> String {
     let mut all = String::new();
     for path in [
         "/v1/webhooks",
@@ -193,7 +193,7 @@ async fn everything(house: &House) -> String {
         "/api/v2/subscriptions/agent_status",
         "/api/v2/subscriptions/changelog",
     ] {
-        let mut list = house.caller().ask("GET", path, "").await;
+        let mut list = fixture.caller().ask("GET", path, "").await;
         for item in list["items"].as_array_mut().into_iter().flatten() {
             item["last_used_at"] = Value::Null;
             item["websocket_url"] = Value::Null;
@@ -203,7 +203,7 @@ async fn everything(house: &House) -> String {
     all
 }
 
-/// What is wrong with the answer to a row, if something is.
+/// Difference between the answer to a row and what is expected.
 fn judge((_, _, status, says, stays): Row, page: &Page) -> Option<String> {
     let message = match page.text.split_once("role=\"alert\">") {
         Some((_, rest)) => rest.split_once("</p>").expect("it ends").0,
@@ -221,20 +221,20 @@ fn judge((_, _, status, says, stays): Row, page: &Page) -> Option<String> {
 
 #[tokio::test]
 async fn every_form_refuses_bad_input_by_its_field_keeps_what_was_typed_and_changes_nothing() {
-    let house = House::new().await;
-    let things = Things::of(&house).await;
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let fixture = Fixture::new().await;
+    let things = Things::of(&fixture).await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     let csrf = visit.csrf("/dashboard/keys/new").await;
     let (behaves, played_at) = ("/dashboard/inspector/seen", "/dashboard/simulator");
     let (answering, played) = (visit.get(behaves).await.text, visit.get(played_at).await.text);
-    let mut all = everything(&house).await;
+    let mut all = everything(&fixture).await;
     let mut wrong = Vec::new();
     for row in FORMS.into_iter().chain(BUTTONS) {
         let (route, form, ..) = row;
         let sent = form.replace("{webhook}", WEBHOOK).replace("{channel}", CHANNEL);
         let path = things.path(route, &sent);
         let page = visit.post(&path, &format!("csrf={csrf}&{sent}"), &[]).await;
-        let after = everything(&house).await;
+        let after = everything(&fixture).await;
         if let Some(why) = judge(row, &page) {
             wrong.push(format!("{route} with {form}: {why}"));
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::access::Visit;
-use super::house::{ADMIN, House};
+use super::fixture::{ADMIN, Fixture};
 
 #[tokio::test]
 async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
-    let house = House::new().await;
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let fixture = Fixture::new().await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     let csrf = visit.csrf("/dashboard/keys/new").await;
     let form = format!("csrf={csrf}&name=crm&access=rights&rights=read&scopes=recordings_export&expires=90d");
     let made = visit.post("/dashboard/keys", &form, &[]).await;
@@ -23,7 +23,7 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
         "{list}"
     );
 
-    let of_the_new = Visit::signed_in(&house, &key).await;
+    let of_the_new = Visit::signed_in(&fixture, &key).await;
     assert_eq!(of_the_new.get("/dashboard/").await.status, StatusCode::OK);
     assert_eq!(
         of_the_new.get("/dashboard/keys").await.status,
@@ -49,8 +49,8 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
 
 #[tokio::test]
 async fn a_key_that_cannot_be_is_told_why_in_the_form() {
-    let house = House::new().await;
-    let visit = Visit::signed_in(&house, ADMIN).await;
+    let fixture = Fixture::new().await;
+    let visit = Visit::signed_in(&fixture, ADMIN).await;
     let csrf = visit.csrf("/dashboard/keys/new").await;
     for (fields, words) in [
         ("name=&access=admin", "name: write 1 to 200 characters"),

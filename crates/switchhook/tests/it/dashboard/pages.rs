@@ -1,7 +1,7 @@
 //! Every page, looked at as people see, hear and use it.
 
-use super::house::{ADMIN, House};
-use super::sight;
+use super::accessibility;
+use super::fixture::{ADMIN, Fixture};
 use crate::support::browser::Browser;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -9,10 +9,10 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let house = House::new().await;
-    let webhook = house.inspected("sight").await;
-    house.sign_in(&browser, ADMIN).await;
-    browser.open(&house.url("/dashboard/simulator")).await;
+    let fixture = Fixture::new().await;
+    let webhook = fixture.inspected("sight").await;
+    fixture.sign_in(&browser, ADMIN).await;
+    browser.open(&fixture.url("/dashboard/simulator")).await;
     browser.choose("#scenario", "ring-all-answered").await;
     browser.choose("#speed", "max").await;
     browser.click("button", "Place the call").await;
@@ -27,16 +27,16 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
     browser.click("td:last-child a", "").await;
     let delivery = browser.url().await;
     let mut pages = vec![event, delivery];
-    pages.extend(all_pages(&house, &webhook).await);
+    pages.extend(all_pages(&fixture, &webhook).await);
     let mut troubles = Vec::new();
-    for looks in sight::LOOKS {
+    for looks in accessibility::LOOKS {
         browser.look_like(looks).await;
         for page in &pages {
             browser.open(page).await;
-            let mut found = sight::check(&browser, looks).await;
-            found.extend(sight::axe(&browser).await);
+            let mut found = accessibility::check(&browser, looks).await;
+            found.extend(accessibility::axe(&browser).await);
             if !looks.is_phone {
-                found.extend(sight::walk(&browser).await);
+                found.extend(accessibility::walk(&browser).await);
             }
             troubles.extend(
                 found
@@ -49,7 +49,7 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
 }
 
 /// Every page that has an address of its own.
-async fn all_pages(house: &House, webhook: &str) -> Vec<String> {
+async fn all_pages(fixture: &Fixture, webhook: &str) -> Vec<String> {
     let mut pages = [
         "/dashboard/",
         "/dashboard/events",
@@ -76,11 +76,11 @@ async fn all_pages(house: &House, webhook: &str) -> Vec<String> {
         "/dashboard/simulator",
         "/dashboard/nothing-here",
     ]
-    .map(|path| house.url(path))
+    .map(|path| fixture.url(path))
     .to_vec();
-    pages.push(house.url(&format!("/dashboard/webhooks/{webhook}")));
-    pages.push(house.url(&format!("/dashboard/webhooks/{webhook}/delete")));
-    let caller = house.caller();
+    pages.push(fixture.url(&format!("/dashboard/webhooks/{webhook}")));
+    pages.push(fixture.url(&format!("/dashboard/webhooks/{webhook}/delete")));
+    let caller = fixture.caller();
     let replay = caller
         .ask("POST", "/v1/replays", r#"{"filter":{"kind":"call"}}"#)
         .await;
@@ -97,7 +97,7 @@ async fn all_pages(house: &House, webhook: &str) -> Vec<String> {
         "/dashboard/deliveries?outcome=accepted&since=nonsense".to_owned(),
         "/dashboard/inspector/empty".to_owned(),
     ] {
-        pages.push(house.url(&path));
+        pages.push(fixture.url(&path));
     }
     pages
 }

@@ -9,11 +9,11 @@ use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::retry::Failures;
 use switchhook_domain::{Kind, Timestamp};
 
-use switchhook_node::live::{AttemptOf, EventOf};
+use switchhook_node::live::{AttemptInfo, EventInfo};
 use switchhook_store::FinishedAttempt;
 
-use super::house::{ADMIN, COMPANY, House};
-use super::sight::LOOKS;
+use super::accessibility::LOOKS;
+use super::fixture::{ADMIN, COMPANY, Fixture};
 use crate::support::browser::Browser;
 
 #[expect(
@@ -33,20 +33,20 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
     let browser = Browser::start()
         .await
         .expect("chromium and chromedriver are installed");
-    let house = House::new().await;
-    house.inspected("orders").await;
-    remember(&house).await;
-    house.sign_in(&browser, ADMIN).await;
-    play(&house, &browser, "ring-all-missed").await;
-    play(&house, &browser, "sms-conversation").await;
-    play(&house, &browser, "warm-transfer").await;
+    let fixture = Fixture::new().await;
+    fixture.inspected("orders").await;
+    remember(&fixture).await;
+    fixture.sign_in(&browser, ADMIN).await;
+    play(&fixture, &browser, "ring-all-missed").await;
+    play(&fixture, &browser, "sms-conversation").await;
+    play(&fixture, &browser, "warm-transfer").await;
     for _ in 0..4 {
-        play(&house, &browser, "queue-then-answered").await;
+        play(&fixture, &browser, "queue-then-answered").await;
     }
-    play(&house, &browser, "warm-transfer").await;
+    play(&fixture, &browser, "warm-transfer").await;
     browser.click("a", "See its timeline").await;
     let call = browser.url().await;
-    browser.open(&house.url("/dashboard/inspector/orders")).await;
+    browser.open(&fixture.url("/dashboard/inspector/orders")).await;
     browser.choose("#behaviour", "fail").await;
     browser.click("button", "Set response").await;
     browser
@@ -55,10 +55,10 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
             "return document.body.innerText.includes('Response of the inspector changed')",
         )
         .await;
-    play(&house, &browser, "inbound-voicemail").await;
+    play(&fixture, &browser, "inbound-voicemail").await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     browser
-        .open(&house.url("/dashboard/deliveries?state=pending"))
+        .open(&fixture.url("/dashboard/deliveries?state=pending"))
         .await;
     browser
         .wait_for(
@@ -68,8 +68,8 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
         .await;
     browser.click("tbody tr:last-child td:last-child a", "").await;
     let delivery = browser.url().await;
-    let overview = house.url("/dashboard/");
-    let form = house.url("/dashboard/subscriptions/new?kind=call");
+    let overview = fixture.url("/dashboard/");
+    let form = fixture.url("/dashboard/subscriptions/new?kind=call");
     for (looks, name) in LOOKS.into_iter().zip(["light", "dark", "phone"]) {
         browser.look_like(looks).await;
         for (page, url) in [
@@ -91,8 +91,8 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
     }
 }
 
-async fn play(house: &House, browser: &Browser, scenario: &str) {
-    browser.open(&house.url("/dashboard/simulator")).await;
+async fn play(fixture: &Fixture, browser: &Browser, scenario: &str) {
+    browser.open(&fixture.url("/dashboard/simulator")).await;
     browser.choose("#scenario", scenario).await;
     browser.choose("#speed", "max").await;
     browser.click("button", "Place the call").await;
@@ -103,8 +103,8 @@ async fn play(house: &House, browser: &Browser, scenario: &str) {
 
 /// Counts a quarter of an hour as a company could have had it, so that the charts have something to show: busier and
 /// quieter minutes, one of them with a receiver that fails and then takes longer.
-async fn remember(house: &House) {
-    let node = &house.server.node;
+async fn remember(fixture: &Fixture) {
+    let node = &fixture.server.node;
     let now = node.clock.now();
     for second in 6..900_u32 {
         let at = now.minus(Duration::from_secs(second.into()));
@@ -113,7 +113,7 @@ async fn remember(house: &House) {
         let is_bad = (420..480).contains(&second);
         for number in 0..(16.0 + swing) as u32 {
             count(
-                house,
+                fixture,
                 at,
                 Duration::from_millis(waited(second, number, is_bad)),
                 is_bad && number % 4 == 0,
@@ -132,9 +132,9 @@ fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
     (usual * if is_bad { 9.0 } else { 1.0 }) as u64
 }
 
-fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
-    let node = &house.server.node;
-    let accepted = EventOf {
+fn count(fixture: &Fixture, at: Timestamp, waited: Duration, has_failed: bool) {
+    let node = &fixture.server.node;
+    let accepted = EventInfo {
         id: EventId(1),
         kind: Kind::Call,
         is_duplicate: false,
@@ -142,7 +142,7 @@ fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
     node.live
         .accepted(COMPANY, accepted, std::iter::empty(), at, || None);
     node.history.accepted(COMPANY, at);
-    let of = AttemptOf {
+    let of = AttemptInfo {
         company_id: COMPANY,
         event_id: EventId(1),
         kind: Kind::Call,

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::house::{ADMIN, House};
+use super::fixture::{ADMIN, Fixture};
 use crate::support::browser::Browser;
 use crate::support::http::RecordingReceiver;
 
@@ -11,8 +11,8 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let house = House::new().await;
-    house.sign_in(&browser, ADMIN).await;
+    let fixture = Fixture::new().await;
+    fixture.sign_in(&browser, ADMIN).await;
     assert!(browser.text().await.contains("There is no webhook yet"));
 
     register_a_webhook(&browser).await;
@@ -134,13 +134,13 @@ async fn a_list_holds_still_for_who_reads_it_and_keys_lead_on() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let send = async |call: u32| {
         let body = format!(r#"{{"call_id":{call},"state":"hangup"}}"#);
-        house.caller().ask("POST", "/v1/events/call", &body).await;
+        fixture.caller().ask("POST", "/v1/events/call", &body).await;
     };
     send(1).await;
-    house.sign_in(&browser, ADMIN).await;
+    fixture.sign_in(&browser, ADMIN).await;
     browser.press("g").await;
     browser.press("e").await;
     browser
@@ -198,18 +198,18 @@ async fn dead_letters_and_channels_are_dealt_with_on_their_pages() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let house = House::posting_here().await;
+    let fixture = Fixture::posting_here().await;
     let receiver = RecordingReceiver::start(|_| StatusCode::GONE).await;
-    let caller = house.caller();
+    let caller = fixture.caller();
     let hook = format!(r#"{{"hook_url":"{}"}}"#, receiver.url());
     let webhook = caller.ask("POST", "/v1/webhooks", &hook).await;
     let endpoint = format!(r#"{{"endpoint_id":{}}}"#, webhook["id"]);
     caller.ask("POST", "/api/v2/subscriptions/call", &endpoint).await;
-    house.sign_in(&browser, ADMIN).await;
+    fixture.sign_in(&browser, ADMIN).await;
     caller
         .ask("POST", "/v1/events/call", r#"{"call_id":1,"state":"hangup"}"#)
         .await;
-    browser.open(&house.url("/dashboard/")).await;
+    browser.open(&fixture.url("/dashboard/")).await;
     until_it_says(&browser, "what needs attention", "dead letters").await;
     browser.click("a", "Resend or dismiss").await;
     let text = browser.text().await;
@@ -225,7 +225,7 @@ async fn dead_letters_and_channels_are_dealt_with_on_their_pages() {
     browser.click("li button", "Dismiss").await;
     until_it_says(&browser, "that they are dismissed", "There are no dead letters").await;
 
-    browser.open(&house.url("/dashboard/notifications")).await;
+    browser.open(&fixture.url("/dashboard/notifications")).await;
     browser.click("a", "New channel").await;
     browser.choose("#type", "slack").await;
     browser.fill("#destination", "https://hook.invalid/x").await;
@@ -246,10 +246,10 @@ async fn without_a_script_everything_can_be_read_and_done() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let house = House::new().await;
-    house.inspected("plain").await;
+    let fixture = Fixture::new().await;
+    fixture.inspected("plain").await;
     browser.allow_scripts(false).await;
-    browser.open(&house.url("/dashboard/")).await;
+    browser.open(&fixture.url("/dashboard/")).await;
     browser.fill("#key", ADMIN).await;
     browser.click("button", "Sign in").await;
     browser.click("nav a", "Webhooks").await;
@@ -266,8 +266,8 @@ async fn everything_can_be_done_with_the_keyboard_alone() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let house = House::new().await;
-    browser.open(&house.url("/dashboard/")).await;
+    let fixture = Fixture::new().await;
+    browser.open(&fixture.url("/dashboard/")).await;
     // The field has the focus already.
     browser.write(ADMIN).await;
     browser.press("Enter").await;

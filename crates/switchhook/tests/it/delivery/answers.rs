@@ -7,13 +7,13 @@ use http::HeaderValue;
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason};
 use switchhook_domain::webhook::WebhookSettings;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::delivery::transport::{Posted, SPEAKS_TLS, Transport};
+use switchhook_node::delivery::transport::{PostResult, SPEAKS_TLS, Transport};
 use tokio::io::AsyncWriteExt;
 
 use super::network::{check_status, check_unanswered, post, post_with, read_request, receiver, transport};
 
-/// What a POST comes to that is answered with `bytes`, after which the connection ends or says nothing more.
-async fn answered_with(bytes: impl Into<Vec<u8>>, then: Then) -> Posted {
+/// Result of a POST that is answered with `bytes`, after which the connection ends or stalls.
+async fn answered_with(bytes: impl Into<Vec<u8>>, then: Then) -> PostResult {
     let bytes = bytes.into();
     let (address, _) = receiver(move |mut stream| {
         let bytes = bytes.clone();

@@ -1,4 +1,4 @@
-//! How deliveries show their receiver whom they are from: tokens, passwords, `OAuth2` servers, certificates.
+//! Authentication of deliveries: tokens, passwords, `OAuth2` servers, certificates.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use switchhook_domain::webhook::{Auth, Authentication, DeliveryDefaults, Webhook
 use switchhook_http::proxy::Outbound;
 use switchhook_node::delivery::HttpTransport;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::delivery::transport::{Post, PostResult, Transport};
 use switchhook_node::destination::Destination;
 
 use super::network::{check_status, check_unanswered};
@@ -85,7 +85,7 @@ async fn a_token_and_a_password_are_sent_and_kept_out_of_what_is_kept() {
 struct Guarded {
     asked: AtomicU32,
     refuses: Mutex<Option<&'static str>>,
-    /// Whether whoever asks for a token is kept waiting.
+    /// True if requests for a token hang.
     hangs: AtomicBool,
     revoked: Mutex<Vec<&'static str>>,
     seen: Mutex<Vec<String>>,
@@ -153,7 +153,8 @@ async fn a_token_of_an_oauth2_server_is_fetched_once_for_all_and_again_when_it_e
     let now = Arc::new(AtomicI64::new(START.as_millis()));
     let transport = transport(&now);
     let url = format!("http://us:pw@{address}/hook");
-    let posted: Vec<Posted> = join_all((0..30).map(|id| transport.post(to(id, &url, oauth2(address))))).await;
+    let posted: Vec<PostResult> =
+        join_all((0..30).map(|id| transport.post(to(id, &url, oauth2(address))))).await;
     posted.iter().for_each(|posted| check_status(posted, 200));
     assert_eq!(guarded.asked.load(Ordering::SeqCst), 1, "fetched once for many");
     assert!(guarded.seen.lock().iter().all(|token| token == "Bearer token-1"));
@@ -175,7 +176,8 @@ async fn a_token_of_an_oauth2_server_is_fetched_once_for_all_and_again_when_it_e
         "a token that was refused is not used again"
     );
     guarded.revoked.lock().push("Bearer token-3");
-    let posted: Vec<Posted> = join_all((0..30).map(|id| transport.post(to(id, &url, oauth2(address))))).await;
+    let posted: Vec<PostResult> =
+        join_all((0..30).map(|id| transport.post(to(id, &url, oauth2(address))))).await;
     posted.iter().for_each(|posted| check_status(posted, 200));
     assert_eq!(
         guarded.asked.load(Ordering::SeqCst),

@@ -1,4 +1,4 @@
-//! What is cancelled while it waits is never sent, and holds nobody up.
+//! Cancelled deliveries are never sent, and hold nobody up.
 
 use std::time::Duration;
 

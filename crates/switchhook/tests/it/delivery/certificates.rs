@@ -8,7 +8,7 @@ use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_http::proxy::Outbound;
-use switchhook_http::tls::TlsTrouble;
+use switchhook_http::tls::TlsFailure;
 use switchhook_node::delivery::HttpTransport;
 use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::delivery::transport::Transport;
@@ -25,7 +25,7 @@ pub(super) fn transport(outbound: &Outbound) -> HttpTransport {
         .expect("the machine has certificates")
 }
 
-async fn check(outbound: &Outbound, address: SocketAddr, trouble: TlsTrouble, words: &str) {
+async fn check(outbound: &Outbound, address: SocketAddr, trouble: TlsFailure, words: &str) {
     let transport = transport(outbound);
     let url = format!("https://{address}/hook");
     check_unanswered(
@@ -75,20 +75,20 @@ async fn what_is_wrong_with_a_certificate_is_told_apart() {
     for (settings, trouble, words) in [
         (
             authoritative,
-            TlsTrouble::Authority,
+            TlsFailure::Authority,
             "certificate is that of an authority",
         ),
-        (clients, TlsTrouble::Unfit, "certificate is not meant for servers"),
+        (clients, TlsFailure::Unfit, "certificate is not meant for servers"),
         (
             numbered,
-            TlsTrouble::WrongName,
+            TlsFailure::WrongName,
             "is not for 127.0.0.1 but for 192.0.2.1",
         ),
-        (expired, TlsTrouble::Expired, "certificate expired on 2020-02-29"),
-        (early, TlsTrouble::NotYetValid, "is not valid before 2090-01-01"),
+        (expired, TlsFailure::Expired, "certificate expired on 2020-02-29"),
+        (early, TlsFailure::NotYetValid, "is not valid before 2090-01-01"),
         (
             other,
-            TlsTrouble::WrongName,
+            TlsFailure::WrongName,
             "is not for 127.0.0.1 but for hooks.example.com",
         ),
     ] {
@@ -96,7 +96,7 @@ async fn what_is_wrong_with_a_certificate_is_told_apart() {
     }
     let address = secure(authority.good().plain()).await;
     let words = "an authority that is not trusted for it";
-    check(&Outbound::default(), address, TlsTrouble::UnknownIssuer, words).await;
+    check(&Outbound::default(), address, TlsFailure::UnknownIssuer, words).await;
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_receiver_that_wants_a_certificate_of_ours_is_told_apart() {
     check(
         &trusting,
         secure(config).await,
-        TlsTrouble::ClientCertificate,
+        TlsFailure::ClientCertificate,
         words,
     )
     .await;
@@ -130,34 +130,34 @@ async fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
     for (said, trouble, words) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-            TlsTrouble::NoTls,
+            TlsFailure::NoTls,
             "may speak plain http",
         ),
         // A fatal alert: protocol_version.
         (
             &[0x15, 3, 1, 0, 2, 2, 70],
-            TlsTrouble::OldTls,
+            TlsFailure::OldTls,
             "neither TLS 1.2 nor TLS 1.3",
         ),
         // Others: internal_error, and handshake_failure.
         (
             &[0x15, 3, 1, 0, 2, 2, 80],
-            TlsTrouble::BrokenOff,
+            TlsFailure::BrokenOff,
             "broke TLS off with the alert \"internal error\"",
         ),
         (
             &[0x15, 3, 1, 0, 2, 2, 40],
-            TlsTrouble::NothingInCommon,
+            TlsFailure::NothingInCommon,
             "wants a client certificate, and was shown none that it takes, or it has no way of TLS in common",
         ),
         (
             b"\x16\x03\x03\x00\x05hello",
-            TlsTrouble::NoTls,
+            TlsFailure::NoTls,
             "no TLS: it may speak something else",
         ),
         (
             b"",
-            TlsTrouble::BrokenOff,
+            TlsFailure::BrokenOff,
             "closed the connection in the middle of the TLS handshake",
         ),
     ] {

@@ -1,4 +1,4 @@
-//! What the ready templates make is what their chats say that they take: by the packages that they publish.
+//! Output of the ready templates, checked with the packages that the chats publish.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
-use switchhook_domain::template::{Circumstances, READY, Template};
+use switchhook_domain::template::{READY, Template, TemplateContext};
 use switchhook_node::ingest::sample;
 
 use crate::support::program::{skip, variable};
@@ -14,13 +14,13 @@ use crate::support::rig::START;
 
 const JUDGE: &str = include_str!("chats.js");
 
-/// What every ready template makes of events with much in them, and with nothing.
+/// Output of every ready template for events with much in them, and with nothing.
 fn made() -> Value {
     let samples =
         [Kind::Call, Kind::Sms].map(|kind| sample::body(kind, START).expect("there is one of each"));
     let outbound = json!({"direction": "outbound", "to_number": ["+12025550100", "+12025550101"], "text": "a\n\"b\" *c*"});
     let events = samples.into_iter().chain([outbound.to_string(), "{}".to_owned()]);
-    let circumstances = Circumstances {
+    let context = TemplateContext {
         kind: Kind::Call,
         event_id: EventId(1),
         delivery_id: DeliveryId(2),
@@ -32,7 +32,7 @@ fn made() -> Value {
         READY.iter().map(move |ready| {
             let template = Template::parse(ready.name, None).expect("it is ready");
             let body = template
-                .fill_in(event.as_bytes(), circumstances)
+                .fill_in(event.as_bytes(), context)
                 .expect("it can be filled in");
             json!([
                 ready.name,

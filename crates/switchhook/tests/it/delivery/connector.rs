@@ -1,4 +1,4 @@
-//! How a connection comes to stand: certificates, proxies, deadlines.
+//! Connections: certificates, proxies, deadlines.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused_unless_the_authority_w
     assert!(posted.phases.tls.is_some());
     // For another name the same certificate is none.
     let posted = transport(&trusting)
-        .with_names(scripted(&[&["127.0.0.1"]]))
+        .with_resolver(scripted(&[&["127.0.0.1"]]))
         .post(post_to(
             &format!("https://receiver.example:{}/", address.port()),
             2_000,
@@ -180,7 +180,7 @@ async fn a_proxy_that_looks_names_up_gets_names() {
         ..through("ann:secret@", proxy)
     };
     // Nobody is asked here where a name leads.
-    let sending = transport(&outbound).with_names(scripted(&[&[]]));
+    let sending = transport(&outbound).with_resolver(scripted(&[&[]]));
     let secured = format!("receiver.example:{}", secured.port());
     for url in [
         format!("https://{secured}/hook"),
@@ -219,7 +219,7 @@ async fn what_is_excepted_is_reached_without_the_proxy() {
         no_proxy: "internal.example,127.0.0.0/8".to_owned(),
         ..through("ann:secret@", proxy)
     };
-    let transport = transport(&outbound).with_names(scripted(&[&["127.0.0.1"]]));
+    let transport = transport(&outbound).with_resolver(scripted(&[&["127.0.0.1"]]));
     for host in ["internal.example", "a.internal.example", "127.0.0.1"] {
         let url = format!("http://{host}:{}/", receiver.port());
         check_status(&transport.post(post_to(&url, 2_000)).await, 200);

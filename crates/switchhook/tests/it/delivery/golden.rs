@@ -23,7 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Longer than anything is tried, even if the receiver asks for patience.
 const LONGEST: Duration = Duration::from_secs(5 * 24 * 3_600);
 
-/// What the receiver does, with its name in the table.
+/// Behaviours of a receiver, with their names in the table.
 fn reactions() -> [(&'static str, Reaction); 13] {
     [
         ("200", Reaction::Answer(200)),
@@ -75,7 +75,7 @@ fn case(kind: Kind) -> (Filter, &'static str) {
     }
 }
 
-/// When each attempt began, in seconds, and how the delivery ended, for every kind and reaction: a webhook for each.
+/// Time of each attempt, in seconds, and the end of the delivery, for every kind and behaviour: a webhook for each.
 async fn table(profile: Profile) -> String {
     let plan: Arc<Mutex<HashMap<WebhookId, Reaction>>> = Arc::default();
     let known = Arc::clone(&plan);

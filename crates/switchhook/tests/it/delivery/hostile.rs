@@ -11,7 +11,7 @@ use crate::support::process::ServerProcess;
 
 const EVENTS: usize = 20;
 
-/// What the first attempt at each says: a status, or a reason and a part of its words.
+/// Result of the first attempt at each: a status, or a reason and a part of its words.
 fn expected(way: &str) -> (Option<u16>, &'static str, &'static str) {
     match way {
         "ok" | "body" | "bomb" | "kept" => (Some(200), "", ""),

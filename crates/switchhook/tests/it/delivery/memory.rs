@@ -1,4 +1,4 @@
-//! How much memory large events take while they are sent, whoever they are sent to.
+//! Memory for large events while they are sent, whoever they are sent to.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -11,8 +11,8 @@ use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::proto::rr::RecordType;
 use switchhook_domain::attempt::FailureReason;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::delivery::transport::{Posted, Transport};
-use switchhook_node::delivery::{Addresses, HttpTransport, Names, SystemNames};
+use switchhook_node::delivery::transport::{PostResult, Transport};
+use switchhook_node::delivery::{HttpTransport, ResolvedAddresses, Resolver, SystemResolver};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 
@@ -20,18 +20,18 @@ use super::network::{self, OK, check_status, check_unanswered, post_to, read_req
 use crate::support::name_server::{NameServer, asking};
 
 /// Loopback stands for a public address here, as do addresses for documentation, to which there is no way.
-fn transport(names: Arc<dyn Names>) -> HttpTransport {
+fn transport(names: Arc<dyn Resolver>) -> HttpTransport {
     let mut guard = AddressGuard::allowing_loopback();
     guard.allow.push("2001:db8::/32".parse().expect("a range"));
-    network::transport(guard).with_names(names)
+    network::transport(guard).with_resolver(names)
 }
 
-async fn post_by_name(transport: &HttpTransport, port: u16) -> Posted {
+async fn post_by_name(transport: &HttpTransport, port: u16) -> PostResult {
     let url = format!("http://receiver.example:{port}/hook");
     transport.post(post_to(&url, 2_000)).await
 }
 
-fn note(posted: Posted) -> Option<String> {
+fn note(posted: PostResult) -> Option<String> {
     posted.answer.and_then(|answer| answer.note)
 }
 
@@ -61,14 +61,14 @@ struct Scripted {
 }
 
 #[async_trait]
-impl Names for Scripted {
-    async fn addresses(&self, _name: &str) -> Result<Addresses, String> {
+impl Resolver for Scripted {
+    async fn addresses(&self, _name: &str) -> Result<ResolvedAddresses, String> {
         let question = self.asked.fetch_add(1, Ordering::SeqCst);
         Ok(self.answers[question.min(self.answers.len() - 1)].clone().into())
     }
 }
 
-pub(super) fn scripted(answers: &[&[&str]]) -> Arc<impl Names + use<>> {
+pub(super) fn scripted(answers: &[&[&str]]) -> Arc<impl Resolver + use<>> {
     let parse = |list: &&[&str]| list.iter().map(|text| text.parse().expect("it is one")).collect();
     Arc::new(Scripted {
         answers: answers.iter().map(parse).collect(),
@@ -76,13 +76,13 @@ pub(super) fn scripted(answers: &[&[&str]]) -> Arc<impl Names + use<>> {
     })
 }
 
-async fn post_to_addresses(addresses: &[&str], port: u16) -> Posted {
+async fn post_to_addresses(addresses: &[&str], port: u16) -> PostResult {
     post_by_name(&transport(scripted(&[addresses])), port).await
 }
 
-fn named_by(server: &NameServer) -> Arc<SystemNames> {
+fn named_by(server: &NameServer) -> Arc<SystemResolver> {
     let at = server.at;
-    let names = SystemNames::reading([], move || Ok(asking(at)));
+    let names = SystemResolver::reading([], move || Ok(asking(at)));
     Arc::new(names.expect("the settings are good"))
 }
 
@@ -253,7 +253,7 @@ async fn changed_settings_are_read_again() {
             Ok(asking(text.trim().parse().map_err(|_| "no address")?))
         }
     };
-    let names = SystemNames::reading([file.clone()], read).expect("the settings are good");
+    let names = SystemResolver::reading([file.clone()], read).expect("the settings are good");
     let transport = transport(Arc::new(names));
     let posted = post_by_name(&transport, address.port()).await;
     check_unanswered(&posted, FailureReason::ConnectionRefused, "127.0.0.2");
@@ -276,13 +276,13 @@ async fn changed_settings_are_read_again() {
 struct InTwo(&'static [&'static str], &'static [&'static str]);
 
 #[async_trait]
-impl Names for InTwo {
-    async fn addresses(&self, _name: &str) -> Result<Addresses, String> {
+impl Resolver for InTwo {
+    async fn addresses(&self, _name: &str) -> Result<ResolvedAddresses, String> {
         let parse = |list: &[&str]| -> Vec<IpAddr> {
             list.iter().map(|text| text.parse().expect("it is one")).collect()
         };
         let late = parse(self.1);
-        Ok(Addresses {
+        Ok(ResolvedAddresses {
             at_once: parse(self.0),
             late: Some(async move { late }.boxed().shared()),
         })
@@ -355,7 +355,7 @@ async fn a_name_in_the_hosts_file_leads_nowhere_else() {
     let server = NameServer::start(&["127.0.0.2", "2001:db8::1"], 0).await;
     server.leave_unanswered(&[RecordType::AAAA]);
     let at = server.at;
-    let names = SystemNames::reading([], move || {
+    let names = SystemResolver::reading([], move || {
         let mut settings = asking(at);
         settings
             .hosts
@@ -377,7 +377,7 @@ async fn a_name_in_the_hosts_file_leads_nowhere_else() {
 async fn a_name_is_completed_as_a_whole_and_not_by_family() {
     let server = NameServer::start(&["127.0.0.1"], 0).await;
     let at = server.at;
-    let names = SystemNames::reading([], move || {
+    let names = SystemResolver::reading([], move || {
         let mut settings = asking(at);
         let servers = settings.config.name_servers().to_vec();
         let search = "corp.example.".parse().map_err(|_| "no name")?;

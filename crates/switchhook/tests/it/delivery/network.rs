@@ -15,7 +15,7 @@ use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookSettings};
 use switchhook_http::proxy::Outbound;
 use switchhook_node::delivery::HttpTransport;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::delivery::transport::{Post, PostResult, Transport};
 use switchhook_node::destination::Destination;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -98,14 +98,14 @@ pub(super) fn post_with(url: &str, settings: WebhookSettings) -> Post {
     }
 }
 
-pub(super) async fn post(address: SocketAddr) -> Posted {
+pub(super) async fn post(address: SocketAddr) -> PostResult {
     transport(AddressGuard::allowing_loopback())
         .post(post_to(&format!("http://{address}/hook?x=1"), 300))
         .await
 }
 
 #[track_caller]
-pub(super) fn check_unanswered(posted: &Posted, expected: FailureReason, words: &str) {
+pub(super) fn check_unanswered(posted: &PostResult, expected: FailureReason, words: &str) {
     match &posted.outcome {
         AttemptOutcome::Unanswered { reason, detail } => {
             assert_eq!(*reason, expected, "{detail}");
@@ -116,7 +116,7 @@ pub(super) fn check_unanswered(posted: &Posted, expected: FailureReason, words: 
 }
 
 #[track_caller]
-pub(super) fn check_status(posted: &Posted, expected: u16) {
+pub(super) fn check_status(posted: &PostResult, expected: u16) {
     match posted.outcome {
         AttemptOutcome::Answered { status, .. } => assert_eq!(status, expected),
         ref other => panic!("{other:?}"),

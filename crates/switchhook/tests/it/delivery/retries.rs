@@ -1,4 +1,4 @@
-//! When attempts follow each other.
+//! Times of attempts.
 
 use std::time::Duration;
 

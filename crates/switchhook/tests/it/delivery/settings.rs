@@ -1,4 +1,4 @@
-//! What a webhook can set for itself, and what a pause or a deletion does.
+//! Settings of webhooks, pauses and deletions.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -112,7 +112,7 @@ async fn deleting_a_webhook_cancels_what_was_pending() {
     );
 }
 
-/// How many deliveries the node of the next test may hold in memory: fewer than what its hanging receivers leave behind.
+/// Deliveries that the node of the next test may hold in memory: fewer than what its hanging receivers leave behind.
 const MOST_IN_MEMORY: u32 = 1_000;
 
 #[tokio::test(start_paused = true)]
@@ -204,7 +204,7 @@ async fn nothing_is_sent_in_quiet_hours_and_everything_when_they_end() {
         .iter()
         .find(|delivery| !delivery.state.is_final())
         .unwrap();
-    let standing = switchhook_node::deliveries::standing(&rig.node, waiting)
+    let standing = switchhook_node::deliveries::status(&rig.node, waiting)
         .await
         .unwrap();
     assert_eq!(standing.label, "held: quiet hours");

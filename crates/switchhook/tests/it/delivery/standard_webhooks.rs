@@ -164,7 +164,8 @@ process.stdout.write(JSON.stringify(all.map(([secret, headers, body]) => {
 })));
 "#;
 
-/// What was really sent now to webhooks with secrets of both forms, as JSON texts; the secrets as the libraries take them.
+/// Requests just sent to webhooks with secrets of both forms, as JSON texts; the secrets in the form of the
+/// libraries.
 async fn sent_now() -> Value {
     let clock = Arc::new(SystemClock);
     let store = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");

@@ -5,10 +5,10 @@ use std::time::Duration;
 use switchhook_domain::attempt::{AttemptOutcome, FailureReason, OutcomeClass};
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
-use switchhook_domain::template::{Circumstances, TemplateError};
+use switchhook_domain::template::{TemplateContext, TemplateError};
 use switchhook_domain::webhook::{SettingsPatch, WebhookChange, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::templates::{Piece, Rest, Templates};
+use switchhook_node::templates::{TemplateSource, Templates, WorkerPenalty};
 
 use crate::support::rig::{COMPANY, Reaction, Rig};
 
@@ -144,7 +144,7 @@ async fn a_header_that_cannot_be_made_is_an_outcome_that_names_it() {
     assert!(detail.contains("the header `x-long` cannot be made"), "{detail}");
 }
 
-const CIRCUMSTANCES: Circumstances = Circumstances {
+const CIRCUMSTANCES: TemplateContext = TemplateContext {
     kind: Kind::Call,
     event_id: EventId(1),
     delivery_id: DeliveryId(2),
@@ -153,8 +153,8 @@ const CIRCUMSTANCES: Circumstances = Circumstances {
     created_at: Timestamp::from_millis(0),
 };
 
-fn body(template: &str) -> Piece {
-    Piece::Body {
+fn body(template: &str) -> TemplateSource {
+    TemplateSource::Body {
         template: template.to_owned(),
         content_type: Some("text/plain".to_owned()),
     }
@@ -205,9 +205,9 @@ async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobo
 #[tokio::test]
 async fn a_webhook_whose_template_has_cost_a_process_rests() {
     let templates = in_processes();
-    let (hostile, other) = (Rest::default(), Rest::default());
+    let (hostile, other) = (WorkerPenalty::default(), WorkerPenalty::default());
     let bad = body("{% for x in [1] %}{{ loop.cycle() }}{% endfor %}");
-    let fill_in = async |rest, piece: &Piece| {
+    let fill_in = async |rest, piece: &TemplateSource| {
         let pieces = std::slice::from_ref(piece);
         templates
             .fill_in(COMPANY, rest, pieces, b"{}", CIRCUMSTANCES)

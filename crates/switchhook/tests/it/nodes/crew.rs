@@ -48,7 +48,7 @@ impl Crew {
         crew
     }
 
-    /// One more.
+    /// Adds a node.
     pub(super) async fn join(&mut self) {
         let log = self.dir.path().join(format!("log-{}", self.nodes.len()));
         let node = ServerProcess::start_on(&self.store, &self.key, &VARIABLES, log).await;

@@ -24,7 +24,7 @@ struct Pooler {
     dir: tempfile::TempDir,
 }
 
-/// How many connections are enough for all nodes of a test.
+/// Connections that are enough for all nodes of a test.
 const ENOUGH: usize = 40;
 
 impl Pooler {

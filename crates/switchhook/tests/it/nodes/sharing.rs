@@ -1,4 +1,4 @@
-//! What one node is told counts for all of them.
+//! Requests to one node count for all of them.
 
 use std::collections::HashSet;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::clock::{Agreement, Clock};
+use switchhook_domain::clock::{Clock, ClockAgreement};
 use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::WebhookSettings;
 use switchhook_node::clock::{NodeClock, SystemClock, keep_measuring};
@@ -67,7 +67,7 @@ async fn nodes_whose_clocks_differ_by_more_than_a_lease_send_nothing_twice() {
     assert!(
         agreements
             .iter()
-            .all(|agreement| *agreement != Agreement::Unknown)
+            .all(|agreement| *agreement != ClockAgreement::Unknown)
     );
     let load = Load::start(&rigs, Duration::from_millis(150));
     until("the acknowledgement of events", || async { load.count() > 400 }).await;

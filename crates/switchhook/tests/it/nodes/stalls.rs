@@ -18,10 +18,10 @@ use crate::support::stall::{Load, missing, settings};
 
 const LEASE: Duration = Duration::from_millis(600);
 
-/// How long stalls last, in quarters of a lease: less than a lease and more. The simulation tries more, in virtual time.
+/// Lengths of stalls, in quarters of a lease: less than a lease and more. The simulation tries more, in virtual time.
 const QUARTERS: [u32; 2] = [2, 6];
 
-/// What stalls it.
+/// Cause of a stall.
 #[derive(Debug, Clone, Copy)]
 enum Stall {
     /// Another session has a lock on the table.

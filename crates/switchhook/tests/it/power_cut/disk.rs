@@ -10,13 +10,13 @@ use std::path::Path;
 use super::dice::Dice;
 use super::record::Deed;
 
-/// What of a write is kept or lost as one.
+/// Unit of a write that is kept or lost as a whole.
 const SECTOR: usize = 512;
 
 /// The files that a disk shows, by name.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
-/// Which syncs do nothing, for a disk that lies.
+/// Syncs that do nothing, for a disk that lies.
 pub(super) type Ignores = fn(&str) -> bool;
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Disk {
     /// The names now, and those that are certain.
     names: BTreeMap<String, usize>,
     certain_names: BTreeMap<String, usize>,
-    /// What the names were after each change since they were certain.
+    /// Names after each change since they were certain.
     name_changes: Vec<BTreeMap<String, usize>>,
     handles: HashMap<u32, Handle>,
     ignores: Ignores,
@@ -40,11 +40,11 @@ enum Handle {
 #[derive(Debug, Default)]
 struct File {
     certain: Vec<u8>,
-    /// What was done to it since, and by which handle.
+    /// Changes since then, with their handles.
     changes: Vec<(u32, Change)>,
 }
 
-/// What becomes of a change.
+/// Fate of a change.
 enum Fate {
     Kept,
     Lost,
@@ -159,7 +159,7 @@ impl Disk {
         }
     }
 
-    /// What is found after a power cut now.
+    /// Files after a power cut now.
     pub(super) fn after_power_cut(&self, dice: &mut Dice) -> Files {
         let kept = dice.below(self.name_changes.len() + 1);
         let names = match kept {
@@ -267,7 +267,7 @@ mod tests {
         }
     }
 
-    /// What power cuts after these deeds leave, over many seeds.
+    /// Possible files after a power cut following these deeds, over many seeds.
     fn outcomes(deeds: &[Deed]) -> std::collections::BTreeSet<Option<Vec<u8>>> {
         (0..200)
             .map(|seed| {

@@ -1,4 +1,5 @@
-//! What the shim recorded: each thing that was done to the files of a folder, in order. The format is told in `shim.c`.
+//! Record of the shim: everything that was done to the files of a folder, in order. The format is described in
+//! `shim.c`.
 
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::id::ReplayId;
 use switchhook_domain::replay::ReplayState;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_node::replays::To;
+use switchhook_node::replays::ReplayTarget;
 use switchhook_node::settings::Settings;
 use switchhook_store::StoreOptions;
 use switchhook_store::WriterMode;
@@ -80,7 +80,7 @@ async fn crash_after(origin: &Path, started: Instant, wait: Duration, rate: Opti
     let (file, image) = (folder.path().join("first.db"), folder.path().join("second.db"));
     copy(origin, &file);
     let rig = start(&file, started).await;
-    let id = rig.replay_to(everything(), To::Origins, rate).await;
+    let id = rig.replay_to(everything(), ReplayTarget::Origins, rate).await;
     rig.wait(wait).await;
     copy(&file, &image);
     let before = rig.seen_of(id);
@@ -128,7 +128,9 @@ async fn what_had_been_delivered_before_a_stop_is_not_sent_again() {
     let started = Instant::now();
     delivered(&file, started).await;
     let rig = start(&file, started).await;
-    let id = rig.replay_to(everything(), To::Origins, Some(100.0)).await;
+    let id = rig
+        .replay_to(everything(), ReplayTarget::Origins, Some(100.0))
+        .await;
     rig.wait(Duration::from_secs(3)).await;
     // What it made ahead of its time goes out, and attempts end.
     rig.node.replays.stop().await;

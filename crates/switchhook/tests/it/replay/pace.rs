@@ -1,4 +1,4 @@
-//! How fast a replay goes, in which order, what it does to what is live, and how it is stopped.
+//! Pace and order of replays, their effect on live deliveries, and stopping them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::replay::ReplayState;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_node::replays::{self, To};
+use switchhook_node::replays::{self, ReplayTarget};
 
 use super::{admin, deliveries_by_event, event_of, everything};
 use crate::support::rig::{Reaction, Rig};
@@ -30,7 +30,9 @@ async fn node(
 #[tokio::test(start_paused = true)]
 async fn the_rate_is_kept() {
     let rig = node(300, 300, |_| Reaction::Answer(200)).await;
-    let id = rig.replay_to(everything(), To::Origins, Some(20.0)).await;
+    let id = rig
+        .replay_to(everything(), ReplayTarget::Origins, Some(20.0))
+        .await;
     rig.wait(Duration::from_secs(5)).await;
     let halfway = rig.replay_now(id).await;
     let made = halfway.progress.created;
@@ -60,7 +62,9 @@ async fn the_rate_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_rate_waits_between_events() {
     let rig = node(4, 4, |_| Reaction::Answer(200)).await;
-    let id = rig.replay_to(everything(), To::Origins, Some(0.02)).await;
+    let id = rig
+        .replay_to(everything(), ReplayTarget::Origins, Some(0.02))
+        .await;
     rig.wait_for_replay(id).await;
     let seen = rig.seen_of(id);
     for pair in seen.windows(2) {
@@ -175,7 +179,9 @@ async fn a_receiver_that_takes_nothing_stops_the_replay_and_not_for_good() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_replay_sends_nothing_more() {
     let rig = node(500, 500, |_| Reaction::Answer(200)).await;
-    let id = rig.replay_to(everything(), To::Origins, Some(50.0)).await;
+    let id = rig
+        .replay_to(everything(), ReplayTarget::Origins, Some(50.0))
+        .await;
     rig.wait(Duration::from_secs(4)).await;
     let cancelled = replays::cancel(&rig.node, admin(), id).await.unwrap();
     assert_eq!(cancelled.progress.pending(), 0);
@@ -201,7 +207,7 @@ async fn several_replays_run_beside_each_other() {
     let rig = node(100, 10, |_| Reaction::Answer(200)).await;
     let mut ids = Vec::new();
     for rate in [None, Some(30.0), Some(7.0)] {
-        ids.push(rig.replay_to(everything(), To::Origins, rate).await);
+        ids.push(rig.replay_to(everything(), ReplayTarget::Origins, rate).await);
     }
     for id in ids {
         assert_eq!(rig.wait_for_replay(id).await.progress.delivered, 100);

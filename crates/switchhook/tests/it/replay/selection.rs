@@ -1,4 +1,4 @@
-//! What goes where: to the same webhooks, another one, an address; everything, or what never arrived.
+//! Selection and destinations: the same webhooks, another one, a URL; everything, or what never arrived.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::replay::{ReplayFilter, ReplayState};
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_node::replays::To;
+use switchhook_node::replays::ReplayTarget;
 
 use super::{event_of, everything, header};
 use crate::support::rig::{COMPANY, Reaction, Rig};
@@ -94,7 +94,9 @@ async fn another_webhook_gets_each_event_once() {
     }
     rig.wait(Duration::from_secs(1)).await;
     let third = rig.webhook(WebhookSettings::default()).await;
-    let id = rig.replay_to(everything(), To::Webhook(third), None).await;
+    let id = rig
+        .replay_to(everything(), ReplayTarget::Webhook(third), None)
+        .await;
     assert_eq!(rig.wait_for_replay(id).await.progress.delivered, 10);
     let seen = rig.seen_of(id);
     assert!(seen.iter().all(|one| one.webhook_id == third));
@@ -109,7 +111,7 @@ async fn an_address_gets_signed_deliveries_and_leaves_nothing_behind() {
         rig.call(call, "hangup").await;
     }
     rig.wait(Duration::from_secs(1)).await;
-    let to = To::Url {
+    let to = ReplayTarget::Url {
         url: "https://example.com/elsewhere".to_owned(),
         secret: Some("a secret".to_owned()),
     };
@@ -159,7 +161,9 @@ async fn a_deleted_webhook_is_skipped_or_ends_the_replay() {
         rig.call(call, "hangup").await;
     }
     rig.wait(Duration::from_secs(1)).await;
-    let slow = rig.replay_to(everything(), To::Webhook(gone), Some(1.0)).await;
+    let slow = rig
+        .replay_to(everything(), ReplayTarget::Webhook(gone), Some(1.0))
+        .await;
     rig.wait(Duration::from_millis(500)).await;
     rig.store
         .delete_webhook(COMPANY, gone, rig.node.clock.now())

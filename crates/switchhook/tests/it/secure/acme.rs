@@ -17,7 +17,7 @@ const NAME: &str = "hooks.example.com";
 /// An authority that looks for proofs at the address of a server of ours.
 struct Pebble {
     directory: String,
-    /// Whom to trust when asking it.
+    /// Root certificate to trust when connecting to it.
     root: PathBuf,
     _programs: [Program; 2],
 }

@@ -25,35 +25,35 @@ use super::fate::{Fate, in_memory_directory};
 use super::promises;
 use crate::support::rig::{COMPANY, Reaction, Rig, START, Seen};
 
-/// How many lives a history has; the last one ends in peace.
+/// Number of lives in a history; the last one ends in peace.
 const LIVES: u32 = 4;
 
-/// How many commits making the webhooks takes.
+/// Commits that creating the webhooks takes.
 pub(super) const REGISTERING: u64 = 6;
 
-/// How many things happen in a life, at the most.
+/// Bound on the steps in a life.
 const STEPS: u32 = 60;
 
-/// How many hours the last life has: the longest wait for a retry, also while time goes slower because the clock was set back, so
-/// that with receivers that are well every delivery comes to its end. It is over when that is so.
+/// Hours of the last life: the longest wait for a retry, even while time runs slower because the clock was set back,
+/// so that with healthy receivers every delivery comes to its end. It is over when that is so.
 const LAST_HOURS: u32 = 18;
 
-/// What a history left behind.
+/// Results of a history.
 pub(super) struct History {
     /// The ids of the deliveries of every event that was acknowledged.
     pub(super) acknowledged: Vec<DeliveryId>,
-    /// What the network saw, over all lives.
+    /// Requests that the network saw, over all lives.
     pub(super) seen: Vec<Seen>,
     /// Attempts that began while another of the same delivery was under way in the same life.
     pub(super) overlaps: Vec<i64>,
     /// Every delivery at the end.
     pub(super) deliveries: Vec<Delivery>,
-    /// Their attempts' numbers.
+    /// Numbers of their attempts.
     pub(super) attempts: Vec<Vec<u32>>,
     crashes: u32,
 }
 
-/// What some histories left behind.
+/// Results of some histories.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) acknowledged: usize,
@@ -121,14 +121,14 @@ impl History {
     }
 }
 
-/// What goes on from life to life.
+/// State that continues from life to life.
 struct Teller {
     luck: Luck,
     path: PathBuf,
     /// Held so that it is removed at the end.
     _directory: tempfile::TempDir,
     now: Timestamp,
-    /// How many milliseconds the machine's clock is ahead of the truth.
+    /// Milliseconds by which the machine's clock is ahead of the truth.
     machine_ahead: Arc<AtomicI64>,
     webhooks: Vec<WebhookId>,
     history: History,
@@ -319,7 +319,7 @@ impl Teller {
     }
 }
 
-/// How many deliveries are not at their end.
+/// Number of deliveries that have not ended.
 async fn pending(rig: &Rig) -> usize {
     let filter = DeliveryFilter {
         state: Some(StateName::Pending),

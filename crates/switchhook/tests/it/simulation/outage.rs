@@ -26,23 +26,23 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// A little more than the quiet time of a notification.
 const TWENTY_MINUTES: Duration = Duration::from_secs(20 * 60);
 
-/// How long it is watched afterwards: until the quiet time of what was said last is over.
+/// Time of watching afterwards, until the quiet time of the last notification is over.
 const AFTERWARDS: Duration = TWENTY_MINUTES;
 
-/// How often an event comes.
+/// Interval of events.
 const EVENT_EVERY: Duration = Duration::from_secs(600);
 
-/// How long nothing runs after a crash.
+/// Time without a server after a crash.
 const DOWN: Duration = Duration::from_secs(40);
 
-/// How many commits registering takes, before which no crash is tried.
+/// Commits that registering takes, before which no crash is tried.
 const REGISTERING: u64 = 4;
 
-/// What is known in the end.
+/// State at the end.
 pub(super) struct Story {
-    /// How long the receiver is dead.
+    /// Time for which the receiver is dead.
     dead: Duration,
-    /// Who is told, if it is not only noted what they would be.
+    /// Real recipients, unless notifications are only noted.
     real: Option<Arc<Recipients>>,
     notified: Vec<Notified>,
     now: Timestamp,
@@ -116,7 +116,7 @@ impl Story {
             }
         }
         let notifying = notification::run(Arc::clone(&rig.node.notifications));
-        let notifying = (rig.node.vitals).spawn("notifications", &Handle::current(), notifying);
+        let notifying = (rig.node.liveness).spawn("notifications", &Handle::current(), notifying);
         // Fate strikes in whoever commits: in a task of the node, or in whoever sends the events.
         let events = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(send_events(
             &rig,
@@ -188,7 +188,7 @@ async fn check(rig: &Rig, are_told: usize) {
     let listed: Vec<_> = page
         .items
         .iter()
-        .map(|record| (record.notification.news.kind(), record.progress.len()))
+        .map(|record| (record.notification.payload.kind(), record.progress.len()))
         .collect();
     assert_eq!(
         listed,
@@ -199,7 +199,7 @@ async fn check(rig: &Rig, are_told: usize) {
     );
 }
 
-/// What each channel was sent, and how many times.
+/// Messages to each channel, and their numbers.
 fn sent(story: &Story) -> BTreeMap<(i64, String), u32> {
     let mut sent = BTreeMap::new();
     for one in &story.notified {

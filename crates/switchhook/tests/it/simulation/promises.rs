@@ -1,4 +1,4 @@
-//! What must hold after every history.
+//! Promises that must hold after every history.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -64,7 +64,7 @@ fn what_counts_as_delivered_was_sent(history: &History) {
     }
 }
 
-/// Where nothing says that it went out of order, deliveries of a key were first sent in their order.
+/// Checks that deliveries of a key were first sent in their order, unless a note says otherwise.
 fn order_is_kept(history: &History) {
     let mut first_sent = HashMap::new();
     for (nth, seen) in history.seen.iter().enumerate() {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use switchhook_domain::notification::{Channel, ChannelType};
 use switchhook_domain::secret::Secret;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::delivery::transport::{Post, PostResult, Transport};
 use switchhook_node::notification::{MailSettings, MailTls};
 use switchhook_protocol::verify;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,18 +41,17 @@ impl Standstill {
     }
 }
 
-/// Real HTTP.
 struct Standing<T>(T);
 
 #[async_trait]
 impl<T: Transport> Transport for Standing<T> {
-    async fn post(&self, post: Post) -> Posted {
+    async fn post(&self, post: Post) -> PostResult {
         let _standstill = Standstill::begin();
         self.0.post(post).await
     }
 }
 
-/// Who is told. They live on when the server crashes.
+/// Recipients of notifications, which survive a crash of the server.
 pub(super) struct Recipients {
     webhook: RecordingReceiver,
     chat: RecordingReceiver,
@@ -165,7 +164,7 @@ impl MailServer {
         }
     }
 
-    /// How many mails with each subject arrived.
+    /// Number of mails with each subject.
     fn stop(mut self) -> BTreeMap<String, u32> {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it is ours");

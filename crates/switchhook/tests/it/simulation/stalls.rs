@@ -12,7 +12,7 @@ use crate::support::faulty_store::{Fault, FaultyStore};
 use crate::support::rig::{Reaction, Rig, START};
 use crate::support::stall::{Load, QUARTERS, missing, settings};
 
-/// How soon after a stall everything has gone out.
+/// Time after a stall by which everything has gone out.
 const SOON: Duration = Duration::from_secs(30);
 
 async fn check(lease: Duration, stall: Duration, fault: Fault) {

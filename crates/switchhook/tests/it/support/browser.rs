@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::http::Caller;
 
-/// What the browser looks like to pages.
+/// Appearance of the browser to pages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Looks {
     pub(crate) width: u32,
@@ -277,7 +277,7 @@ impl Browser {
         );
     }
 
-    /// What the console said since the last time one asked: errors, broken policies, failed requests.
+    /// Console messages since the last call: errors, broken policies, failed requests.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.command("POST", "se/log", json!({ "type": "browser" })).await;
         let entries = log.as_array().cloned().unwrap_or_default();

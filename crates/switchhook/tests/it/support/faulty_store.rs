@@ -10,7 +10,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::history::{Resolution, Sum, Whose};
+use switchhook_domain::history::{Granularity, HistorySubject, Sum};
 use switchhook_domain::id::{
     ChannelId, CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId,
     WebhookId, WebsocketId,
@@ -20,38 +20,38 @@ use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSour
 use switchhook_domain::outage::Outage;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::source::{Refusal, RefusalBounds, Refusing, Source, SourceChange};
+use switchhook_domain::source::{RecentRefusals, Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Change, Claim, ClaimAnswer, ClaimedNotification, Consumer, DeadLetterFilter, DeadLetterGroups,
-    DeadLetterStore, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
-    EventRecord, EventStore, Explained, FailedAttempts, FeedStore, FinishedAttempt, FinishedNotification,
-    HandOver, KeyStore, LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewPlace, NewReplay,
-    NotificationClaim, NotificationRecord, NotificationStore, OutageWrite, Page, PageRequest, PayloadSlice,
-    PendingCount, PendingWebhook, Progress, Recorded, RefusalSlice, Release, RemovalSlice, Removed,
-    ReplayEnd, ReplayStep, ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store, StoreError,
-    StoreSize, SubscriptionFilter, SubscriptionLimits, SubscriptionStore, SuspensionRecord, Waiting,
-    WebhookStore, WebsocketStore,
+    Change, Claim, ClaimAnswer, ClaimedNotification, Consumer, ConsumerMove, DeadLetterFilter,
+    DeadLetterGroups, DeadLetterStore, DeliveryFilter, DeliveryProgress, DroppedPayloads, Erased,
+    ErasureSlice, EventFilter, EventHead, EventRecord, EventStore, Explained, FailedAttempts, FeedStore,
+    FinishedAttempt, FinishedNotification, HandOver, KeyStore, LastAttempt, LogBounds, LogEntry, LogPosition,
+    NewEvent, NewReplay, NotificationClaim, NotificationRecord, NotificationStore, OutageWrite, Page,
+    PageRequest, PayloadSlice, PendingCount, PendingWebhook, Recorded, RefusalSlice, Release, RemovalSlice,
+    Removed, ReplayEnd, ReplayStep, ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store,
+    StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SubscriptionStore, SuspensionRecord,
+    WaitingDelivery, WebhookStore, WebsocketStore,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
 /// A store around another.
 pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
-    /// What is wrong with every write.
+    /// Fault of every write.
     fault: watch::Sender<Option<Fault>>,
     released: AtomicUsize,
     /// Held by who wants lists to wait.
     lists: Arc<RwLock<()>>,
-    /// Which method panics, if one is to.
+    /// Method that panics, if one is to.
     panics: Mutex<Option<&'static str>>,
     changes: Mutex<Option<mpsc::Receiver<Change>>>,
 }
 
-/// What can be wrong with writes.
+/// Fault of writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// They fail, and nothing is done.
@@ -106,7 +106,7 @@ impl FaultyStore {
         self.fault.send_replace(fault);
     }
 
-    /// How many claims were given back.
+    /// Number of claims that were released.
     pub(crate) fn released(&self) -> usize {
         self.released.load(Ordering::Relaxed)
     }
@@ -216,7 +216,7 @@ delegated! {
         count_sources(company_id: CompanyId) -> usize;
         read_refusals(id: SourceId, after: Option<RefusalId>, most: RefusalSlice) -> Vec<Refusal>;
         list_refusals(company_id: CompanyId, id: SourceId, page: PageRequest) -> Page<Refusal>;
-        refusing_sources(company_id: CompanyId, since: Timestamp, most: u32) -> Vec<Refusing>;
+        refusing_sources(company_id: CompanyId, since: Timestamp, most: u32) -> Vec<RecentRefusals>;
         silent_sources(before: Timestamp) -> Vec<(CompanyId, SilentSource)>;
     }
     writes {
@@ -302,7 +302,7 @@ delegated! {
         open_feed(company_id: CompanyId, now: Timestamp) -> bool;
         log_earlier_events(company_id: CompanyId, most: u32) -> ();
         create_consumer(consumer: Consumer, most: u32) -> (Consumer, bool);
-        move_consumer(company_id: CompanyId, name: String, to: NewPlace, now: Timestamp) -> Consumer;
+        move_consumer(company_id: CompanyId, name: String, to: ConsumerMove, now: Timestamp) -> Consumer;
         delete_consumer(company_id: CompanyId, name: String) -> Consumer;
     }
 }
@@ -343,13 +343,13 @@ delegated! {
 delegated! {
     Store
     reads {
-        progress_of(ids: Vec<DeliveryId>) -> Vec<Progress>;
+        progress_of(ids: Vec<DeliveryId>) -> Vec<DeliveryProgress>;
         count_pending(webhook_ids: Vec<WebhookId>, now: Timestamp, most: u32) -> Vec<PendingCount>;
         oldest_undelivered() -> Option<Timestamp>;
-        history(whose: Vec<Whose>, resolution: Resolution, from: Timestamp, to: Timestamp) -> Vec<Sum>;
+        history(whose: Vec<HistorySubject>, resolution: Granularity, from: Timestamp, to: Timestamp) -> Vec<Sum>;
         pending_deliveries_of(webhook_id: WebhookId, limit: u32) -> Vec<Delivery>;
         select_for_replay(replay: Replay, scan: Scan) -> Selection;
-        longest_waiting(webhook_id: WebhookId) -> Option<Waiting>;
+        longest_waiting(webhook_id: WebhookId) -> Option<WaitingDelivery>;
         pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
         size() -> StoreSize;
         last_id() -> i64;
@@ -357,7 +357,7 @@ delegated! {
     }
     writes {
         add_history(sums: Vec<Sum>) -> ();
-        forget_old_history(resolution: Resolution, before: Timestamp, most: u32) -> u32;
+        forget_old_history(resolution: Granularity, before: Timestamp, most: u32) -> u32;
         record_events(events: Vec<NewEvent>) -> Vec<Recorded>;
         redeliver(company_id: CompanyId, id: DeliveryId, new_id: DeliveryId, now: Timestamp) -> Delivery;
         cancel_delivery(company_id: CompanyId, id: DeliveryId, now: Timestamp) -> Delivery;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// How a receiver can misbehave, and what that is in words.
+/// Ways in which a receiver can misbehave, with their description.
 pub(crate) const WAYS: [(&str, &str); 12] = [
     ("ok", "answers 200, as it should"),
     ("silent", "takes the request and says nothing"),

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// How long something may take that is to come.
+/// Time limit for anything that is to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Listens at a websocket.
@@ -32,7 +32,6 @@ impl Listener {
         }
     }
 
-    /// The next frame.
     pub(crate) async fn next(&mut self) -> String {
         match self.message().await {
             Some(Message::Text(text)) => text.as_str().to_owned(),

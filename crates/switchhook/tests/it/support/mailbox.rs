@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// How it wants to be spoken to.
+/// Encryption and authentication that it requires.
 #[derive(Clone)]
 pub(crate) enum Manner {
     Plainly,
@@ -18,7 +18,7 @@ pub(crate) enum Manner {
     SecurelyAtLast(TlsAcceptor),
 }
 
-/// What it got: everything that was said to it.
+/// Mail server that keeps everything it is sent.
 #[derive(Clone, Default)]
 pub(crate) struct Mailbox {
     said: Arc<Mutex<Vec<String>>>,

@@ -11,7 +11,7 @@ use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use parking_lot::Mutex;
-use switchhook_node::delivery::NameSettings;
+use switchhook_node::delivery::ResolverSettings;
 use tokio::net::UdpSocket;
 
 /// One that runs until the test ends.
@@ -22,7 +22,7 @@ pub(crate) struct NameServer {
     asked: Arc<AtomicUsize>,
 }
 
-/// What every name leads to, and how long that may be believed.
+/// Addresses of every name, and their TTL.
 struct Zone {
     addresses: Vec<IpAddr>,
     seconds: u32,
@@ -71,7 +71,7 @@ impl NameServer {
         self.zone.lock().unanswered = kinds.to_vec();
     }
 
-    /// How often it was asked for IPv4 addresses.
+    /// Number of queries for IPv4 addresses.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -104,14 +104,14 @@ impl NameServer {
 }
 
 /// The settings of a machine that asks the name server there.
-pub(crate) fn asking(at: SocketAddr) -> NameSettings {
+pub(crate) fn asking(at: SocketAddr) -> ResolverSettings {
     let mut connection = ConnectionConfig::udp();
     connection.port = at.port();
     let server = NameServerConfig::new(at.ip(), true, vec![connection]);
     let mut options = ResolverOpts::default();
     options.attempts = 1;
     options.timeout = Duration::from_millis(250);
-    NameSettings {
+    ResolverSettings {
         config: ResolverConfig::from_parts(None, Vec::new(), vec![server]),
         options,
         hosts: Hosts::default(),

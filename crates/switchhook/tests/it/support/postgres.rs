@@ -10,7 +10,7 @@ use switchhook_store::postgres::cluster::{Cluster, Durability, create_database};
 
 use super::program::{skip, variable};
 
-/// Why there is none, or the URL of its database `postgres`.
+/// Server, or the reason for its absence, and the URL of its database `postgres`.
 static SERVER: OnceLock<Result<(String, Option<Cluster>), String>> = OnceLock::new();
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(crate) struct Program(Child);
 
 impl Program {
-    /// How to call it. Where it is not installed, the test is skipped, and says so; in CI it fails.
+    /// Command that starts it. Where it is not installed, the test is skipped, and says so; in CI it fails.
     pub(crate) fn find(name: &str) -> Option<Command> {
         // Not everybody's search path has the programs of servers.
         let paths = [name.to_owned(), format!("/usr/sbin/{name}")];

@@ -18,12 +18,12 @@ use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Subscription
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::Node;
-use switchhook_node::chance::Dice;
-use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::delivery::transport::{Post, PostResult, Transport};
 use switchhook_node::ingest::{self, Accepted, Submission};
+use switchhook_node::liveness::Liveness;
+use switchhook_node::randomness::JitterSource;
 use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
-use switchhook_node::vitals::Vitals;
 use switchhook_node::{Parts, assemble};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{PageRequest, Store, StoreOptions};
@@ -46,7 +46,7 @@ pub(crate) struct Seen {
     pub(crate) headers: http::HeaderMap,
 }
 
-/// What the network does with a POST.
+/// Reaction of the network to a POST.
 #[derive(Debug, Clone)]
 pub(crate) enum Reaction {
     /// Answers with a status at once.
@@ -82,7 +82,7 @@ pub(crate) struct ScriptedNetwork {
     script: Script,
     seen: Mutex<Vec<Seen>>,
     notified: Mutex<Vec<Notified>>,
-    /// What really sends notifications, if something does.
+    /// Transport that really sends notifications, if there is one.
     channels: OnceLock<Arc<dyn Transport>>,
     under_way: Mutex<HashMap<WebhookId, (u32, u32)>>,
 }
@@ -127,7 +127,7 @@ fn header<T: std::str::FromStr>(post: &Post, name: &str) -> Option<T> {
 
 #[async_trait]
 impl Transport for ScriptedNetwork {
-    async fn post(&self, post: Post) -> Posted {
+    async fn post(&self, post: Post) -> PostResult {
         let webhook_id = post.destination.webhook.id;
         if post.headers.get("switchhook-delivery-id").is_none() {
             if let Some(channels) = self.channels.get() {
@@ -158,8 +158,8 @@ impl Transport for ScriptedNetwork {
     }
 }
 
-async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
-    let answered = |status, retry_after| Posted {
+async fn react(reaction: Reaction, post: &Post, started: Instant) -> PostResult {
+    let answered = |status, retry_after| PostResult {
         outcome: AttemptOutcome::Answered { status, retry_after },
         answer: Some(Answer {
             status,
@@ -172,7 +172,7 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
         Reaction::AnswerLater(status, patience) => {
             answered(status, Some(START.plus(started.elapsed()).plus(patience)))
         }
-        Reaction::AnswerWith(status, name, value) => Posted {
+        Reaction::AnswerWith(status, name, value) => PostResult {
             answer: Some(Answer {
                 status,
                 headers: HeaderRecord::of([(name, value.into())]),
@@ -180,7 +180,7 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
             }),
             ..answered(status, None)
         },
-        Reaction::Say(status, body) => Posted {
+        Reaction::Say(status, body) => PostResult {
             answer: Some(Answer {
                 status,
                 body_head: body.into(),
@@ -194,18 +194,18 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
         }
         Reaction::Silence => {
             tokio::time::sleep(post.destination.timeout(&Settings::default().delivery)).await;
-            Posted::unanswered(
+            PostResult::unanswered(
                 FailureReason::AnswerTimeout,
                 "nothing was answered",
                 Phases::default(),
             )
         }
-        Reaction::Refuse => Posted::unanswered(
+        Reaction::Refuse => PostResult::unanswered(
             FailureReason::ConnectionRefused,
             "nobody listens",
             Phases::default(),
         ),
-        Reaction::Fail(reason, detail) => Posted::unanswered(reason, detail, Phases::default()),
+        Reaction::Fail(reason, detail) => PostResult::unanswered(reason, detail, Phases::default()),
     }
 }
 
@@ -252,7 +252,7 @@ impl Rig {
             store,
             Settings::default(),
             clock,
-            Dice::loaded(Jitter::NONE),
+            JitterSource::fixed(Jitter::NONE),
             script,
         )
         .await
@@ -265,15 +265,15 @@ impl Rig {
         clock: Arc<dyn Clock>,
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        let dice = Dice::from_seed(clock.now().as_millis().unsigned_abs());
-        Self::with(store, settings, clock, dice, script).await
+        let jitter = JitterSource::from_seed(clock.now().as_millis().unsigned_abs());
+        Self::with(store, settings, clock, jitter, script).await
     }
 
     async fn with(
         store: Arc<dyn Store>,
         settings: Settings,
         clock: Arc<dyn Clock>,
-        dice: Dice,
+        jitter: JitterSource,
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
         let started = Instant::now();
@@ -288,9 +288,9 @@ impl Rig {
         let parts = Parts {
             settings,
             clock,
-            dice,
+            jitter,
             telemetry: Telemetry::new(),
-            vitals: Vitals::default(),
+            liveness: Liveness::default(),
             store: Arc::clone(&store),
             transport: Arc::clone(&network) as Arc<dyn Transport>,
             guard: Arc::default(),

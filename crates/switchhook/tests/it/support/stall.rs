@@ -1,5 +1,5 @@
-//! How long a store may stall in a test, and the load meanwhile: calls of five events, a receiver that takes its time, and
-//! what must hold when the store is back.
+//! Stalls of a store under load: calls of five events, a receiver that takes its time, and what must hold when the
+//! store is back.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 
 use super::rig::{COMPANY, Rig};
 
-/// How long stalls last, in quarters of a lease.
+/// Lengths of stalls, in quarters of a lease.
 pub(crate) const QUARTERS: [u32; 4] = [2, 4, 6, 12];
 
-/// How many senders there are.
+/// Number of senders.
 const SENDERS: u64 = 30;
 
 /// Settings of a node with this lease, however short.
@@ -73,7 +73,7 @@ impl Load {
         }
     }
 
-    /// How many deliveries were acknowledged.
+    /// Number of acknowledged events.
     pub(crate) fn count(&self) -> usize {
         self.acknowledged.lock().len()
     }
@@ -101,7 +101,7 @@ async fn send(rig: &Rig, call: u64, n: u64) -> Vec<i64> {
     deliveries.iter().map(|delivery| delivery.id.0).collect()
 }
 
-/// Which of these deliveries the networks of the rigs have not seen.
+/// Deliveries of these that the networks of the rigs have not seen.
 pub(crate) fn missing(rigs: &[Arc<Rig>], acknowledged: &HashSet<i64>) -> usize {
     let seen: HashSet<_> = rigs
         .iter()

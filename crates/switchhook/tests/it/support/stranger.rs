@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, sleep};
 
-/// What a slow client does.
+/// Behaviour of a slow client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Manner {
     /// Sends nothing.
@@ -59,7 +59,7 @@ impl Manner {
     }
 }
 
-/// How a connection ended.
+/// End of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Ending {
     /// It was not taken.
@@ -70,7 +70,7 @@ pub(crate) enum Ending {
     Answered(u16),
 }
 
-/// Whom they trouble.
+/// Server that they connect to.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
@@ -78,7 +78,7 @@ pub(crate) struct Target {
     pub(crate) key: String,
     /// The path of a websocket.
     pub(crate) websocket: String,
-    /// How often a dripping client sends a byte.
+    /// Interval at which a dripping client sends a byte.
     pub(crate) drip_every: Duration,
 }
 

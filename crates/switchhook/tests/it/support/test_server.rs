@@ -34,7 +34,7 @@ pub(crate) struct TestServer {
 /// The key that may do everything.
 pub(crate) const ADMIN: &str = "shk_admin";
 
-/// What was answered.
+/// Answer to a request.
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) status: StatusCode,
@@ -43,7 +43,6 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// The answer's JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -218,7 +217,7 @@ impl TestServer {
         }
     }
 
-    /// How a request is answered; the answer itself is not read, since it may never end.
+    /// Status of an answer, whose body is not read, since it may never end.
     pub(crate) async fn status(&self, request: Request<Body>) -> StatusCode {
         let response = self.router.clone().oneshot(request).await;
         response.expect("a router always answers").status()

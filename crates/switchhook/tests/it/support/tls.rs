@@ -28,7 +28,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// What trusts it.
+    /// Settings that trust it.
     pub(crate) fn outbound(&self) -> Outbound {
         Outbound {
             extra_roots: read_certificates(self.0.pem().as_bytes()).expect("it is PEM"),

@@ -1,4 +1,4 @@
-//! Which queue comes next.
+//! Order in which queues come up.
 
 use super::*;
 use crate::delivery::samples::{NOW, claimed, registry, webhook};
@@ -13,7 +13,7 @@ async fn schedule() -> Schedule {
     let mut paused = webhook(PAUSED);
     paused.paused_at = Some(NOW);
     Schedule {
-        places: IdMap::default(),
+        entries: IdMap::default(),
         due: BTreeSet::new(),
         runnable: VecDeque::new(),
         touched: BTreeSet::new(),

@@ -1,4 +1,4 @@
-//! How a webhook does, as the API shows it, and as whoever asks reads it.
+//! Health of a webhook in answers.
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
@@ -9,14 +9,14 @@ use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_node::Node;
 use switchhook_node::health::{self, Health, Waiting};
 use switchhook_node::history::Rates;
-use switchhook_node::sight::Sight;
+use switchhook_node::visibility::Visibility;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// How a webhook does: the same on every node, and in the same words as on the dashboard and from the commands.
+/// Health of a webhook: the same on every node, and in the same words as on the dashboard and from the commands.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct HealthAnswer {
     #[schema(schema_with = words::condition)]
@@ -30,21 +30,21 @@ pub struct HealthAnswer {
     /// The attempts that failed in a row; null unless the webhook fails.
     #[schema(required)]
     pub failures: Option<FailuresAnswer>,
-    /// When the next attempt is made although the webhook is paused by failures, in unix milliseconds; null otherwise. `POST
-    /// /v1/webhooks/{id}/retry` makes one at once.
+    /// Time of the next attempt although the webhook is paused by failures, in unix milliseconds; null otherwise.
+    /// `POST /v1/webhooks/{id}/retry` makes one at once.
     #[schema(value_type = Option<i64>, required)]
     pub next_try_at: Option<Timestamp>,
     pub waiting: WaitingAnswer,
-    /// How attempts went in the last 60 minutes.
+    /// Attempts of the last 60 minutes.
     pub last_hour: RecentAnswer,
-    /// How attempts went in the last 24 hours, by whole hours.
+    /// Attempts of the last 24 hours, by whole hours.
     pub last_day: RecentAnswer,
 }
 
-/// How attempts to a webhook went lately.
+/// Recent attempts to a webhook.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RecentAnswer {
-    /// Which share of them succeeded, from 0 to 1; null if there were none.
+    /// Share of attempts that succeeded, from 0 to 1; null if there were none.
     #[schema(required, example = 1.0)]
     pub success_rate: Option<f64>,
     /// Within how many milliseconds of acceptance 95 % of what was delivered had arrived; null if nothing was.
@@ -55,15 +55,15 @@ pub struct RecentAnswer {
 /// The attempts to a webhook that failed in a row.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct FailuresAnswer {
-    /// How many.
+    /// Number of attempts.
     pub attempts: u32,
-    /// When the last of them ended, in unix milliseconds.
+    /// End of the last attempt, in unix milliseconds.
     #[schema(value_type = i64)]
     pub last_at: Timestamp,
     /// The HTTP status of its answer; null if no answer came.
     #[schema(required, example = 500)]
     pub last_status: Option<u16>,
-    /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like; null if one did.
+    /// Reason for which no answer came: `dns`, `connect_timeout`, `tls` and the like; null if one did.
     #[schema(required)]
     pub last_error: Option<String>,
     /// The first line of the answer, or why none came; null if there is nothing to show, or the key may not see it.
@@ -78,25 +78,25 @@ pub struct FailuresAnswer {
 pub struct WaitingAnswer {
     /// How many, counted up to {most-waiting-counted}, in lists up to {most-waiting-counted-in-lists}.
     pub count: u32,
-    /// Whether there may be more than were counted.
+    /// True if there may be more than were counted.
     pub more: bool,
-    /// When the oldest of them was created, in unix milliseconds; null if none waits.
+    /// Creation of the oldest of them, in unix milliseconds; null if none waits.
     #[schema(value_type = Option<i64>, required)]
     pub oldest_at: Option<Timestamp>,
 }
 
 impl HealthAnswer {
-    /// How the webhook does, as this reader may see it.
+    /// Health as this reader may see it.
     pub(in crate::api) async fn of(
         node: &Node,
-        sight: Sight,
+        visibility: Visibility,
         webhook: &Webhook,
         health: Health,
         rates: &Rates,
     ) -> Result<Self, StoreError> {
         let failures = match &health.outage {
             Some(outage) => {
-                let line = health::last_line(node, sight, webhook, outage).await?;
+                let line = health::last_line(node, visibility, webhook, outage).await?;
                 Some(FailuresAnswer::of(outage, line))
             }
             None => None,

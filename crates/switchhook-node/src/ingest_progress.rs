@@ -1,24 +1,24 @@
-//! Whether what comes in is kept. A store may answer whoever asks how it is, and still keep no event: another session holds a
-//! lock on a table of its database, for example.
+//! Progress of ingest, for readiness. A store may answer queries and still accept no events, for example while
+//! another session holds a lock on a table.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long events may wait while none is kept.
+/// Longest wait of events without progress before the node is not ready.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What waits to be kept, and since when nothing was.
+/// Number of events that wait to be stored, and the time of the last progress.
 #[derive(Debug)]
-pub struct Intake {
+pub struct IngestProgress {
     began: Instant,
     waiting: AtomicU32,
-    /// When something was kept last, or the first of those came that wait: in milliseconds from `began`.
+    /// Time of the last progress, or of the first wait after it: in milliseconds from `began`.
     moved_at: AtomicU64,
 }
 
-impl Default for Intake {
+impl Default for IngestProgress {
     fn default() -> Self {
         Self {
             began: Instant::now(),
@@ -28,10 +28,10 @@ impl Default for Intake {
     }
 }
 
-impl Intake {
+impl IngestProgress {
     /// Keeps something; meanwhile it waits.
     pub(crate) async fn keep<T, E>(&self, keeping: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let _waiting = Waiting::in_line(self);
+        let _waiting = WaitingWrite::in_line(self);
         let kept = keeping.await;
         if kept.is_ok() {
             self.note();
@@ -39,9 +39,9 @@ impl Intake {
         kept
     }
 
-    /// Why this node should get no events now, if it should not.
+    /// Reason for which this node should get no events now.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<String> {
         let moved_at = Duration::from_millis(self.moved_at.load(Ordering::Relaxed));
         let since = self.began.elapsed().saturating_sub(moved_at);
         let is_stuck = self.waiting.load(Ordering::Relaxed) > 0 && since > PATIENCE;
@@ -60,18 +60,18 @@ impl Intake {
 }
 
 /// Somebody who waits, also if nobody waits for him any more.
-struct Waiting<'a>(&'a Intake);
+struct WaitingWrite<'a>(&'a IngestProgress);
 
-impl<'a> Waiting<'a> {
-    fn in_line(intake: &'a Intake) -> Self {
-        if intake.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            intake.note();
+impl<'a> WaitingWrite<'a> {
+    fn in_line(ingest_progress: &'a IngestProgress) -> Self {
+        if ingest_progress.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
+            ingest_progress.note();
         }
-        Self(intake)
+        Self(ingest_progress)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingWrite<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -88,27 +88,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn events_that_wait_while_none_is_kept_are_trouble() {
-        let intake = Arc::new(Intake::default());
+        let ingest_progress = Arc::new(IngestProgress::default());
         advance(Duration::from_secs(3_600)).await;
-        let held = Arc::clone(&intake);
+        let held = Arc::clone(&ingest_progress);
         let held = tokio::spawn(async move { held.keep(pending::<Result<(), ()>>()).await });
         tokio::task::yield_now().await;
         advance(Duration::from_secs(4)).await;
-        assert_eq!(intake.trouble(), None);
+        assert_eq!(ingest_progress.problem(), None);
         advance(Duration::from_secs(2)).await;
         assert!(
-            intake
-                .trouble()
+            ingest_progress
+                .problem()
                 .is_some_and(|why| why.contains("none was kept for 6 s"))
         );
-        let _ = intake.keep(ready(Err::<(), ()>(()))).await;
-        assert!(intake.trouble().is_some(), "what fails is not kept");
-        let _ = intake.keep(ready(Ok::<(), ()>(()))).await;
-        assert_eq!(intake.trouble(), None);
+        let _ = ingest_progress.keep(ready(Err::<(), ()>(()))).await;
+        assert!(ingest_progress.problem().is_some(), "what fails is not kept");
+        let _ = ingest_progress.keep(ready(Ok::<(), ()>(()))).await;
+        assert_eq!(ingest_progress.problem(), None);
         advance(Duration::from_secs(6)).await;
-        assert!(intake.trouble().is_some());
+        assert!(ingest_progress.problem().is_some());
         held.abort();
         let _ = held.await;
-        assert_eq!(intake.trouble(), None, "nobody waits any more");
+        assert_eq!(ingest_progress.problem(), None, "nobody waits any more");
     }
 }

@@ -23,60 +23,59 @@ use hickory_resolver::{Hosts, TokioResolver};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
-/// How long the addresses of one family wait for those of the other (RFC 8305, section 3).
+/// Time for which the addresses of one family wait for those of the other (RFC 8305, section 3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
-/// How long what a name server says is believed at the most, whatever it says of that.
+/// Longest time for which a positive answer is cached, whatever its TTL.
 const BELIEVED_FOR: Duration = Duration::from_secs(300);
 
-/// How long it is believed at the most that a name has no address: somebody may be about to give it one.
+/// Longest time for which a negative answer is cached, because somebody may be about to create the record.
 const DISBELIEVED_FOR: Duration = Duration::from_secs(10);
 
-/// How often the files are looked at.
+/// Interval of checking the files for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What says which name servers there are, and what is known without them.
+/// Files with the name servers and the static names.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
 /// Knows the addresses of names.
 #[async_trait]
-pub trait Names: Send + Sync {
+pub trait Resolver: Send + Sync {
     /// Every address of a name.
     ///
     /// # Errors
     /// In words for a person, if it could not be looked up.
-    async fn addresses(&self, name: &str) -> Result<Addresses, String>;
+    async fn addresses(&self, name: &str) -> Result<ResolvedAddresses, String>;
 }
 
 /// The addresses of a name.
 #[derive(Debug, Clone, Default)]
-pub struct Addresses {
+pub struct ResolvedAddresses {
     /// Those that are known.
     pub at_once: Vec<IpAddr>,
     /// Those of the other family, if its answer has not come yet.
-    pub late: Option<Late>,
+    pub late: Option<LateAddresses>,
 }
 
 /// Addresses that may still come; none if they cannot be had.
-pub type Late = Shared<BoxFuture<'static, Vec<IpAddr>>>;
+pub type LateAddresses = Shared<BoxFuture<'static, Vec<IpAddr>>>;
 
-impl From<Vec<IpAddr>> for Addresses {
+impl From<Vec<IpAddr>> for ResolvedAddresses {
     fn from(at_once: Vec<IpAddr>) -> Self {
         Self { at_once, late: None }
     }
 }
 
-/// What a machine is told of names.
-pub struct NameSettings {
+/// Resolver configuration of a machine.
+pub struct ResolverSettings {
     /// The name servers, and what short names are completed with.
     pub config: ResolverConfig,
-    /// How the name servers are asked.
     pub options: ResolverOpts,
-    /// What is known without them, and then is all there is.
+    /// Static names, which are all there is where no name server is configured.
     pub hosts: Hosts,
 }
 
-impl NameSettings {
+impl ResolverSettings {
     fn of_the_machine() -> Result<Self, NetError> {
         let (config, options) = read_system_conf()?;
         Ok(Self {
@@ -88,28 +87,28 @@ impl NameSettings {
 }
 
 /// The machine's own name service, as its settings are now. What it says is kept as long as it says, within bounds.
-pub struct SystemNames {
+pub struct SystemResolver {
     read_settings: Box<ReadSettings>,
     files: Vec<PathBuf>,
     state: Mutex<State>,
 }
 
-type ReadSettings = dyn Fn() -> Result<NameSettings, NetError> + Send + Sync;
+type ReadSettings = dyn Fn() -> Result<ResolverSettings, NetError> + Send + Sync;
 
 struct State {
-    service: Arc<Service>,
+    service: Arc<LoadedSettings>,
     stamps: Vec<Stamp>,
     looked_at: Instant,
 }
 
-/// What tells one content of a file from another: when it was changed and how long it is; `None` if there is no file.
+/// Version of a file: time of modification and size; `None` if it does not exist.
 type Stamp = Option<(SystemTime, u64)>;
 
-impl SystemNames {
+impl SystemResolver {
     /// # Errors
     /// If the machine's settings cannot be used.
     pub(super) fn new() -> anyhow::Result<Self> {
-        Self::reading(FILES.map(PathBuf::from), NameSettings::of_the_machine)
+        Self::reading(FILES.map(PathBuf::from), ResolverSettings::of_the_machine)
             .context("the machine's name service settings (/etc/resolv.conf) cannot be used")
     }
 
@@ -119,13 +118,13 @@ impl SystemNames {
     /// If they cannot be used.
     pub fn reading(
         files: impl IntoIterator<Item = PathBuf>,
-        read_settings: impl Fn() -> Result<NameSettings, NetError> + Send + Sync + 'static,
+        read_settings: impl Fn() -> Result<ResolverSettings, NetError> + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let files: Vec<_> = files.into_iter().collect();
         // Looked at first: what is changed while they are read is then read again.
         let stamps = stamps_of(&files);
         let state = State {
-            service: Arc::new(Service::new(read_settings()?)?),
+            service: Arc::new(LoadedSettings::new(read_settings()?)?),
             stamps,
             looked_at: Instant::now(),
         };
@@ -136,14 +135,14 @@ impl SystemNames {
         })
     }
 
-    fn service(&self) -> Arc<Service> {
+    fn service(&self) -> Arc<LoadedSettings> {
         let mut state = self.state.lock();
         if state.looked_at.elapsed() >= LOOK_EVERY {
             state.looked_at = Instant::now();
             let stamps = stamps_of(&self.files);
             if stamps != state.stamps {
                 state.stamps = stamps;
-                match (self.read_settings)().and_then(Service::new) {
+                match (self.read_settings)().and_then(LoadedSettings::new) {
                     Ok(service) => state.service = Arc::new(service),
                     Err(error) => tracing::warn!(
                         %error,
@@ -165,8 +164,8 @@ fn stamps_of(files: &[PathBuf]) -> Vec<Stamp> {
 }
 
 #[async_trait]
-impl Names for SystemNames {
-    async fn addresses(&self, name: &str) -> Result<Addresses, String> {
+impl Resolver for SystemResolver {
+    async fn addresses(&self, name: &str) -> Result<ResolvedAddresses, String> {
         let service = self.service();
         let wanted = Name::from_utf8(name).map_err(|_| format!("{name} is no name that can be looked up"))?;
         match service.pinned(&wanted) {
@@ -179,8 +178,8 @@ impl Names for SystemNames {
     }
 }
 
-/// What knows names under one state of the settings.
-struct Service {
+/// Resolver built from one version of the files.
+struct LoadedSettings {
     resolver: Arc<TokioResolver>,
     hosts: Hosts,
     suffixes: Vec<Name>,
@@ -188,11 +187,11 @@ struct Service {
 }
 
 /// The answer for one family.
-type Asked = BoxFuture<'static, Result<Vec<IpAddr>, NetError>>;
+type FamilyLookup = BoxFuture<'static, Result<Vec<IpAddr>, NetError>>;
 
-impl Service {
-    fn new(settings: NameSettings) -> Result<Self, NetError> {
-        let NameSettings {
+impl LoadedSettings {
+    fn new(settings: ResolverSettings) -> Result<Self, NetError> {
+        let ResolverSettings {
             config,
             mut options,
             hosts,
@@ -212,8 +211,8 @@ impl Service {
         })
     }
 
-    /// What the hosts file says of a name. It is all there is: who pins a name to an address of one family does not mean
-    /// that others may say where the other family leads.
+    /// Addresses of a name in the hosts file. They are complete: a name pinned to an address of one family must not
+    /// get one of the other family from a name server.
     fn pinned(&self, name: &Name) -> Option<Vec<IpAddr>> {
         let families = [RecordType::AAAA, RecordType::A];
         let known = families
@@ -225,8 +224,8 @@ impl Service {
 
     /// The first of the names that `name` may stand for which has an address. Both families are asked of one name before
     /// the next: else a name that has none in one of them would lead to where a completed one does.
-    async fn look_up(&self, name: &Name) -> Result<Addresses, NetError> {
-        let mut found = Ok(Addresses::default());
+    async fn look_up(&self, name: &Name) -> Result<ResolvedAddresses, NetError> {
+        let mut found = Ok(ResolvedAddresses::default());
         for full in self.full_names(name) {
             match self.look_up_full(&full).await {
                 Ok(addresses) if addresses.at_once.is_empty() => {}
@@ -254,7 +253,7 @@ impl Service {
         names
     }
 
-    async fn look_up_full(&self, name: &Name) -> Result<Addresses, NetError> {
+    async fn look_up_full(&self, name: &Name) -> Result<ResolvedAddresses, NetError> {
         let asked = select(self.ask(name, RecordType::AAAA), self.ask(name, RecordType::A));
         let (first, mut other) = match asked.await {
             Either::Left(ended) | Either::Right(ended) => ended,
@@ -275,7 +274,7 @@ impl Service {
                 at_once.sort_by_key(IpAddr::is_ipv4);
                 Ok(at_once.into())
             }
-            Err(_elapsed) => Ok(Addresses {
+            Err(_elapsed) => Ok(ResolvedAddresses {
                 at_once,
                 late: Some(other.map(Result::unwrap_or_default).boxed().shared()),
             }),
@@ -283,7 +282,7 @@ impl Service {
     }
 
     /// Asks for a name's addresses of one family. There being none is an answer.
-    fn ask(&self, name: &Name, family: RecordType) -> Asked {
+    fn ask(&self, name: &Name, family: RecordType) -> FamilyLookup {
         let (resolver, name) = (Arc::clone(&self.resolver), name.clone());
         async move {
             match resolver.lookup(name, family).await {
@@ -301,7 +300,7 @@ fn addresses_in(found: &Lookup) -> Vec<IpAddr> {
     records.filter_map(|record| record.data.ip_addr()).collect()
 }
 
-/// Why name servers were of no help.
+/// Reason for which the name servers did not answer.
 fn in_words(error: &NetError) -> String {
     match error {
         NetError::Timeout => "no name server answered".to_owned(),

@@ -1,6 +1,6 @@
-//! What is shown of a webhook's credentials: its secret, those in its URL and those in its headers.
+//! Credentials in answers: a webhook's secret, and those in its URL and headers.
 //!
-//! To whom how much is shown is decided in `traffic.rs`, which knows what goes there.
+//! `traffic.rs` decides who sees how much, because it knows what goes to the webhook.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use switchhook_domain::credential::{shown_url, shown_value};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 
-/// Whether an answer shows secrets.
+/// Extent to which an answer shows secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretsShown {
+pub enum SecretDisplay {
     /// Unless the webhook hides its own.
     AsSet,
     /// No: the server hides them.
@@ -21,7 +21,7 @@ pub enum SecretsShown {
     Always,
 }
 
-impl SecretsShown {
+impl SecretDisplay {
     /// The secret, if it is shown.
     pub fn of(self, secret: &Secret, settings: &WebhookSettings) -> Option<String> {
         let is_shown = match self {
@@ -34,15 +34,15 @@ impl SecretsShown {
 }
 
 /// A webhook's address, which may have credentials in it.
-pub fn shown_hook_url(webhook: &Webhook, shown: SecretsShown) -> String {
+pub fn shown_hook_url(webhook: &Webhook, shown: SecretDisplay) -> String {
     match shown {
-        SecretsShown::Masked => shown_url(&webhook.hook_url).into_owned(),
+        SecretDisplay::Masked => shown_url(&webhook.hook_url).into_owned(),
         _ => webhook.hook_url.clone(),
     }
 }
 
 /// A webhook's settings: some of its headers are credentials as the secret is, and hidden with it.
-pub fn shown_settings(settings: WebhookSettings, shown: SecretsShown) -> WebhookSettings {
+pub fn shown_settings(settings: WebhookSettings, shown: SecretDisplay) -> WebhookSettings {
     WebhookSettings {
         headers: shown_headers(settings.headers, shown),
         event_headers: shown_headers(settings.event_headers, shown),
@@ -50,8 +50,8 @@ pub fn shown_settings(settings: WebhookSettings, shown: SecretsShown) -> Webhook
     }
 }
 
-fn shown_headers(headers: BTreeMap<String, String>, shown: SecretsShown) -> BTreeMap<String, String> {
-    if shown == SecretsShown::AsSet {
+fn shown_headers(headers: BTreeMap<String, String>, shown: SecretDisplay) -> BTreeMap<String, String> {
+    if shown == SecretDisplay::AsSet {
         return headers;
     }
     let shown = |(name, value): (String, String)| {

@@ -1,4 +1,4 @@
-//! What retention and erasure decide about the events that were looked at.
+//! Rules of retention and erasure: which of the examined events may go.
 //!
 //! Pure: the drivers read rows and write what is decided here.
 
@@ -9,13 +9,13 @@ use crate::error::StoreError;
 use crate::retention::{ErasureSlice, RemovalSlice};
 use crate::row::{Columns, Row};
 
-/// How many events are looked at to find some that can go.
+/// Bound on the events examined to find some that can go.
 pub(crate) const LOOK_AT: u32 = 5_000;
 
-/// How many bytes of events are looked through for a number at a time.
+/// Bound on the event bytes searched for a number at a time.
 pub(crate) const MOST_BYTES: usize = 16 << 20;
 
-/// What stands in place of what was taken out of a record.
+/// Placeholder for text removed from a record.
 const ERASED: &str = "(erased)";
 const NO_HEADERS: &str = "{}";
 
@@ -24,21 +24,21 @@ pub(crate) const NOTE: &str = "the payload was erased on request";
 
 /// Events that can go, and where to look on.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct RemovableEvents {
     pub(crate) ids: Vec<EventId>,
     pub(crate) next: Option<EventId>,
 }
 
 /// An event that was looked at.
-pub(crate) struct Seen {
+pub(crate) struct ExaminedEvent {
     id: EventId,
-    /// Whether something still needs it, or its payload.
+    /// True if something still needs it, or its payload.
     is_needed: bool,
-    /// How long its payload is.
+    /// Size of its payload.
     length: u64,
 }
 
-impl Seen {
+impl ExaminedEvent {
     /// Reads an event's id, whether it is needed, and its length.
     pub(crate) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
         let mut columns = Columns::of("events", row)?;
@@ -50,9 +50,9 @@ impl Seen {
     }
 }
 
-impl Found {
+impl RemovableEvents {
     /// The first that can be removed, of at most [`LOOK_AT`].
-    pub(crate) fn removable(seen: &[Seen], slice: RemovalSlice) -> Self {
+    pub(crate) fn removable(seen: &[ExaminedEvent], slice: RemovalSlice) -> Self {
         let (mut found, mut bytes) = (Self::default(), 0);
         for one in seen {
             if !one.is_needed {
@@ -72,7 +72,7 @@ impl Found {
     }
 
     /// Those whose payloads can go, of at most `limit`.
-    pub(crate) fn droppable(seen: &[Seen], limit: u32) -> Self {
+    pub(crate) fn droppable(seen: &[ExaminedEvent], limit: u32) -> Self {
         let is_whole_page = seen.len() == limit as usize;
         let droppable = seen.iter().filter(|one| !one.is_needed);
         Self {
@@ -84,14 +84,14 @@ impl Found {
 
 /// Looking for a number, event by event.
 #[derive(Debug, Default)]
-pub(crate) struct Search {
+pub(crate) struct NumberSearch {
     /// Events in which the number occurs, and where to look on.
-    pub(crate) found: Found,
+    pub(crate) found: RemovableEvents,
     pub(crate) examined: u64,
     bytes: usize,
 }
 
-impl Search {
+impl NumberSearch {
     /// Looks into the next event: reads its id, body, idempotency key and order key. `false`: that is enough for now.
     pub(crate) fn look(&mut self, row: &Row<'_>, number: &PhoneNumber) -> Result<bool, StoreError> {
         let mut columns = Columns::of("events", row)?;
@@ -121,12 +121,12 @@ impl Search {
     }
 }
 
-/// What is kept of an attempt, as far as an erasure looks at it.
+/// Parts of an attempt that an erasure changes.
 pub(crate) struct AttemptRecord {
     pub(crate) delivery_id: i64,
     pub(crate) number: i64,
     has_answer: bool,
-    /// Whether address, explanation and request headers hold the number.
+    /// Whether address, explanation and request headers contain the number.
     holds_number: [bool; 3],
 }
 
@@ -150,12 +150,12 @@ impl AttemptRecord {
         })
     }
 
-    /// Whether anything is taken out.
+    /// True if anything is removed.
     pub(crate) fn is_affected(&self) -> bool {
         self.has_answer || self.holds_number.contains(&true)
     }
 
-    /// What address, explanation and request headers become, if they change.
+    /// New address, explanation and request headers, where they change.
     pub(crate) fn instead(&self) -> [Option<&'static str>; 3] {
         let [url, detail, request] = self.holds_number;
         [

@@ -16,27 +16,27 @@ pub fn fill_secret(bytes: &mut [u8]) {
 
 /// Dice for jitter: quick, repeatable from a seed, guessable.
 #[derive(Debug)]
-pub struct Dice(Throw);
+pub struct JitterSource(Source);
 
 #[derive(Debug)]
-enum Throw {
+enum Source {
     /// The state of a generator.
-    Fair(AtomicU64),
-    /// Always the same.
-    Loaded(Jitter),
+    Seeded(AtomicU64),
+    /// The same value each time.
+    Fixed(Jitter),
 }
 
-impl Dice {
+impl JitterSource {
     /// Dice that roll the same for the same seed.
     #[must_use]
     pub const fn from_seed(seed: u64) -> Self {
-        Self(Throw::Fair(AtomicU64::new(seed)))
+        Self(Source::Seeded(AtomicU64::new(seed)))
     }
 
     /// Dice that always roll the same.
     #[must_use]
-    pub const fn loaded(jitter: Jitter) -> Self {
-        Self(Throw::Loaded(jitter))
+    pub const fn fixed(jitter: Jitter) -> Self {
+        Self(Source::Fixed(jitter))
     }
 
     /// Dice that roll differently at each start.
@@ -47,11 +47,11 @@ impl Dice {
         Self::from_seed(u64::from_le_bytes(seed))
     }
 
-    /// The next roll.
-    pub fn roll(&self) -> Jitter {
+    /// Next random value.
+    pub fn sample(&self) -> Jitter {
         let state = match &self.0 {
-            Throw::Fair(state) => state,
-            Throw::Loaded(jitter) => return *jitter,
+            Source::Seeded(state) => state,
+            Source::Fixed(jitter) => return *jitter,
         };
         // SplitMix64: a counter with a large odd step, well stirred.
         let mut z = state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);

@@ -17,7 +17,7 @@ use crate::row::delivery::read_ids;
 use crate::row::{Columns, Row};
 
 impl NewReplay {
-    /// Whether one more may run beside those of its company that do.
+    /// Refuses a replay beyond the limit of its company.
     pub(crate) fn check_limit(&self, running: u32) -> Result<(), StoreError> {
         if running >= self.most_running {
             return Err(StoreError::LimitReached(format!(
@@ -30,7 +30,7 @@ impl NewReplay {
 }
 
 impl ReplayStep {
-    /// Whether the replay still stands where this begins.
+    /// Refuses a step if the replay is not where it begins.
     pub(crate) fn check_start(&self, replay: &Replay) -> Result<(), StoreError> {
         if replay.state != ReplayState::Running || replay.cursor != self.from || replay.is_all_created {
             return Err(StoreError::Conflict(format!(
@@ -41,7 +41,7 @@ impl ReplayStep {
         Ok(())
     }
 
-    /// When the first delivery to each webhook is due.
+    /// Due time of the first delivery to each webhook.
     pub(crate) fn first_due(&self) -> BTreeMap<WebhookId, Timestamp> {
         let mut first_due = BTreeMap::new();
         for one in &self.deliveries {
@@ -90,7 +90,7 @@ impl ReplayEnd {
     }
 }
 
-/// Whether a replay can end by itself.
+/// Refuses the end of a replay that has ended.
 pub(crate) fn check_end(replay: &Replay) -> Result<(), StoreError> {
     if replay.state != ReplayState::Running {
         return Err(StoreError::Conflict(format!(
@@ -101,7 +101,7 @@ pub(crate) fn check_end(replay: &Replay) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether a replay is to be cancelled: `false` if it is already.
+/// True if a replay is to be cancelled, `false` if it is already.
 pub(crate) fn check_cancel(replay: &Replay) -> Result<bool, StoreError> {
     match &replay.state {
         ReplayState::Running => Ok(true),
@@ -117,22 +117,22 @@ pub(crate) fn check_cancel(replay: &Replay) -> Result<bool, StoreError> {
 }
 
 /// An event, as far as a replay looks at it.
-pub(crate) type Looked = (EventId, Kind, Option<OrderKey>);
+pub(crate) type ScannedEvent = (EventId, Kind, Option<OrderKey>);
 
 /// Some events that a replay looks at.
-pub(crate) struct LookedAt {
-    pub(crate) events: Vec<Looked>,
-    /// How far the walk came, if that is beyond the last event.
+pub(crate) struct ScannedEvents {
+    pub(crate) events: Vec<ScannedEvent>,
+    /// Cursor after the scan, if that is beyond the last event.
     pub(crate) reaches: Option<EventId>,
     pub(crate) are_last: bool,
 }
 
 impl Scan {
-    /// What the replay selects of the events that were looked at, until there is enough of it.
+    /// Selects from the events examined until there are enough.
     pub(crate) fn select(
         self,
         replay: &Replay,
-        looked: LookedAt,
+        looked: ScannedEvents,
         mut deliveries_of: impl FnMut(EventId) -> Result<Vec<PastDelivery>, StoreError>,
     ) -> Result<Selection, StoreError> {
         let mut selection = Selection {
@@ -168,7 +168,7 @@ impl Scan {
 }
 
 /// Reads an event's id, kind and order key.
-pub(crate) fn read_event(row: &Row<'_>) -> Result<Looked, StoreError> {
+pub(crate) fn read_event(row: &Row<'_>) -> Result<ScannedEvent, StoreError> {
     let mut columns = Columns::of("events", row)?;
     let id = EventId(columns.id());
     Ok((id, columns.kind()?, columns.maybe_text()?.map(OrderKey::new)))

@@ -11,21 +11,21 @@ use tracing::warn;
 use super::schedule::Schedule;
 use super::tasks::Tasks;
 
-/// How often the store is asked.
-const SURVEY_EVERY: Duration = Duration::from_secs(10);
+/// Interval of a full scan.
+const SCAN_EVERY: Duration = Duration::from_secs(10);
 
-/// How many webhooks one answer names.
-pub(super) const SURVEY_PAGE: u32 = 1_000;
+/// Page size.
+pub(super) const SCAN_PAGE: u32 = 1_000;
 
-/// Where the survey stands, which goes through the webhooks a page at a time.
+/// Position of the scan, which reads one page at a time.
 #[derive(Debug)]
-pub(super) struct Survey {
+pub(super) struct PendingScan {
     /// The last webhook of the page before.
     after: Option<WebhookId>,
     next_at: Instant,
 }
 
-impl Survey {
+impl PendingScan {
     pub(super) fn new() -> Self {
         Self {
             after: None,
@@ -40,8 +40,8 @@ impl Survey {
     /// Asks for the next page, if it is time.
     pub(super) fn go_on(&mut self, tasks: &Tasks) {
         if Instant::now() >= self.next_at {
-            self.next_at = Instant::now() + SURVEY_EVERY;
-            tasks.survey(self.after);
+            self.next_at = Instant::now() + SCAN_EVERY;
+            tasks.pending_scan(self.after);
         }
     }
 
@@ -66,7 +66,7 @@ impl Survey {
 
     /// Behind a full page there may be another, which is asked for at once.
     fn note(&mut self, page: &[PendingWebhook]) {
-        let is_last = page.len() < SURVEY_PAGE as usize;
+        let is_last = page.len() < SCAN_PAGE as usize;
         let last = page.last().map(|webhook| webhook.webhook_id);
         self.after = last.filter(|_| !is_last);
         if !is_last {
@@ -92,12 +92,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_survey_goes_through_all_pages_at_once_and_begins_anew_later() {
         let begun = Instant::now();
-        let mut survey = Survey::new();
-        survey.next_at = begun + SURVEY_EVERY;
-        survey.note(&page(1, 1_000));
-        assert_eq!((survey.after, survey.next_at), (Some(WebhookId(1_000)), begun));
-        survey.next_at = begun + SURVEY_EVERY;
-        survey.note(&page(1_001, 7));
-        assert_eq!((survey.after, survey.next_at), (None, begun + SURVEY_EVERY));
+        let mut pending_scan = PendingScan::new();
+        pending_scan.next_at = begun + SCAN_EVERY;
+        pending_scan.note(&page(1, 1_000));
+        assert_eq!(
+            (pending_scan.after, pending_scan.next_at),
+            (Some(WebhookId(1_000)), begun)
+        );
+        pending_scan.next_at = begun + SCAN_EVERY;
+        pending_scan.note(&page(1_001, 7));
+        assert_eq!(
+            (pending_scan.after, pending_scan.next_at),
+            (None, begun + SCAN_EVERY)
+        );
     }
 }

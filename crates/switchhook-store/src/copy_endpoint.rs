@@ -8,7 +8,7 @@ use crate::sealing::Sealing;
 /// The table by which a target says that it is not whole yet.
 pub(crate) const MARKER: &str = "copy_under_way";
 
-/// What is told to whoever opens such a target.
+/// Error for whoever opens such a target.
 pub(crate) fn not_whole() -> StoreError {
     StoreError::Unusable(
         "a copy into this store has not finished: run the same `switchhook store copy` again, it goes on where it was".into(),
@@ -25,21 +25,21 @@ pub(crate) struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    pub(crate) holds: Holds,
+    pub(crate) column_type: ColumnType,
     /// Its place in the key, from 1; 0: it is not part of it.
     pub(crate) key: u32,
 }
 
-/// What a column holds.
+/// Type of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holds {
+pub(crate) enum ColumnType {
     Numbers,
     Reals,
     Texts,
     Bytes,
 }
 
-/// What a cell holds.
+/// Value of a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cell {
     Nothing,
@@ -84,10 +84,10 @@ impl Table {
 
 /// A store as a side of a copy.
 #[async_trait]
-pub(crate) trait Side: Send {
-    /// How many rows a table has.
+pub(crate) trait CopyEndpoint: Send {
+    /// Number of rows in a table.
     async fn count(&mut self, table: &Table) -> Result<u64, StoreError>;
-    /// How many bytes the payloads of all events have.
+    /// Bytes of all payloads.
     async fn payload_bytes(&mut self) -> Result<u64, StoreError>;
     /// The key of the last row of a table.
     async fn last_key(&mut self, table: &Table) -> Result<Option<Record>, StoreError>;
@@ -102,7 +102,7 @@ pub(crate) trait Side: Send {
     async fn write(&mut self, table: &Table, rows: Vec<Record>) -> Result<(), StoreError>;
     /// Finds out whether every secret can be read.
     async fn check_secrets(&mut self, sealing: &Sealing) -> Result<(), StoreError>;
-    /// Which copy is under way into this store.
+    /// Source of the unfinished copy into this store.
     async fn marker(&mut self) -> Result<Option<String>, StoreError>;
     /// Says that a copy of `source` into this store begins.
     async fn begin(&mut self, source: &str) -> Result<(), StoreError>;

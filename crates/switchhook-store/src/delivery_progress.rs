@@ -1,12 +1,12 @@
-//! What is known of a delivery that waits.
+//! State of a pending delivery.
 
 use switchhook_domain::id::DeliveryId;
 
-/// What a pending delivery is doing.
+/// Progress of a pending delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct DeliveryProgress {
     pub delivery_id: DeliveryId,
-    /// Whether a node has it, to attempt it.
+    /// True if a node has claimed it.
     pub is_claimed: bool,
     /// The first of those that it must not overtake, if it waits for them.
     pub behind: Option<DeliveryId>,

@@ -1,4 +1,4 @@
-//! Which connections make room for new ones when there are as many as there may be.
+//! Choice of the connections that make room for new ones at the bound.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Connections;
-use crate::server::connection::{Connection, Order, Phase};
+use crate::server::connection::{Connection, Directive, Phase};
 
 /// Of how many connections one is closed, with the others that it stands for, when there is room for no more.
 const ROOM_OF: usize = 64;
@@ -14,20 +14,20 @@ const ROOM_OF: usize = 64;
 /// A client that has been waited for so long may have to make room. Whoever comes to do something has done it by then.
 pub(super) const YOUNG_MS: u64 = 250;
 
-/// Whether there is room for a new connection.
+/// Capacity for a new connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum Capacity {
     /// Others were told to close.
     Made,
     /// Others will have waited long enough in a moment.
     Soon,
-    /// All are busy.
+    /// All connections are busy.
     None,
 }
 
 impl Connections {
     /// Closes what has been waiting longest for its client.
-    pub(super) fn make_room(&self) -> Room {
+    pub(super) fn make_room(&self) -> Capacity {
         let wanted = (self.max / ROOM_OF).max(1);
         let waiting = self.longest_waiting(wanted);
         let some_wait = !waiting.is_empty();
@@ -38,9 +38,9 @@ impl Connections {
         self.counts.made_room.increment(closed);
         self.unsaid.lock().made_room += closed;
         match (closed, some_wait) {
-            (0, false) => Room::None,
-            (0, true) => Room::Soon,
-            _ => Room::Made,
+            (0, false) => Capacity::None,
+            (0, true) => Capacity::Soon,
+            _ => Capacity::Made,
         }
     }
 
@@ -79,7 +79,7 @@ const LAST_CLASS: u8 = 3;
 
 /// In which order connections make room, and for how long they have been waiting; `None` for those that do not.
 fn waiting(connection: &Connection, now: u64) -> Option<(u8, u64)> {
-    if connection.is_spare || connection.order() >= Order::Close {
+    if connection.is_spare || connection.order() >= Directive::Close {
         return None;
     }
     let (phase, since) = connection.state();

@@ -1,4 +1,4 @@
-//! Where a server listens: at sockets that it was started with, or at addresses of the settings.
+//! Listening sockets: inherited ones, or new ones at the addresses of the settings.
 
 use std::net::SocketAddr;
 
@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use crate::systemd::Sockets;
 
 /// The sockets of a server, which listen.
-pub(super) struct Doors {
+pub(super) struct Listeners {
     pub(super) listener: TcpListener,
     pub(super) metrics: Option<TcpListener>,
 }
 
-impl Doors {
+impl Listeners {
     /// Opens them, and answers the settings with the addresses that there are in fact.
     pub(super) fn open(sockets: Sockets, settings: Settings) -> Result<(Self, Settings)> {
         let listener = adopt_or_listen(sockets.listen, settings.listen)?;

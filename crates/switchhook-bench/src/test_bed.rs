@@ -12,12 +12,12 @@ use super::payload::Payload;
 use super::postgres::PostgresServer;
 use super::prepared::{self, sqlite_url};
 
-/// How long to wait between two attempts to remove a folder, and how many to make.
+/// Pause between tries to remove a folder, and their number.
 const REMOVE_EVERY: Duration = Duration::from_millis(50);
 const REMOVE_ATTEMPTS: u32 = 40;
 
-/// Where trials take place.
-pub(super) struct Workshop<'a> {
+/// Folder, payload and database server of the trials.
+pub(super) struct TestBed<'a> {
     folder: &'a Path,
     payload: Payload,
     /// Stores that took long to fill, by their bystanders.
@@ -50,7 +50,7 @@ pub(super) async fn remove_folder(folder: TempDir) -> Result<()> {
         .with_context(|| format!("{} cannot be removed; please do it", path.display()))
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> TestBed<'a> {
     pub(super) fn in_folder(folder: &'a Path) -> Self {
         Self {
             folder,
@@ -68,7 +68,6 @@ impl<'a> Workshop<'a> {
         Ok(())
     }
 
-    /// The PostgreSQL server.
     pub(super) fn postgres(&self) -> Result<&PostgresServer> {
         self.postgres.as_ref().context("there is no PostgreSQL server")
     }

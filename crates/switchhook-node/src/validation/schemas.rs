@@ -1,30 +1,30 @@
-//! What validation asks of an event: the schema of its kind, read in two ways.
+//! Schemas that validation uses: that of each kind, in a strict and a lenient form.
 //!
-//! The document takes any word where the set of words may grow, and promises nothing about what was only observed. To
-//! tell somebody about a misspelt word it has to be read more closely than that, and to refuse nothing that genuine
-//! accounts send less so.
+//! The document accepts any word where the set of words may grow, and promises nothing about fields that were only
+//! observed. A report of misspelt words needs a stricter schema than that, and refusing only what no genuine account
+//! sends needs a more lenient one.
 
 use serde_json::{Map, Value, json};
 
 use super::shape::DIGITS;
 
-/// How closely a schema is read.
+/// Strictness of a schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum Strictness {
     /// Every word is one of those that are known, every observed field has the type that was observed.
-    Closely,
-    /// What no event that can be read goes without: any word will do, ids may be digits, observed fields anything.
-    Loosely,
+    Strict,
+    /// Only what holds for every readable event: any word, ids as digits, any value in observed fields.
+    Lenient,
 }
 
 /// All types that JSON Schema names. An integer is a number.
 const TYPES: [&str; 6] = ["array", "boolean", "null", "number", "object", "string"];
 
-/// How the document marks what no contract has.
+/// Mark in a description for fields that are not in the published contract.
 const OBSERVED: &str = "(observed)";
 
 /// The schema (complete in itself, as `documents::schema` makes it) in that reading.
-pub(super) fn schema(mut whole: Value, reading: Reading) -> Value {
+pub(super) fn schema(mut whole: Value, reading: Strictness) -> Value {
     let definitions = whole["definitions"].as_object().cloned().unwrap_or_default();
     read(&mut whole, &definitions, reading);
     for name in definitions.keys() {
@@ -33,25 +33,25 @@ pub(super) fn schema(mut whole: Value, reading: Reading) -> Value {
     whole
 }
 
-fn read(schema: &mut Value, definitions: &Map<String, Value>, reading: Reading) {
+fn read(schema: &mut Value, definitions: &Map<String, Value>, reading: Strictness) {
     let Some(keywords) = schema.as_object_mut() else {
         return;
     };
-    if reading == Reading::Loosely && is_observed(keywords) {
+    if reading == Strictness::Lenient && is_observed(keywords) {
         keywords.clear();
         return;
     }
     if let Some(choices) = keywords.remove("anyOf") {
         if let Some(object) = object(&choices, definitions) {
             keywords.extend(object);
-        } else if reading == Reading::Closely {
+        } else if reading == Strictness::Strict {
             keywords.insert("enum".to_owned(), words(&choices, definitions));
         }
     }
     if let Some(never) = keywords.remove("not") {
         keywords.insert("type".to_owned(), all_types_but(&never["type"]));
     }
-    if reading == Reading::Loosely {
+    if reading == Strictness::Lenient {
         take_digits(keywords);
     }
     if let Some(properties) = keywords.get_mut("properties").and_then(Value::as_object_mut) {
@@ -61,7 +61,7 @@ fn read(schema: &mut Value, definitions: &Map<String, Value>, reading: Reading) 
     }
     if let Some(items) = keywords.get_mut("items") {
         read(items, definitions, reading);
-        if let (Reading::Loosely, Value::String(one)) = (reading, &items["type"]) {
+        if let (Strictness::Lenient, Value::String(one)) = (reading, &items["type"]) {
             items["type"] = json!([one, "null"]);
         }
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(property: &Value, closely: &Value, loosely: &Value) {
+    fn check(property: &Value, strict: &Value, lenient: &Value) {
         let whole = json!({
             "properties": {"it": property},
             "definitions": {
@@ -128,8 +128,8 @@ mod tests {
             },
         });
         let read = |reading| schema(whole.clone(), reading)["properties"]["it"].clone();
-        assert_eq!(&read(Reading::Closely), closely);
-        assert_eq!(&read(Reading::Loosely), loosely);
+        assert_eq!(&read(Strictness::Strict), strict);
+        assert_eq!(&read(Strictness::Lenient), lenient);
     }
 
     #[test]

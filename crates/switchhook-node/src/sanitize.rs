@@ -47,8 +47,8 @@ pub fn html(page: &str) -> Cow<'_, str> {
     Cow::Owned(parts.collect())
 }
 
-/// Whether a character does something else than to be seen in its place: control characters, marks of direction,
-/// line separators, what is invisible, and tags.
+/// True for characters that are not simply visible in their place: control characters, direction marks, line
+/// separators, invisible ones, and tags.
 #[must_use]
 pub fn is_deceptive(letter: char) -> bool {
     if letter.is_ascii() {
@@ -103,7 +103,7 @@ fn escape(text: &str, is_deceptive: fn(char) -> bool, write: fn(char, &mut Strin
     Cow::Owned(out)
 }
 
-/// Whether a joiner beside it may mean something: a letter of another script than ours, or a picture.
+/// True if a joiner next to it may be meaningful: a letter of another script, or an emoji.
 fn is_joined(letter: char) -> bool {
     !letter.is_ascii() && !is_deceptive(letter)
 }

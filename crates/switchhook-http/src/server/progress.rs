@@ -7,22 +7,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::task::AtomicWaker;
 
-/// How long a client was waited for, less what the bytes that it moved were worth.
+/// Time for which a client was waited for, less what the bytes that it moved were worth.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct WaitClock {
     /// In milliseconds of the clock, plus one; 0 while nobody waits.
     since: AtomicU64,
     debt_ms: AtomicU64,
 }
 
-impl Waiting {
+impl WaitClock {
     pub(super) fn begin(&self, now: u64) {
         if !self.is_on() {
             self.since.store(now + 1, Ordering::Relaxed);
         }
     }
 
-    /// Something moved.
+    /// Counts bytes that the client moved.
     pub(super) fn moved(&self, now: u64, bytes: usize, rate: u32) {
         let since = self.since.load(Ordering::Relaxed);
         let debt = self.debt_ms.load(Ordering::Relaxed);
@@ -40,7 +40,7 @@ impl Waiting {
         self.since.store(0, Ordering::Relaxed);
     }
 
-    /// Whether something is left of what it was behind.
+    /// True if the client has not made up for earlier delays.
     pub(super) fn has_debt(&self) -> bool {
         self.debt_ms.load(Ordering::Relaxed) != 0
     }
@@ -54,7 +54,7 @@ impl Waiting {
         self.since.load(Ordering::Relaxed) != 0
     }
 
-    /// How long the client has been behind by now; `None` if it is not waited for.
+    /// Milliseconds for which the client has been behind; `None` if it is not waited for.
     pub(super) fn behind(&self, now: u64) -> Option<u64> {
         let since = self.since.load(Ordering::Relaxed);
         let waited = (now + 1).saturating_sub(since);
@@ -62,18 +62,18 @@ impl Waiting {
     }
 }
 
-/// What of a request and its answer the client is waited for.
+/// Progress of a request and its answer, as far as the client is waited for.
 #[derive(Debug, Default)]
-pub(super) struct Part {
-    body: Waiting,
+pub(super) struct RequestProgress {
+    body: WaitClock,
     body_failed: AtomicBool,
     /// Wakes whoever reads the body.
     pub(super) body_reader: AtomicWaker,
     /// From when a piece of the answer was handed over until the next one is asked for.
-    taken: Waiting,
+    taken: WaitClock,
 }
 
-impl Part {
+impl RequestProgress {
     /// The body brought so many bytes, or (`None`) nothing for now.
     pub(super) fn body_came(&self, now: u64, bytes: Option<usize>, rate: u32) {
         match bytes {
@@ -106,17 +106,17 @@ impl Part {
         self.taken.moved(now, bytes, rate);
     }
 
-    /// How long the client has been behind with its body; `None` if no more of that is waited for.
+    /// Milliseconds for which the client has been behind with its body; `None` if no more of it is expected.
     pub(super) fn body_behind(&self, now: u64) -> Option<u64> {
         self.body.behind(now).filter(|_| !self.is_body_failed())
     }
 
-    /// How long the client has been behind in taking the answer.
+    /// Milliseconds for which the client has been behind in reading the answer.
     pub(super) fn answer_behind(&self, now: u64) -> Option<u64> {
         self.taken.behind(now)
     }
 
-    /// How long the client has been behind; `None` if it is the server that others wait for.
+    /// Milliseconds for which the client has been behind; `None` if the client waits for the server.
     pub(super) fn behind(&self, now: u64) -> Option<u64> {
         self.answer_behind(now).or(self.body.behind(now))
     }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn bytes_are_worth_time_and_standing_still_costs_it() {
-        let waiting = Waiting::default();
+        let waiting = WaitClock::default();
         assert_eq!(waiting.behind(5_000), None);
         waiting.begin(1_000);
         waiting.begin(3_000);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_byte_now_and_then_is_behind_sooner_or_later() {
-        let waiting = Waiting::default();
+        let waiting = WaitClock::default();
         for second in 0..29 {
             waiting.begin(second * 1_000);
             assert!(waiting.behind((second + 1) * 1_000).unwrap() < 30_000);

@@ -1,18 +1,18 @@
-//! How deliveries stand, in words that are the same wherever they are shown: on the API, the dashboard, in an explanation.
+//! Status of deliveries in words, the same in the API, the dashboard and explanations.
 
 use std::collections::HashMap;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::dead_letter::{Resolution, Resolved};
 use switchhook_domain::delivery::{Delivery, DeliveryState, PendingFacts, WaitingFor};
-use switchhook_store::{Progress, StoreError};
+use switchhook_store::{DeliveryProgress, StoreError};
 
 use crate::Node;
 
-/// How a delivery stands.
+/// Status of a delivery, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// What it waits for; `None` if it has ended.
+pub struct DeliveryStatus {
+    /// Reason for waiting; `None` if it has ended.
     pub waiting_for: Option<WaitingFor>,
     /// In a few words: `delivered`, `retrying`, `held: receiver fails`.
     pub label: String,
@@ -20,20 +20,20 @@ pub struct Standing {
     pub text: String,
 }
 
-/// How a delivery stands.
+/// Status of one delivery.
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn standing(node: &Node, delivery: &Delivery) -> Result<Standing, StoreError> {
-    let mut all = standings(node, std::slice::from_ref(delivery)).await?;
+pub async fn status(node: &Node, delivery: &Delivery) -> Result<DeliveryStatus, StoreError> {
+    let mut all = statuses(node, std::slice::from_ref(delivery)).await?;
     Ok(all.pop().expect("one answer for one delivery"))
 }
 
-/// How deliveries stand, in their order.
+/// Status of each delivery, in the same order.
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn standings(node: &Node, deliveries: &[Delivery]) -> Result<Vec<Standing>, StoreError> {
+pub async fn statuses(node: &Node, deliveries: &[Delivery]) -> Result<Vec<DeliveryStatus>, StoreError> {
     let pending: Vec<_> = deliveries
         .iter()
         .filter(|delivery| !delivery.state.is_final())
@@ -52,7 +52,12 @@ pub async fn standings(node: &Node, deliveries: &[Delivery]) -> Result<Vec<Stand
     Ok(deliveries.iter().map(of).collect())
 }
 
-fn judge(node: &Node, delivery: &Delivery, progress: Option<&Progress>, now: Timestamp) -> Standing {
+fn judge(
+    node: &Node,
+    delivery: &Delivery,
+    progress: Option<&DeliveryProgress>,
+    now: Timestamp,
+) -> DeliveryStatus {
     let destination = node.registry.destination(delivery.webhook_id);
     let breaker = destination.as_ref().map(|destination| destination.breaker());
     let quiet_until = destination
@@ -69,13 +74,13 @@ fn judge(node: &Node, delivery: &Delivery, progress: Option<&Progress>, now: Tim
         is_breaker_open: breaker.is_some_and(|breaker| breaker.is_open()),
     };
     let waiting_for = delivery.waiting_for(facts, now);
-    Standing {
+    DeliveryStatus {
         waiting_for,
         label: label(delivery, waiting_for),
         text: text(
             delivery,
             waiting_for,
-            Holds {
+            WebhookHolds {
                 is_disabled,
                 quiet_until,
                 probe_at: breaker.and_then(|breaker| breaker.not_before()),
@@ -103,17 +108,17 @@ fn label(delivery: &Delivery, waiting_for: Option<WaitingFor>) -> String {
     label.to_owned()
 }
 
-/// What holds back the deliveries of a webhook, beside what each waits for itself.
+/// Reasons for waiting that all deliveries of a webhook share.
 #[derive(Debug, Clone, Copy)]
-struct Holds {
+struct WebhookHolds {
     is_disabled: bool,
     quiet_until: Option<Timestamp>,
-    /// When its breaker, if that is open, lets the next attempt through.
+    /// Time at which an open breaker lets the next attempt through.
     probe_at: Option<Timestamp>,
     now: Timestamp,
 }
 
-fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, holds: Holds) -> String {
+fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, holds: WebhookHolds) -> String {
     let made = delivery.attempt_number;
     let due_at = match delivery.state {
         DeliveryState::Delivered { at } => return format!("Delivered at {at}, after {}.", attempts(made)),
@@ -169,7 +174,7 @@ fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, holds: Holds) -> S
     format!("{waits}{failed}")
 }
 
-/// What becomes of a delivery that was given up.
+/// Sentence about a delivery that was given up: its resolution, or how to resend it.
 fn next(delivery: &Delivery) -> String {
     match delivery.resolved {
         None => "It is not retried by itself; redeliver it once the receiver works.".to_owned(),
@@ -184,12 +189,12 @@ fn next(delivery: &Delivery) -> String {
     }
 }
 
-/// What deliveries with one order key are about.
+/// Noun for the subject of an order key.
 fn whose(delivery: &Delivery) -> &'static str {
     delivery.kind.subject().map_or("subject", |subject| subject.title)
 }
 
-/// How many attempts, in words.
+/// Number of attempts, in words.
 pub(crate) fn attempts(count: u32) -> String {
     match count {
         1 => "1 attempt".to_owned(),

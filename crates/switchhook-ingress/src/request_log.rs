@@ -21,37 +21,37 @@ const NOWHERE: &str = "none";
 
 /// Whose request it is, as soon as that is known; only while requests are logged.
 #[derive(Debug, Clone, Default)]
-pub struct Asker(Arc<OnceLock<CompanyId>>);
+pub struct LoggedCompany(Arc<OnceLock<CompanyId>>);
 
-impl Asker {
+impl LoggedCompany {
     /// Notes whose request this is.
     pub fn note(extensions: &Extensions, company_id: CompanyId) {
-        if let Some(asker) = extensions.get::<Self>() {
-            let _ = asker.0.set(company_id);
+        if let Some(company) = extensions.get::<Self>() {
+            let _ = company.0.set(company_id);
         }
     }
 }
 
 /// A request that is being answered.
-pub struct Observed {
+pub struct LoggedRequest {
     began: Instant,
     method: Method,
-    asker: Option<Asker>,
+    company: Option<LoggedCompany>,
     client: Option<Client>,
 }
 
-impl Observed {
+impl LoggedRequest {
     /// A request has come.
     pub fn begin(method: &Method, extensions: &mut Extensions) -> Self {
         let is_logged = tracing::enabled!(target: LOG_TARGET, Level::INFO);
-        let asker = is_logged.then(Asker::default);
-        if let Some(asker) = &asker {
-            extensions.insert(asker.clone());
+        let company = is_logged.then(LoggedCompany::default);
+        if let Some(company) = &company {
+            extensions.insert(company.clone());
         }
         Self {
             began: Instant::now(),
             method: method.clone(),
-            asker,
+            company,
             client: extensions.get().copied(),
         }
     }
@@ -59,9 +59,9 @@ impl Observed {
     /// Its answer begins.
     pub fn end(self, telemetry: &Telemetry, route: &str, status: StatusCode) {
         telemetry.answered(route, &self.method, status);
-        let Some(asker) = self.asker else { return };
+        let Some(company) = self.company else { return };
         let ms = self.began.elapsed().as_secs_f64() * 1_000.0;
-        let company = asker.0.get().map(|id| id.0);
+        let company = company.0.get().map(|id| id.0);
         let client = self.client.map(|client| tracing::field::display(client.address));
         tracing::info!(
             target: LOG_TARGET,
@@ -80,7 +80,7 @@ impl Observed {
 pub async fn observe(State(telemetry): State<Telemetry>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let observed = Observed::begin(&method, request.extensions_mut());
+    let observed = LoggedRequest::begin(&method, request.extensions_mut());
     let response = next.run(request).await;
     let route = route.as_ref().map_or(NOWHERE, MatchedPath::as_str);
     observed.end(&telemetry, route, response.status());

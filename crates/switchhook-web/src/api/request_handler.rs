@@ -1,4 +1,4 @@
-//! The front door: where requests come in. Those that bring events pass the routes by, everything else goes by them.
+//! Handler of all requests. Those that send events bypass the router; everything else goes through it.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use switchhook_http::server::{Answer, answer_by};
 use switchhook_ingress::events;
-use switchhook_ingress::observing::observe;
+use switchhook_ingress::request_log::observe;
 
 use super::{SharedApi, health};
 
-/// What listens.
-pub struct FrontDoor {
+/// Handler of all requests: a fast path for sending events, and the router for everything else.
+pub struct RequestHandler {
     pub(super) api: SharedApi,
     /// Everything that there is, events included.
     pub(super) router: Router,
 }
 
-impl FrontDoor {
+impl RequestHandler {
     /// The same door to more routes.
     pub fn with(self, more: Router) -> Self {
         Self {
@@ -37,12 +37,11 @@ impl FrontDoor {
         }
     }
 
-    /// What is served at the address for metrics.
+    /// Router for the separate address for metrics.
     pub fn metrics_only(&self) -> Router {
         health::metrics_only(Arc::clone(&self.api))
     }
 
-    /// Answers a request.
     pub fn answer(&self, request: Request) -> Answer {
         if events::brings_events(&request) {
             events::answer_to(Arc::clone(&self.api.node), request)

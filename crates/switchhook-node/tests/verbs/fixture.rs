@@ -12,14 +12,14 @@ use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::caller::Caller;
-use switchhook_node::chance::Dice;
-use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::delivery::transport::{Post, PostResult, Transport};
 use switchhook_node::ingest::{self, Submission};
+use switchhook_node::liveness::Liveness;
+use switchhook_node::randomness::JitterSource;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::settings::Settings;
 use switchhook_node::share::CompanyLimits;
 use switchhook_node::telemetry::Telemetry;
-use switchhook_node::vitals::Vitals;
 use switchhook_node::{Node, Parts, assemble, subscriptions, webhooks, websockets};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreOptions};
@@ -36,16 +36,16 @@ struct Silence;
 
 #[async_trait]
 impl Transport for Silence {
-    async fn post(&self, _: Post) -> Posted {
+    async fn post(&self, _: Post) -> PostResult {
         std::future::pending().await
     }
 }
 
-pub(crate) struct House {
+pub(crate) struct Fixture {
     pub(crate) node: Node,
 }
 
-impl House {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::with(Settings::default()).await
     }
@@ -64,9 +64,9 @@ impl House {
         let parts = Parts {
             settings,
             clock: Arc::new(move || START.plus(began.elapsed())) as Arc<dyn Clock>,
-            dice: Dice::from_seed(1),
+            jitter: JitterSource::from_seed(1),
             telemetry: Telemetry::new(),
-            vitals: Vitals::default(),
+            liveness: Liveness::default(),
             store: SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens"),
             transport: Arc::new(Silence),
             guard: Arc::default(),

@@ -6,21 +6,21 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::Connection;
 
 use super::backup;
-use super::owner::{Loss, Ownership};
+use super::owner::{Ownership, OwnershipLoss};
 use crate::error::StoreError;
 
 /// A guest owns nothing, nor does anybody a store in memory.
 #[derive(Default)]
-pub(super) struct Custody {
+pub(super) struct OwnershipMonitor {
     owner: Option<Ownership>,
-    lost: Option<Loss>,
+    lost: Option<OwnershipLoss>,
     /// The loss, once all that was acknowledged is where it will be found.
     loss: Arc<OnceLock<String>>,
-    /// Why it is not there yet.
+    /// Reason for which it is not there yet.
     complained_of: String,
 }
 
-impl Custody {
+impl OwnershipMonitor {
     pub(super) fn begin(&mut self, owner: Ownership) {
         self.owner = Some(owner);
     }
@@ -30,7 +30,7 @@ impl Custody {
         self.owner.as_ref().map(Ownership::number)
     }
 
-    /// Why this process owns its file no longer; empty as long as it does.
+    /// Reason for which this process no longer owns its file; empty while it does.
     pub(super) fn loss(&self) -> Arc<OnceLock<String>> {
         Arc::clone(&self.loss)
     }
@@ -48,26 +48,26 @@ impl Custody {
         }
     }
 
-    /// Whether a file that is written is no longer found by its name.
-    pub(super) fn is_displaced(&mut self) -> Option<Loss> {
+    /// Loss if a written file is no longer found by its name.
+    pub(super) fn is_displaced(&mut self) -> Option<OwnershipLoss> {
         self.owner.as_mut().and_then(Ownership::is_displaced)
     }
 
-    /// Whether somebody has the database open with another log: writing to it would damage it.
+    /// True if another process has the database open with another log, so that writing would damage it.
     pub(super) fn has_other_log(&self) -> bool {
         self.owner.as_ref().is_some_and(Ownership::has_other_log)
     }
 
-    pub(super) fn lose(&mut self, loss: Loss) -> StoreError {
-        let (Loss::Taken(why) | Loss::Displaced(why)) = &loss;
+    pub(super) fn lose(&mut self, loss: OwnershipLoss) -> StoreError {
+        let (OwnershipLoss::Taken(why) | OwnershipLoss::Displaced(why)) = &loss;
         let error = StoreError::Unavailable(why.clone());
         self.lost = Some(loss);
         error
     }
 
-    /// Why nothing is written any more, if that is so. What only this process has is brought to safety first, sooner or later.
+    /// Reason for which nothing is written any more. What only this process has is saved first, sooner or later.
     pub(super) fn after_loss(&mut self, connection: &Connection) -> Option<String> {
-        let (Loss::Taken(why) | Loss::Displaced(why)) = self.lost.clone()?;
+        let (OwnershipLoss::Taken(why) | OwnershipLoss::Displaced(why)) = self.lost.clone()?;
         if self.loss.get().is_none() {
             match self.rescue(connection) {
                 Ok(None) => drop(self.loss.set(why.clone())),

@@ -19,12 +19,12 @@ use tracing::error;
 
 /// Knows whether a part has failed. All copies know the same.
 #[derive(Debug, Clone)]
-pub struct Vitals {
+pub struct Liveness {
     failure: Arc<watch::Sender<Option<String>>>,
     is_stopping: Arc<AtomicBool>,
 }
 
-impl Default for Vitals {
+impl Default for Liveness {
     fn default() -> Self {
         Self {
             failure: Arc::new(watch::Sender::new(None)),
@@ -33,7 +33,7 @@ impl Default for Vitals {
     }
 }
 
-impl Vitals {
+impl Liveness {
     /// Runs a part on `runtime`; a panic is its failure.
     pub fn spawn<T: Send + 'static>(
         &self,
@@ -41,12 +41,12 @@ impl Vitals {
         runtime: &Handle,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        let vitals = self.clone();
+        let liveness = self.clone();
         runtime.spawn(async move {
             match AssertUnwindSafe(work).catch_unwind().await {
                 Ok(done) => done,
                 Err(panic) => {
-                    vitals.fail(part, words_of(&*panic));
+                    liveness.fail(part, words_of(&*panic));
                     resume_unwind(panic)
                 }
             }
@@ -81,7 +81,7 @@ impl Vitals {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// What has failed first.
+    /// First failure of a part.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.failure.borrow().clone()
@@ -98,7 +98,7 @@ impl Vitals {
     }
 }
 
-/// What a panic says.
+/// Message of a panic.
 fn words_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
@@ -111,27 +111,27 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_failure_is_known_to_all_with_the_name_of_the_part() {
-        let vitals = Vitals::default();
+        let liveness = Liveness::default();
         let here = Handle::current();
-        vitals.spawn("well", &here, async {}).await.unwrap();
-        assert_eq!(vitals.failure(), None);
-        let ended = vitals.spawn("runner", &here, async { panic!("no {}", "legs") });
+        liveness.spawn("well", &here, async {}).await.unwrap();
+        assert_eq!(liveness.failure(), None);
+        let ended = liveness.spawn("runner", &here, async { panic!("no {}", "legs") });
         assert!(ended.await.is_err(), "whoever waits for it learns it too");
-        vitals.fail("other", "too late");
-        assert_eq!(vitals.clone().failed().await, "the runner has failed: no legs");
+        liveness.fail("other", "too late");
+        assert_eq!(liveness.clone().failed().await, "the runner has failed: no legs");
     }
 
     #[test]
     fn a_thread_that_panics_is_a_failure_and_one_that_ends_is_none() {
-        let vitals = Vitals::default();
-        assert_eq!(vitals.guard("well", || 7), Some(7));
-        assert_eq!(vitals.failure(), None);
+        let liveness = Liveness::default();
+        assert_eq!(liveness.guard("well", || 7), Some(7));
+        assert_eq!(liveness.failure(), None);
         assert_eq!(
-            vitals.guard("thread that sends", || panic!("no poll")),
+            liveness.guard("thread that sends", || panic!("no poll")),
             None::<()>
         );
         assert_eq!(
-            vitals.failure().as_deref(),
+            liveness.failure().as_deref(),
             Some("the thread that sends has failed: no poll")
         );
     }

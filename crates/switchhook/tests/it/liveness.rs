@@ -9,10 +9,10 @@ use switchhook::server::Server;
 use switchhook_domain::Kind;
 use switchhook_domain::clock::Clock;
 use switchhook_node::ingest::{self, Submission};
+use switchhook_node::liveness::Liveness;
 use switchhook_node::settings::Settings;
 use switchhook_node::storage::Observer;
 use switchhook_node::telemetry::Telemetry;
-use switchhook_node::vitals::Vitals;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Change, Commit, CommitObserver, Store, StoreOptions};
 
@@ -31,12 +31,12 @@ async fn check(method: &'static str, part: &str) {
         grace: Duration::from_millis(100),
         ..Settings::default()
     };
-    let vitals = Vitals::default();
+    let liveness = Liveness::default();
     let server = Server::on(
         Arc::clone(&store) as Arc<dyn Store>,
         settings,
         Telemetry::new(),
-        vitals.clone(),
+        liveness.clone(),
     )
     .await
     .expect("it starts");
@@ -52,7 +52,7 @@ async fn check(method: &'static str, part: &str) {
         .send(Change::Registry(COMPANY))
         .await
         .expect("it is followed");
-    let failure = vitals.failed().await;
+    let failure = liveness.failed().await;
     assert!(failure.contains(part), "{method}: {failure}");
     let (status, answer) = caller.send("GET", "/readyz", "").await.expect("it answers");
     assert_eq!(
@@ -92,10 +92,10 @@ async fn a_panic_of_retention_ends_the_server() {
 
 /// Starts a server on a store whose thread or task that commits panics, and sees what becomes of it.
 async fn check_committing(open: impl FnOnce(StoreOptions) -> Arc<dyn Store>, part: &str) {
-    let (telemetry, vitals) = (Telemetry::new(), Vitals::default());
+    let (telemetry, liveness) = (Telemetry::new(), Liveness::default());
     let observer = Arc::new(PanicsAtCommit {
         is_armed: AtomicBool::new(false),
-        inner: Observer::new(&telemetry, &vitals),
+        inner: Observer::new(&telemetry, &liveness),
     });
     let options = StoreOptions {
         observer: Some(Arc::clone(&observer) as Arc<dyn CommitObserver>),
@@ -106,7 +106,7 @@ async fn check_committing(open: impl FnOnce(StoreOptions) -> Arc<dyn Store>, par
         grace: Duration::from_secs(1),
         ..Settings::default()
     };
-    let server = Server::on(open(options), settings, telemetry, vitals.clone())
+    let server = Server::on(open(options), settings, telemetry, liveness.clone())
         .await
         .expect("it starts");
     observer.is_armed.store(true, Ordering::SeqCst);
@@ -119,7 +119,7 @@ async fn check_committing(open: impl FnOnce(StoreOptions) -> Arc<dyn Store>, par
         idempotency_key: None,
     };
     assert!(ingest::accept(&server.node, submission).await.is_err());
-    assert!(vitals.failed().await.contains(part));
+    assert!(liveness.failed().await.contains(part));
     let caller = Caller::new(server.address, "no key");
     let (status, _) = caller.send("GET", "/readyz", "").await.expect("it answers");
     assert_eq!(status, 503);

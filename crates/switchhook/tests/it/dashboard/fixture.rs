@@ -16,23 +16,23 @@ use tempfile::TempDir;
 use crate::support::browser::Browser;
 use crate::support::http::Caller;
 
-/// Whose everything is.
+/// Company that owns everything.
 pub(super) const COMPANY: CompanyId = CompanyId(1);
 
 /// Everything may be done with it.
 pub(super) const ADMIN: &str = "shk_admin";
 
-/// May only look.
+/// Key that may only read.
 pub(super) const LOOKER: &str = "shk_looker";
 
 /// A server with an inspector and a simulator.
-pub(super) struct House {
+pub(super) struct Fixture {
     pub(super) server: Server,
     router: axum::Router,
     _folder: TempDir,
 }
 
-impl House {
+impl Fixture {
     pub(super) async fn new() -> Self {
         Self::with(DashboardSettings::default()).await
     }
@@ -77,19 +77,19 @@ impl House {
             ..settings
         };
         let server = Server::start(settings).await.expect("loopback has a free port");
-        let house = Self {
+        let fixture = Self {
             router: router(Arc::clone(&server.node)),
             server,
             _folder: folder,
         };
-        house.add_key(ADMIN, |key| ApiKey { admin: true, ..key }).await;
-        house
+        fixture.add_key(ADMIN, |key| ApiKey { admin: true, ..key }).await;
+        fixture
             .add_key(LOOKER, |key| ApiKey {
                 rights: [Right::Read].into_iter().collect(),
                 ..key
             })
             .await;
-        house
+        fixture
     }
 
     /// Makes a key that may do what keys may and see everything that needs no admin, changed by `change`.

@@ -16,10 +16,10 @@ use crate::attempt::{Failure, FailureReason};
 use crate::credential::shown_url;
 use crate::id::{DeliveryId, KeyId, SourceId, WebhookId};
 
-/// What happened. In JSON `{"kind": …, "data": {…}}`.
+/// Data of a notification. In JSON `{"kind": …, "data": {…}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data")]
-pub enum News {
+pub enum NotificationPayload {
     /// See [`NotificationKind::WebhookFailing`].
     #[serde(rename = "webhook.failing")]
     WebhookFailing(FailingWebhook),
@@ -28,10 +28,10 @@ pub enum News {
     WebhookRecovered(FailingWebhook),
     /// See [`NotificationKind::WebhookDisabled`].
     #[serde(rename = "webhook.disabled")]
-    WebhookDisabled(WebhookOf),
+    WebhookDisabled(WebhookInfo),
     /// See [`NotificationKind::DeliveryExhausted`].
     #[serde(rename = "delivery.exhausted")]
-    DeliveryExhausted(GivenUp),
+    DeliveryExhausted(GivenUpDelivery),
     /// See [`NotificationKind::SourceRefusing`].
     #[serde(rename = "source.refusing")]
     SourceRefusing(RefusingSource),
@@ -51,7 +51,7 @@ pub enum News {
 
 /// A webhook, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WebhookOf {
+pub struct WebhookInfo {
     #[serde(with = "as_text")]
     pub webhook_id: WebhookId,
     /// Its address, without credentials.
@@ -62,26 +62,25 @@ pub struct WebhookOf {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailingWebhook {
     #[serde(flatten)]
-    pub webhook: WebhookOf,
+    pub webhook: WebhookInfo,
     /// Since when, in unix milliseconds.
     pub since: Timestamp,
-    /// How many attempts have failed in a row.
+    /// Number of consecutive failures.
     pub attempts: u32,
-    /// How the last one did.
+    /// Last failure.
     #[serde(flatten, with = "in_parts")]
     pub last: Option<Failure>,
 }
 
 /// Deliveries that were given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GivenUp {
-    /// Where they were to go.
+pub struct GivenUpDelivery {
     #[serde(flatten)]
-    pub webhook: WebhookOf,
+    pub webhook: WebhookInfo,
     /// The last of them.
     #[serde(with = "as_text")]
     pub delivery_id: DeliveryId,
-    /// How its last attempt failed.
+    /// Failure of its last attempt.
     #[serde(flatten, with = "in_parts")]
     pub last: Option<Failure>,
 }
@@ -91,7 +90,7 @@ pub struct GivenUp {
 pub struct RefusingSource {
     #[serde(with = "as_text")]
     pub source_id: SourceId,
-    /// What its owner calls it.
+    /// Display name.
     pub name: String,
     /// The HTTP status that was answered, the last time.
     pub status: u16,
@@ -102,9 +101,9 @@ pub struct RefusingSource {
 pub struct SilentSource {
     #[serde(with = "as_text")]
     pub source_id: SourceId,
-    /// What its owner calls it.
+    /// Display name.
     pub name: String,
-    /// When its last event came, in unix milliseconds.
+    /// Time of its last event, in Unix milliseconds.
     pub last_event_at: Timestamp,
 }
 
@@ -121,7 +120,7 @@ pub struct LateServer {
 /// A store that does not do what it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuspectStore {
-    /// What is wrong.
+    /// Description of the problem.
     pub problem: String,
     /// Since when, in unix milliseconds.
     pub since: Timestamp,
@@ -135,13 +134,13 @@ pub struct SuspectStore {
 pub struct ExpiringKey {
     #[serde(with = "as_text")]
     pub key_id: KeyId,
-    /// What its owner calls it.
+    /// Display name.
     pub name: String,
-    /// When, in unix milliseconds.
+    /// Time, in Unix milliseconds.
     pub expires_at: Timestamp,
 }
 
-impl WebhookOf {
+impl WebhookInfo {
     /// A webhook with this address, whose credentials are left out.
     #[must_use]
     pub fn new(webhook_id: WebhookId, hook_url: &str) -> Self {
@@ -157,8 +156,7 @@ impl WebhookOf {
     }
 }
 
-impl News {
-    /// What it is about.
+impl NotificationPayload {
     #[must_use]
     pub const fn kind(&self) -> NotificationKind {
         match self {
@@ -174,125 +172,127 @@ impl News {
         }
     }
 
-    /// What it happened to: within a kind, what is said of one subject is said once in a while.
+    /// Subject, within a kind: notifications about one subject are joined and limited in frequency.
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
-            Self::WebhookFailing(news) | Self::WebhookRecovered(news) => {
-                format!("webhook {}", news.webhook.webhook_id)
+            Self::WebhookFailing(payload) | Self::WebhookRecovered(payload) => {
+                format!("webhook {}", payload.webhook.webhook_id)
             }
             Self::WebhookDisabled(webhook) => format!("webhook {}", webhook.webhook_id),
-            Self::DeliveryExhausted(news) => format!("webhook {}", news.webhook.webhook_id),
-            Self::SourceRefusing(news) => format!("source {}", news.source_id),
+            Self::DeliveryExhausted(payload) => format!("webhook {}", payload.webhook.webhook_id),
+            Self::SourceRefusing(payload) => format!("source {}", payload.source_id),
             // Each silence is said once.
-            Self::SourceSilent(news) => format!("source {} since {}", news.source_id, news.last_event_at),
-            Self::KeyExpiring(news) => format!("key {}", news.key_id),
+            Self::SourceSilent(payload) => {
+                format!("source {} since {}", payload.source_id, payload.last_event_at)
+            }
+            Self::KeyExpiring(payload) => format!("key {}", payload.key_id),
             Self::ServerLate(_) | Self::StoreTrouble(_) => "server".to_owned(),
         }
     }
 
-    /// What programs read.
+    /// Data for programs.
     #[must_use]
     pub fn data(&self) -> Value {
         let mut whole = serde_json::to_value(self).expect("it has no keys but texts");
         whole["data"].take()
     }
 
-    /// What [`News::kind`] and [`News::data`] were taken of.
+    /// Inverse of [`NotificationPayload::kind`] and [`NotificationPayload::data`].
     ///
     /// # Errors
-    /// If the data is not that of such news.
+    /// If the data does not fit the kind.
     pub fn from_kept(kind: NotificationKind, data: &str) -> serde_json::Result<Self> {
         let data: Value = serde_json::from_str(data)?;
         serde_json::from_value(json!({"kind": kind, "data": data}))
     }
 
-    /// What people read of something that happened at `at`, or so many times from then on.
+    /// Text for people about something that happened at `at`, or `count` times from then on.
     #[must_use]
     pub fn text(&self, at: Timestamp, count: u32) -> String {
         match self {
-            Self::WebhookFailing(news) => format!(
+            Self::WebhookFailing(payload) => format!(
                 "{} has failed since {}: {} in a row failed; at the last one the receiver {}.",
-                capitalized(&news.webhook.named()),
-                time(news.since),
-                counted(news.attempts, "attempt"),
-                last_in_words(news.last),
+                capitalized(&payload.webhook.named()),
+                time(payload.since),
+                counted(payload.attempts, "attempt"),
+                last_in_words(payload.last),
             ),
-            Self::WebhookRecovered(news) => format!(
+            Self::WebhookRecovered(payload) => format!(
                 "{} works again. It had failed for {}, since {}: {} in a row failed; at the last one the receiver {}.",
-                capitalized(&news.webhook.named()),
-                span(at.since(news.since)),
-                time(news.since),
-                counted(news.attempts, "attempt"),
-                last_in_words(news.last),
+                capitalized(&payload.webhook.named()),
+                span(at.since(payload.since)),
+                time(payload.since),
+                counted(payload.attempts, "attempt"),
+                last_in_words(payload.last),
             ),
             Self::WebhookDisabled(webhook) => format!(
                 "{} was disabled, because its receiver had failed for too long or asked for it. Its deliveries wait: resume it once the \
                  receiver works again.",
                 capitalized(&webhook.named()),
             ),
-            Self::DeliveryExhausted(news) if count == 1 => format!(
+            Self::DeliveryExhausted(payload) if count == 1 => format!(
                 "Delivery {} to {} was given up: at its last attempt the receiver {}. Redeliver it once the receiver works.",
-                news.delivery_id,
-                news.webhook.named(),
-                last_in_words(news.last),
+                payload.delivery_id,
+                payload.webhook.named(),
+                last_in_words(payload.last),
             ),
-            Self::DeliveryExhausted(news) => format!(
+            Self::DeliveryExhausted(payload) => format!(
                 "{count} deliveries to {} were given up since {}. The last was delivery {}: at its last attempt the \
                  receiver {}. Send them again once it works: `switchhook dead-letters resend`.",
-                news.webhook.named(),
+                payload.webhook.named(),
                 time(at),
-                news.delivery_id,
-                last_in_words(news.last),
+                payload.delivery_id,
+                last_in_words(payload.last),
             ),
-            Self::SourceRefusing(news) if count == 1 => format!(
+            Self::SourceRefusing(payload) if count == 1 => format!(
                 "Source {} ({}) refused a request at {} with status {}. It is kept: see the source's refusals for the \
                  reason, and retry them.",
-                news.source_id,
-                news.name,
+                payload.source_id,
+                payload.name,
                 time(at),
-                news.status,
+                payload.status,
             ),
-            Self::SourceRefusing(news) => format!(
+            Self::SourceRefusing(payload) => format!(
                 "Source {} ({}) refused {count} requests since {}, the last with status {}. They are kept: see the \
                  source's refusals for the reason, and retry them.",
-                news.source_id,
-                news.name,
+                payload.source_id,
+                payload.name,
                 time(at),
-                news.status,
+                payload.status,
             ),
-            Self::SourceSilent(news) => format!(
+            Self::SourceSilent(payload) => format!(
                 "Source {} ({}) has taken no event for {}, since {}. Check that the account still sends to it.",
-                news.source_id,
-                news.name,
-                span(at.since(news.last_event_at)),
-                time(news.last_event_at),
+                payload.source_id,
+                payload.name,
+                span(at.since(payload.last_event_at)),
+                time(payload.last_event_at),
             ),
-            Self::ServerLate(news) => format!(
+            Self::ServerLate(payload) => format!(
                 "The server sends late: delivery {} has been due for {}, since {}. See `switchhook doctor`.",
-                news.delivery_id,
-                span(at.since(news.due_since)),
-                time(news.due_since),
+                payload.delivery_id,
+                span(at.since(payload.due_since)),
+                time(payload.due_since),
             ),
-            Self::StoreTrouble(news) => match news.until {
+            Self::StoreTrouble(payload) => match payload.until {
                 None => format!(
                     "The store cannot be written since {}: {}. Nothing is accepted or sent until it can.",
-                    time(news.since),
-                    news.problem,
+                    time(payload.since),
+                    payload.problem,
                 ),
                 Some(until) => format!(
                     "The store could not be written for {}, since {}: {}. It can again; nothing that was acknowledged is \
                      lost.",
-                    span(until.since(news.since)),
-                    time(news.since),
-                    news.problem,
+                    span(until.since(payload.since)),
+                    time(payload.since),
+                    payload.problem,
                 ),
             },
-            Self::KeyExpiring(news) => format!(
+            Self::KeyExpiring(payload) => format!(
                 "API key {} ({}) expires at {}. Make another one, and replace it before then.",
-                news.key_id,
-                news.name,
-                time(news.expires_at),
+                payload.key_id,
+                payload.name,
+                time(payload.expires_at),
             ),
         }
     }
@@ -360,7 +360,6 @@ mod in_parts {
         /// The status that was answered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last_status: Option<u16>,
-        /// Why no answer came.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last_error: Option<FailureReason>,
     }

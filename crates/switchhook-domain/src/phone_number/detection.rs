@@ -1,16 +1,16 @@
-//! What looks like a telephone number, whosever: for those who are not to see any.
+//! Detection of telephone numbers of anybody, for viewers who may see none.
 //!
-//! A number without its country code is told by how it is written, so no country has to be set. What only looks alike
-//! (ids, instants, dates, addresses of machines) stays.
+//! A number without its country code is recognized by how it is written, so no country has to be configured.
+//! Lookalikes (ids, timestamps, dates, IP addresses) stay.
 
 use std::ops::Range;
 
 use super::INTERNATIONAL_PREFIXES;
 use super::run::{LONGEST_NUMBER, Run, value};
 
-/// Where a text stands that may have numbers in it.
+/// Kind of text that may have numbers in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum FieldKind {
     /// In what people wrote, or anywhere else.
     Text,
     /// In what somebody is called: strangers are called by their numbers, however these are written.
@@ -29,17 +29,17 @@ const SHORTEST: usize = 7;
 /// Where telephone numbers stand in a text, from their first digit to behind their last.
 ///
 /// ```
-/// use switchhook_domain::phone_number::{Place, numbers_in};
+/// use switchhook_domain::phone_number::{FieldKind, numbers_in};
 ///
 /// let text = "(619) 555-0142 rang about 6412345678901248, 2026-11-29 20:21";
-/// assert_eq!(numbers_in(text, Place::Text).collect::<Vec<_>>(), [1..14]);
+/// assert_eq!(numbers_in(text, FieldKind::Text).collect::<Vec<_>>(), [1..14]);
 /// ```
-pub fn numbers_in(text: &str, place: Place) -> impl Iterator<Item = Range<usize>> {
+pub fn numbers_in(text: &str, place: FieldKind) -> impl Iterator<Item = Range<usize>> {
     Run::all(text).filter_map(move |run| number_in(&run, place))
 }
 
-/// Where the number stands in a run, if there is one.
-fn number_in(run: &Run<'_>, place: Place) -> Option<Range<usize>> {
+/// Range of the number in a run, if there is one.
+fn number_in(run: &Run<'_>, place: FieldKind) -> Option<Range<usize>> {
     if run.has_plus {
         return (run.digits.len() >= SHORTEST).then(|| run.start()..run.end());
     }
@@ -51,7 +51,7 @@ fn is_letter(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// Whether an extension begins with it: `x42`.
+/// True if an extension begins with it: `x42`.
 fn is_extension(text: &str) -> bool {
     let follows = |sign| {
         text.strip_prefix(sign)
@@ -62,8 +62,9 @@ fn is_extension(text: &str) -> bool {
         .any(|sign| follows(*sign) == Some(true))
 }
 
-/// Whether digits that nothing stands between are a number: as one writes it at home in North America or with a trunk's
-/// zero, or with its country code. What could be read as international and as of its country is either. Instants in milliseconds and ids of 16 digits never are.
+/// True if digits without separators are a number: as written at home in North America or with a trunk's zero, or
+/// with a country code. What could be read as both counts as either. Timestamps in milliseconds and ids of 16 digits
+/// never do.
 fn is_number_without_gaps(digits: &[u8]) -> bool {
     match digits {
         _ if has_international_prefix(digits) => true,
@@ -74,7 +75,7 @@ fn is_number_without_gaps(digits: &[u8]) -> bool {
     }
 }
 
-/// Whether there are numbers like what follows the digits that are dialled before a country code.
+/// True if numbers exist that begin like the digits behind an international prefix.
 fn has_international_prefix(digits: &[u8]) -> bool {
     // Without a zero they might be an id.
     let can_be = digits.first() == Some(&0) || digits.len() <= LONGEST_NUMBER;
@@ -84,7 +85,7 @@ fn has_international_prefix(digits: &[u8]) -> bool {
             .any(|prefix| digits.strip_prefix(*prefix).is_some_and(is_valid))
 }
 
-/// Whether these are the ten digits of a number of North America, with its country code or not.
+/// True for the ten digits of a North American number, with its country code or not.
 fn is_north_american(digits: &[u8]) -> bool {
     match digits {
         [1, rest @ ..] if rest.len() == 10 => is_valid(digits),
@@ -93,7 +94,7 @@ fn is_north_american(digits: &[u8]) -> bool {
     }
 }
 
-/// Whether there are numbers like that, country code first.
+/// True if numbers of this form exist, country code first.
 fn is_valid(digits: &[u8]) -> bool {
     digits.len() <= LONGEST_NUMBER && phonelib::is_valid_phone_number(&super::international(digits))
 }
@@ -133,13 +134,13 @@ impl<'r, 'a> Groups<'r, 'a> {
         (!range.is_empty()).then_some(Self { run, range })
     }
 
-    /// Where they stand in the text.
+    /// Range in the text.
     fn place(&self) -> Range<usize> {
         let groups = &self.run.groups;
         groups[self.range.start].start..groups[self.range.end - 1].end
     }
 
-    fn are_a_number(&self, place: Place) -> bool {
+    fn are_a_number(&self, place: FieldKind) -> bool {
         if self.run.is_decimal() {
             return false;
         }
@@ -148,28 +149,28 @@ impl<'r, 'a> Groups<'r, 'a> {
         }
         if self.range.len() == 1 {
             let can_be_one = (SHORTEST..=LONGEST_NUMBER).contains(&self.digits().len());
-            return can_be_one && place == Place::Name && self.are_whole();
+            return can_be_one && place == FieldKind::Name && self.are_whole();
         }
         if self.are_something_else() {
             return false;
         }
         let is_north_american = self.are_north_american();
         match place {
-            Place::Id => is_north_american,
-            Place::Text => is_north_american || self.look_like_a_number(),
-            Place::Name => is_north_american || self.are_whole() || self.look_like_a_number(),
+            FieldKind::Id => is_north_american,
+            FieldKind::Text => is_north_american || self.look_like_a_number(),
+            FieldKind::Name => is_north_american || self.are_whole() || self.look_like_a_number(),
         }
     }
 
-    fn is_number_alone(&self, group: usize, place: Place) -> bool {
+    fn is_number_alone(&self, group: usize, place: FieldKind) -> bool {
         let digits = self.run.group(group);
         match place {
-            Place::Id => digits.len() == 11 && is_north_american(digits),
-            Place::Text | Place::Name => is_number_without_gaps(digits),
+            FieldKind::Id => digits.len() == 11 && is_north_american(digits),
+            FieldKind::Text | FieldKind::Name => is_number_without_gaps(digits),
         }
     }
 
-    /// Whether there is nothing else in their text.
+    /// True if nothing else is in their text.
     fn are_whole(&self) -> bool {
         let Range { start, end } = self.place();
         let around = [&self.run.text[..start], &self.run.text[end..]];
@@ -192,7 +193,7 @@ impl<'r, 'a> Groups<'r, 'a> {
         (self.range.start..self.range.end - 1).map(|place| self.run.gap(place))
     }
 
-    /// What a group says as a number.
+    /// Numeric value of a group.
     fn value(&self, place: usize) -> u64 {
         let digits = self.run.group(place).iter();
         digits.fold(0, |sum, digit| sum * 10 + u64::from(*digit))
@@ -240,7 +241,7 @@ impl<'r, 'a> Groups<'r, 'a> {
         shape == [3, 3, 4] || is_north_american(self.digits())
     }
 
-    /// Whether digits of that shape can be a number of North America: neither an area nor an exchange begins with 0 or 1.
+    /// True if digits of this form can be a North American number: neither area nor exchange begins with 0 or 1.
     fn may_be_dialled(&self) -> bool {
         let national = match self.digits() {
             [1, rest @ ..] if rest.len() == 10 => rest,

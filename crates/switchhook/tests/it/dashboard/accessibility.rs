@@ -1,12 +1,12 @@
-//! What a page must be so that everybody can use it, checked in the browser itself: names, headings, landmarks, contrast,
-//! width, and what the Tab key reaches. The rules are those of WCAG 2.1 AA that a program can tell; axe-core, which knows more,
-//! looks at the pages too where it is installed.
+//! Accessibility of pages, checked in the browser itself: names, headings, landmarks, contrast, width, and what the
+//! Tab key reaches. The rules are those of WCAG 2.1 AA that a program can check; axe-core, which knows more, checks
+//! the pages too where it is installed.
 
 use serde_json::Value;
 
 use crate::support::browser::{Browser, Looks};
 
-/// How pages are looked at.
+/// Sizes and color schemes of the browser.
 pub(super) const LOOKS: [Looks; 3] = [
     Looks::DESKTOP,
     Looks {
@@ -28,7 +28,7 @@ pub(super) async fn check(browser: &Browser, looks: Looks) -> Vec<String> {
     words(&browser.run(&format!("{width}{TELL}{COLOURS}{CHECK}")).await)
 }
 
-/// What axe-core finds, where it is there: `scripts/check` puts it there and says where.
+/// Findings of axe-core, where `scripts/check` has installed it.
 pub(super) async fn axe(browser: &Browser) -> Vec<String> {
     let Some(script) = axe_script() else {
         return Vec::new();
@@ -111,7 +111,7 @@ const contrast = (text, back) => {
 };
 "#;
 
-/// What has the focus now; null at the end.
+/// Focused element; null at the end.
 const STEP: &str = r#"
 const element = document.activeElement;
 // A field for a time takes the key several times.

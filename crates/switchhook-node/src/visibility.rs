@@ -1,7 +1,7 @@
-//! What somebody gets to see of an event: as it came, without what their key's scopes hide, and masked if the server masks.
+//! Visibility of an event's contents: what scopes hide is removed, and what the server masks is masked.
 //!
-//! One place for the API and the dashboard. What a scope hides is the domain's (`redaction.rs`), what a mask hides is
-//! `mask.rs`; which kinds a key may see at all is asked for before (`Clearance::sees`).
+//! API and dashboard share it. What a scope hides is the domain's (`redaction.rs`), what a mask hides is `mask.rs`;
+//! the kinds that a key may see are checked before (`Clearance::sees`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ use crate::caller::{Caller, Forbidden};
 use crate::json_text::{raw, raw_head};
 use crate::mask::Mask;
 
-/// Whether a caller gets events as receivers do, from the feed and from websockets. A mask is for those who look on; whoever may
-/// change webhooks could have everything delivered anyway.
+/// True if the caller gets events from the feed and from websockets unmasked, as receivers do. A mask is for those
+/// who only read; whoever may change webhooks could have everything delivered anyway.
 pub fn receives_unmasked(caller: Caller, node: &Node) -> bool {
     node.settings.mask.is_nothing() || caller.may(Right::Write)
 }
@@ -39,15 +39,15 @@ pub fn require_unmasked(caller: Caller, node: &Node) -> Result<(), Forbidden> {
     ))
 }
 
-/// Whose eyes.
+/// What a caller may see of events.
 #[derive(Debug, Clone, Copy)]
-pub struct Sight {
+pub struct Visibility {
     clearance: Clearance,
     pub mask: Mask,
 }
 
-impl Sight {
-    /// What this caller sees on this server.
+impl Visibility {
+    /// Visibility for this caller on this server.
     pub fn of(caller: Caller, node: &Node) -> Self {
         Self {
             clearance: caller.clearance(),
@@ -55,12 +55,12 @@ impl Sight {
         }
     }
 
-    /// Whether something is kept from it that a delivery with this `hidden` shows.
+    /// True if it hides something that a delivery with this `hidden` shows.
     pub fn sees_less_than(self, kind: Kind, hidden: Hidden) -> bool {
         self.clearance.hidden(kind).or(hidden) != hidden
     }
 
-    /// Whether it sees events of this kind.
+    /// True if it includes events of this kind.
     pub fn sees(self, kind: Kind) -> bool {
         self.clearance.sees(kind).is_ok()
     }
@@ -80,7 +80,7 @@ impl Sight {
         redact(bytes, self.clearance.hidden(kind))
     }
 
-    /// What a receiver answered, as text: many send back what they got, so it is shown as the event would be.
+    /// Receiver's answer as text. Many receivers echo the request, so it is shown as the event would be.
     pub fn answer(self, kind: Kind, body: &[u8]) -> String {
         self.unwrapped(kind, self.text(kind, body))
     }
@@ -148,7 +148,7 @@ fn without_wrapped_objects(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where the first of them stands.
+/// Range of the first of them.
 fn next_wrapped_object(text: &str) -> Option<(usize, usize)> {
     /// Shorter ones are words.
     const SHORTEST: usize = 16;
@@ -166,7 +166,7 @@ fn next_wrapped_object(text: &str) -> Option<(usize, usize)> {
     encoded.into_iter().chain(quoted).min()
 }
 
-/// Where the JSON string ends that `text` is the rest of.
+/// End of the JSON string whose rest `text` is.
 fn end_of_string(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     text.bytes().position(|byte| {
