@@ -1,4 +1,4 @@
-//! Links in Markdown lead to files that exist.
+//! Links in Markdown lead to files that exist, and so do the source files that the maps of the code name.
 //!
 //! Links to the web are not followed, because a check must not need a network. Anchors are not checked either.
 
@@ -7,7 +7,34 @@ use super::tree::{SourceFile, Tree};
 
 pub(super) fn broken(tree: &Tree) -> Vec<Finding> {
     let pages = tree.files.iter().filter(|file| file.path.ends_with(".md"));
-    pages.flat_map(|page| broken_in(page, tree)).collect()
+    let links = pages.flat_map(|page| broken_in(page, tree));
+    let maps = tree
+        .files
+        .iter()
+        .filter(|file| MAPS.contains(&file.path.as_str()));
+    links
+        .chain(maps.flat_map(|map| unknown_sources(map, tree)))
+        .collect()
+}
+
+/// The pages that lead through the code. They name its files by the end of their paths.
+const MAPS: [&str; 2] = ["docs/ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+fn unknown_sources<'a>(map: &'a SourceFile, tree: &'a Tree) -> impl Iterator<Item = Finding> + 'a {
+    let named = (1..).zip(map.text.lines()).flat_map(|(number, line)| {
+        let code = line.split('`').skip(1).step_by(2);
+        code.filter(|code| code.ends_with(".rs") && !code.contains([' ', '*', '…']))
+            .map(move |code| (number, code))
+    });
+    named
+        .filter(|(_, code)| !tree.files.iter().any(|file| is_at_end(&file.path, code)))
+        .map(|(number, code)| Finding::at_line(map, number, format!("no source file `{code}`")))
+}
+
+/// Whether a path ends with what is named, whose crate is named without `switchhook-`.
+fn is_at_end(path: &str, named: &str) -> bool {
+    let before = path.strip_suffix(named);
+    before.is_some_and(|before| before.is_empty() || before.ends_with(['/', '-']))
 }
 
 fn broken_in<'a>(page: &'a SourceFile, tree: &'a Tree) -> impl Iterator<Item = Finding> + 'a {
@@ -78,6 +105,21 @@ mod tests {
     fn check(text: &str, expected: &[&str]) {
         let files = [("docs/guide.md", text), ("README.md", ""), ("docs/a/b.md", "")];
         assert_eq!(found(broken, &files), expected);
+    }
+
+    #[test]
+    fn source_files_that_a_map_of_the_code_names_exist() {
+        let map = "`node/src/a.rs` asks `b.rs`, `fine()` and `c.rs`";
+        let files = [
+            ("docs/ARCHITECTURE.md", map),
+            ("docs/guide.md", "`c.rs`"),
+            ("crates/switchhook-node/src/a.rs", ""),
+            ("crates/switchhook-node/src/b.rs", ""),
+        ];
+        assert_eq!(
+            found(broken, &files),
+            ["docs/ARCHITECTURE.md:1: no source file `c.rs`"]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The oddities of Dialpad's API that we imitate: each is one thing with a name here, and nowhere else.
 //!
-//! Only `/api/v2` and what it shares with `/v1` use them; what the API does is in the files of its resources.
+//! Only `/api/v2` and what it shares with `/v1` use them; what the API does is in the files of its resources. How ids are written is
+//! `id.rs` of `switchhook-ingress`.
 
 use std::borrow::Cow;
 

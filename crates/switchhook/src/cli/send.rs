@@ -99,12 +99,17 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn Read + std::marker::Send>, Optio
     Ok((Box::new(opened), metadata.map(|metadata| metadata.len())))
 }
 
+/// The longest idempotency key of a file: the server makes `KEY:LINE` of it for each line.
+const LONGEST_KEY: usize = switchhook_ingress::events::LONGEST_KEY - ":18446744073709551615".len();
+
 fn parse_idempotency_key(text: &str) -> Result<String, String> {
     let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if (1..=200).contains(&text.len()) && is_visible {
+    if (1..=LONGEST_KEY).contains(&text.len()) && is_visible {
         return Ok(text.to_owned());
     }
-    Err("an idempotency key has 1 to 200 visible ASCII characters".to_owned())
+    Err(format!(
+        "an idempotency key has 1 to {LONGEST_KEY} visible ASCII characters"
+    ))
 }
 
 /// Events on their way to the server.

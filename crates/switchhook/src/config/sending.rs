@@ -12,9 +12,6 @@ use switchhook_node::ingest::LARGEST_EVENT;
 use super::amount::{Keep, parse_size};
 use crate::words;
 
-/// Default number of deliveries in flight per webhook.
-const IN_FLIGHT_PER_WEBHOOK: u32 = 64;
-
 /// Between the end of the longest attempt and the end of its lease there must be time to write down how it ended; and an
 /// attempt does not begin the moment it is claimed.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
@@ -56,9 +53,9 @@ impl SendingOptions {
     pub(super) fn defaults(&self) -> DeliveryDefaults {
         DeliveryDefaults {
             profile: self.profile,
-            max_in_flight: IN_FLIGHT_PER_WEBHOOK,
             disable_after_days: self.disable_after_days,
             longest_attempt: Lease(self.lease).longest_attempt(),
+            ..DeliveryDefaults::default()
         }
     }
 

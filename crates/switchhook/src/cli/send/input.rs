@@ -234,9 +234,10 @@ struct Stepped<'a, R> {
 impl<R: Read> Read for Stepped<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read.get() > LARGEST_STEP {
-            return Err(io::Error::other(
-                "the next event is larger than 1 MiB, which no server takes",
-            ));
+            return Err(io::Error::other(format!(
+                "the next event is {}",
+                super::report::larger_than_taken()
+            )));
         }
         let count = self.source.read(buffer)?;
         self.read.set(self.read.get() + count);

@@ -7,10 +7,20 @@ use super::input::Form;
 use super::is_about_the_event;
 use crate::cli::output;
 use switchhook_client::{Answer, ClientError};
+use switchhook_node::amounts;
+use switchhook_protocol::LARGEST_EVENT;
 use switchhook_web::api::answers::{AcceptedEvent, BatchAnswer, RejectedLineAnswer, WarnedLineAnswer};
 
 /// How many rejected events are told one by one; the others are counted.
 const MOST_TOLD: usize = 100;
+
+/// In words, of an event that no server would take.
+pub(super) fn larger_than_taken() -> String {
+    format!(
+        "larger than {}, which no server takes",
+        amounts::size(LARGEST_EVENT as u64)
+    )
+}
 
 /// Counts and reasons.
 #[derive(Debug, Default)]
@@ -92,10 +102,7 @@ impl Report {
 
     /// Counts an event that no server would take.
     pub(super) fn too_large(&mut self, number: u64) {
-        self.reject(
-            number,
-            "it is larger than 1 MiB, which no server takes".to_owned(),
-        );
+        self.reject(number, format!("it is {}", larger_than_taken()));
     }
 
     fn reject(&mut self, number: u64, message: String) {
