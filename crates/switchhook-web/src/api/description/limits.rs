@@ -196,4 +196,13 @@ mod tests {
             overlay.matches(&ends).count()
         );
     }
+
+    #[test]
+    fn the_pattern_of_a_keys_life_ends_where_lives_do() {
+        let life = keys::LIFE.end().as_secs();
+        for (unit, seconds) in [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)] {
+            let ends = format!("|{}){unit}", life / seconds);
+            assert!(include_str!("overlay.json").contains(&ends), "{ends}");
+        }
+    }
 }
