@@ -53,7 +53,7 @@ fn presented_key<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Cow<'a, str
             )),
         };
     }
-    parameter(uri, "apikey").ok_or_else(|| {
+    parameter(uri.query().unwrap_or_default(), "apikey").ok_or_else(|| {
         ApiError::unauthorized(
             "required",
             "an API key is required: send it as `Authorization: Bearer KEY` or as `?apikey=KEY`",

@@ -59,17 +59,13 @@ pub fn answer_to(node: Arc<Node>, request: Request) -> Answer {
 async fn take(node: Arc<Node>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let observed = LoggedRequest::begin(&parts.method, &mut parts.extensions);
-    let answered = match authenticate(&node, &parts.headers, &parts.uri).await {
-        Ok(caller) => {
-            LoggedCompany::note(&parts.extensions, caller.company_id);
-            match caller.require(Right::Ingest) {
-                Ok(caller) => send(&node, caller, Request::from_parts(parts, body)).await,
-                Err(forbidden) => Err(forbidden.into()),
-            }
-        }
-        Err(error) => Err(error),
+    let answered = async {
+        let caller = authenticate(&node, &parts.headers, &parts.uri).await?;
+        LoggedCompany::note(&parts.extensions, caller.company_id);
+        let caller = caller.require(Right::Ingest)?;
+        send(&node, caller, Request::from_parts(parts, body)).await
     };
-    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    let mut response = answered.await.unwrap_or_else(IntoResponse::into_response);
     forbid_caching(response.headers_mut());
     observed.end(&node.telemetry, EVENTS, response.status());
     response

@@ -49,7 +49,7 @@ pub(crate) trait SqlTransaction: Sql {
     async fn lock_replay(&mut self, id: ReplayId) -> Result<(), StoreError>;
 
     /// Locks what notices are about, so that of two at once one is new and the other counts with it.
-    async fn lock_subscription(&mut self, subject: &str) -> Result<(), StoreError>;
+    async fn lock_subject(&mut self, subject: &str) -> Result<(), StoreError>;
 
     /// From now on, what is deleted or replaced is overwritten where the database can do that, and not only forgotten.
     async fn overwrite(&mut self) -> Result<(), StoreError>;
@@ -81,10 +81,11 @@ pub(crate) trait TaskInput: Send + Sync + 'static {}
 impl<A: Send + Sync + 'static> TaskInput for A {}
 
 /// What is read, with what was given for it. What it answers is put aside.
-pub(crate) type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut dyn Sql) -> TaskFuture<'c, ()> + Send>;
+pub(crate) type BoxedReadTask = Box<dyn for<'c> FnOnce(&'c mut dyn Sql) -> TaskFuture<'c, ()> + Send>;
 
 /// The same of what is written.
-pub(crate) type WritingTask = Box<dyn for<'c> FnMut(&'c mut dyn SqlTransaction) -> TaskFuture<'c, ()> + Send>;
+pub(crate) type BoxedWriteTask =
+    Box<dyn for<'c> FnMut(&'c mut dyn SqlTransaction) -> TaskFuture<'c, ()> + Send>;
 
 /// How a task reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +112,10 @@ pub(crate) enum WriteMode {
 pub(crate) trait Driver: Send + Sync + 'static {
     fn sealing(&self) -> Sealing;
 
-    async fn run_reading(&self, mode: ReadMode, task: ReadingTask) -> Result<(), StoreError>;
+    async fn run_reading(&self, mode: ReadMode, task: BoxedReadTask) -> Result<(), StoreError>;
 
     /// Runs it in a transaction.
-    async fn run_writing(&self, mode: WriteMode, task: WritingTask) -> Result<(), StoreError>;
+    async fn run_writing(&self, mode: WriteMode, task: BoxedWriteTask) -> Result<(), StoreError>;
 }
 
 /// Tasks and what they answer.
@@ -177,7 +178,7 @@ async fn read<A: TaskInput, T: Send + 'static>(
     task: ReadTask<A, T>,
 ) -> Result<T, StoreError> {
     let (answer, answered) = aside();
-    let task: ReadingTask = Box::new(move |sql| {
+    let task: BoxedReadTask = Box::new(move |sql| {
         Box::pin(async move {
             answer.put(task(sql, &input).await?);
             Ok(())
@@ -195,7 +196,7 @@ async fn write<A: TaskInput, T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let (answer, answered) = aside();
     let parts = Arc::new((input, answer));
-    let task: WritingTask = Box::new(move |sql| {
+    let task: BoxedWriteTask = Box::new(move |sql| {
         let parts = Arc::clone(&parts);
         Box::pin(async move {
             let (input, answer) = &*parts;

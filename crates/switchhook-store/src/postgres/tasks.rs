@@ -132,7 +132,7 @@ impl Driver for PostgresStore {
         self.parts.sealing.clone()
     }
 
-    async fn run_reading(&self, mode: ReadMode, task: sql::ReadingTask) -> Result<(), StoreError> {
+    async fn run_reading(&self, mode: ReadMode, task: sql::BoxedReadTask) -> Result<(), StoreError> {
         let pool = match mode {
             ReadMode::Committed | ReadMode::Snapshot => &self.parts.pool,
             ReadMode::Keys => &self.parts.key_pool,
@@ -152,7 +152,7 @@ impl Driver for PostgresStore {
         self.read_on(pool.clone(), task).await
     }
 
-    async fn run_writing(&self, mode: WriteMode, mut task: sql::WritingTask) -> Result<(), StoreError> {
+    async fn run_writing(&self, mode: WriteMode, mut task: sql::BoxedWriteTask) -> Result<(), StoreError> {
         let first = match mode {
             WriteMode::Unordered { .. } => None,
             WriteMode::Registry => Some(Lock::Registry),

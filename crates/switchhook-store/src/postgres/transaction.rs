@@ -133,7 +133,7 @@ impl SqlTransaction for Transaction<'_> {
         Ok(())
     }
 
-    async fn lock_subscription(&mut self, subject: &str) -> Result<(), StoreError> {
+    async fn lock_subject(&mut self, subject: &str) -> Result<(), StoreError> {
         let lock = format!("SELECT pg_advisory_xact_lock({SUBJECT_SPACE}, hashtext(?))");
         self.execute(&lock, values![subject]).await?;
         Ok(())

@@ -14,7 +14,7 @@ use crate::sql::{Dialect, Sql, SqlTransaction, all, first, values};
 /// their names.
 pub(crate) async fn add(sql: &mut dyn SqlTransaction, notice: &Notice) -> Result<(), StoreError> {
     let (kind, subject) = (notice.payload.kind(), notice.payload.subject());
-    sql.lock_subscription(&subject).await?;
+    sql.lock_subject(&subject).await?;
     let newest_of_kind = newest(sql, kind, &subject).await?;
     let newest_opposite = match kind.opposite() {
         Some(opposite) => newest(sql, opposite, &subject).await?,

@@ -12,8 +12,8 @@ use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 use crate::sql::{
-    Dialect, Driver, Plan, ReadMode, ReadingTask, RowCallback, Sql, SqlTransaction, Value, WriteMode,
-    WritingTask,
+    BoxedReadTask, BoxedWriteTask, Dialect, Driver, Plan, ReadMode, RowCallback, Sql, SqlTransaction, Value,
+    WriteMode,
 };
 use crate::write::Weight;
 
@@ -114,7 +114,7 @@ impl SqlTransaction for TransactionOnThread<'_, '_> {
         Ok(())
     }
 
-    async fn lock_subscription(&mut self, _subject: &str) -> Result<(), StoreError> {
+    async fn lock_subject(&mut self, _subject: &str) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl Driver for SqliteStore {
         self.parts.sealing.clone()
     }
 
-    async fn run_reading(&self, mode: ReadMode, task: ReadingTask) -> Result<(), StoreError> {
+    async fn run_reading(&self, mode: ReadMode, task: BoxedReadTask) -> Result<(), StoreError> {
         let read = move |connection: &Connection| {
             let _moment = match mode {
                 ReadMode::Snapshot => Some(connection.unchecked_transaction()?),
@@ -145,7 +145,7 @@ impl Driver for SqliteStore {
     }
 
     /// Whatever is written has an order.
-    async fn run_writing(&self, mode: WriteMode, mut task: WritingTask) -> Result<(), StoreError> {
+    async fn run_writing(&self, mode: WriteMode, mut task: BoxedWriteTask) -> Result<(), StoreError> {
         let bytes = match mode {
             WriteMode::Unordered { bytes } => bytes,
             WriteMode::Registry => 0,

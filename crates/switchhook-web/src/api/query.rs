@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 
 use super::compat::{LARGEST_PAGE, capped_limit};
 use switchhook_ingress::error::ApiError;
-use switchhook_ingress::query::value_of;
+use switchhook_ingress::query::parameter;
 
 /// Query string of a request.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ impl<'a> Query<'a> {
 
     /// Value of a parameter.
     pub(crate) fn text(self, name: &str) -> Option<Cow<'a, str>> {
-        value_of(self.0, name)
+        parameter(self.0, name)
     }
 
     /// A parameter's value as something else.

@@ -172,10 +172,11 @@ mod tests {
             .skip(1)
             .filter_map(|part| Some(part.split_once('}')?.0));
         let left = names.find(|name| {
-            name.len() > 1
+            // Parts of a path have no dash.
+            name.contains('-')
                 && name
                     .chars()
-                    .all(|letter| letter.is_ascii_uppercase() || letter == '_')
+                    .all(|letter| letter.is_ascii_lowercase() || letter == '-')
         });
         assert_eq!(left, None);
     }
