@@ -20,7 +20,7 @@ impl NewReplay {
     /// Refuses a replay beyond the limit of its company.
     pub(crate) fn check_limit(&self, running: u32) -> Result<(), StoreError> {
         if running >= self.most_running {
-            return Err(StoreError::LimitReached(format!(
+            return Err(StoreError::Conflict(format!(
                 "{running} replays are running, and {} is the limit: wait until one has finished, or cancel one",
                 self.most_running
             )));

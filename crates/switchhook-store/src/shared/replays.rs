@@ -21,7 +21,7 @@ use crate::sql::{Driver, Listing, Sql, SqlTransaction, Tasks, first, values};
 #[async_trait]
 pub trait ReplayStore: Send + Sync {
     /// Keeps a replay, and the webhook that exists for it only. `NotFound` if it goes to a webhook that is not the
-    /// company's, `LimitReached` if too many of the company's are running.
+    /// company's, `Conflict` if too many of the company's are running.
     async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError>;
     /// One replay of the company.
     async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError>;

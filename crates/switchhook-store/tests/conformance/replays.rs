@@ -200,7 +200,7 @@ pub(crate) async fn no_more_replays_run_at_once_than_allowed(world: &mut World) 
     world.replay_all().await;
     let fourth = || world.replay(ReplayFilter::default(), Destination::Origins);
     let refused = world.keep_replay(fourth()).await;
-    assert!(matches!(refused, Err(StoreError::LimitReached(_))), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     world
         .store
         .cancel_replay(COMPANY, first.id, world.now)
