@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use switchhook_domain::Kind;
 use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::id_of;
-use switchhook_domain::kind::rules;
 use switchhook_domain::subscription::{
     CallFilter, CallStateSet, Endpoint, Filter, SmsFilter, Subscription, SubscriptionRequest,
 };
@@ -244,7 +243,7 @@ impl SubscriptionForm {
     }
 
     pub(super) const fn has_target(&self) -> bool {
-        rules(self.kind).has_target
+        self.kind.has_target()
     }
 
     pub(super) fn is_of(&self, kind: &str) -> bool {

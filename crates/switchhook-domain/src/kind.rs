@@ -1,4 +1,4 @@
-//! Kinds: what our rules say of each, in one table. What a kind is called and how its payloads look is the protocol's.
+//! Clearance by kind: what somebody may see of the events of each, by the table of kinds.
 
 use switchhook_protocol::Kind;
 
@@ -6,104 +6,31 @@ use crate::clearance::{Clearance, MissingClearance};
 use crate::redaction::Hidden;
 use crate::scope::{Scope, Scopes};
 
-/// Rules of a kind.
-#[derive(Debug)]
-pub struct Rules {
-    /// Clearance needed to see that there are events of the kind.
-    pub clearance: Clearance,
-    /// Parts of its events that can be hidden.
-    pub hides: Hidden,
-    /// The scope that shows what can be taken out, of the whole company.
-    pub shown_by: Option<Scope>,
-    /// True if its subscriptions can be narrowed to a target.
-    pub has_target: bool,
-    /// After how many milliseconds the profile `dialpad` sends it again after the first, second, … 5xx.
-    pub dialpad_retries_ms: &'static [u64],
-}
-
-/// Rules of a kind.
-#[must_use]
-pub const fn rules(kind: Kind) -> &'static Rules {
-    match kind {
-        Kind::Call => &CALL,
-        Kind::Sms => &SMS,
-        Kind::AgentStatus | Kind::Contact => &ADMINS,
-        Kind::Changelog => &CHANGELOG,
-        Kind::Unknown => &UNKNOWN,
+impl Hidden {
+    /// Parts of the kind's events that can be hidden.
+    const fn possible(kind: Kind) -> Self {
+        match kind.content_scope() {
+            Some(scope) => Self::by_scopes(Scopes::ALL.without(scope)),
+            None => Self::NOTHING,
+        }
     }
 }
-
-const SECOND: u64 = 1_000;
-const MINUTE: u64 = 60 * SECOND;
-
-const CALL: Rules = Rules {
-    clearance: Clearance::NONE,
-    hides: Hidden {
-        recordings: true,
-        ..Hidden::NOTHING
-    },
-    shown_by: Some(Scope::RecordingsExport),
-    has_target: true,
-    dialpad_retries_ms: &[2 * SECOND, 4 * SECOND, 8 * SECOND],
-};
-
-const SMS: Rules = Rules {
-    clearance: Clearance::NONE,
-    hides: Hidden {
-        message_text: true,
-        ..Hidden::NOTHING
-    },
-    shown_by: Some(Scope::MessageContentExportAll),
-    has_target: true,
-    dialpad_retries_ms: &[
-        30 * SECOND,
-        MINUTE,
-        2 * MINUTE,
-        4 * MINUTE,
-        8 * MINUTE,
-        16 * MINUTE,
-        32 * MINUTE,
-        60 * MINUTE,
-        60 * MINUTE,
-        60 * MINUTE,
-    ],
-};
-
-const ADMINS: Rules = Rules {
-    clearance: Clearance::ADMIN,
-    hides: Hidden::NOTHING,
-    shown_by: None,
-    has_target: false,
-    dialpad_retries_ms: &[100, 200, 400, 800],
-};
-
-const CHANGELOG: Rules = Rules {
-    clearance: Clearance {
-        admin: true,
-        scopes: Scopes::NONE.with(Scope::ChangeLog),
-    },
-    ..ADMINS
-};
-
-/// It may be anything, so it is for those from whom nothing is kept.
-const UNKNOWN: Rules = Rules {
-    clearance: Clearance::FULL,
-    ..ADMINS
-};
 
 impl Clearance {
     /// Clearance needed to see that there are events of this kind.
     #[must_use]
     pub const fn for_kind(kind: Kind) -> Self {
-        rules(kind).clearance
+        Self {
+            admin: kind.needs_admin(),
+            scopes: kind.needed_scopes(),
+        }
     }
 
     /// Clearance needed to see events of this kind with only `hidden` removed.
     #[must_use]
     pub fn for_content(kind: Kind, hidden: Hidden) -> Self {
-        let rules = rules(kind);
-        let is_shown = hidden.and(rules.hides).is_nothing();
-        Self::for_kind(kind).with(rules.shown_by.filter(|_| is_shown))
+        let is_shown = hidden.and(Hidden::possible(kind)).is_nothing();
+        Self::for_kind(kind).with(kind.content_scope().filter(|_| is_shown))
     }
 
     /// Checks that events of this kind can be seen at all.
@@ -119,7 +46,7 @@ impl Clearance {
     /// Messages are shown only with the scope for the whole company, whichever target an event is about.
     #[must_use]
     pub fn hidden(self, kind: Kind) -> Hidden {
-        Hidden::by_scopes(self.scopes).and(rules(kind).hides)
+        Hidden::by_scopes(self.scopes).and(Hidden::possible(kind))
     }
 
     /// Parts hidden from a subscription to this kind: it may have a target, so for messages either scope shows their

@@ -51,7 +51,6 @@ pub mod quiet;
 pub mod redaction;
 pub mod replay;
 pub mod retry;
-pub mod scope;
 pub mod secret;
 pub mod source;
 pub mod subscription;
@@ -61,4 +60,4 @@ pub mod traffic;
 pub mod webhook;
 pub mod websocket;
 
-pub use switchhook_protocol::{Kind, Timestamp};
+pub use switchhook_protocol::{Kind, Timestamp, scope};

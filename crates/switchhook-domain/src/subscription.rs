@@ -12,7 +12,6 @@ use switchhook_protocol::{
 
 use crate::filter::PayloadFilter;
 use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
-use crate::kind::rules;
 use crate::scope::Scopes;
 
 mod hidden;
@@ -271,7 +270,7 @@ impl Filter {
     #[must_use]
     pub fn takes(kind: Kind, name: &str) -> bool {
         let is_of_target = matches!(name, "target_type" | "target_id");
-        is_of_target && rules(kind).has_target
+        is_of_target && kind.has_target()
             || Self::everything_of(kind)
                 .iter()
                 .any(|filter| filter.members().contains_key(name))

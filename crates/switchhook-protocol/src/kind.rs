@@ -1,13 +1,13 @@
-//! The kinds of event and the one table of what is known of each: its spellings outside this program, what its events
-//! are about, and the keys that mark them.
-//! Routes, columns, headers, the AsyncAPI document, order keys and what people type all look their words up here.
-//! What our own rules say of each kind is the domain's.
+//! The kinds of event and the one table of what is known of each: its spellings outside this program, the subject of its events,
+//! the keys that mark them, who may see them, and Dialpad's retries.
+//! Routes, columns, headers, the AsyncAPI document, order keys, forms and what people type all look it up here.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::scope::{Scope, Scopes};
 use crate::spelling::{UnknownWord, same_word};
 
 /// Kind of an event.
@@ -39,7 +39,18 @@ struct Facts {
     operation_id: &'static str,
     message: &'static str,
     schema: &'static str,
+    needs_admin: bool,
+    needed_scopes: Scopes,
+    content_scope: Option<Scope>,
+    has_target: bool,
+    dialpad_retries_ms: &'static [u64],
 }
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+
+/// Retries of the kinds that come seldom.
+const FOUR_QUICK: &[u64] = &[100, 200, 400, 800];
 
 /// Subject of an event: events of the same subject belong in one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +79,11 @@ const TABLE: [Facts; 6] = [
         operation_id: "receiveCallEvent",
         message: "CallEvent",
         schema: "CallEventPayload",
+        needs_admin: false,
+        needed_scopes: Scopes::NONE,
+        content_scope: Some(Scope::RecordingsExport),
+        has_target: true,
+        dialpad_retries_ms: &[2 * SECOND, 4 * SECOND, 8 * SECOND],
     },
     Facts {
         title: "SMS",
@@ -83,6 +99,22 @@ const TABLE: [Facts; 6] = [
         operation_id: "receiveSmsEvent",
         message: "SmsEvent",
         schema: "SmsEventPayload",
+        needs_admin: false,
+        needed_scopes: Scopes::NONE,
+        content_scope: Some(Scope::MessageContentExportAll),
+        has_target: true,
+        dialpad_retries_ms: &[
+            30 * SECOND,
+            MINUTE,
+            2 * MINUTE,
+            4 * MINUTE,
+            8 * MINUTE,
+            16 * MINUTE,
+            32 * MINUTE,
+            60 * MINUTE,
+            60 * MINUTE,
+            60 * MINUTE,
+        ],
     },
     Facts {
         title: "Agent status",
@@ -98,6 +130,11 @@ const TABLE: [Facts; 6] = [
         operation_id: "receiveAgentStatusEvent",
         message: "AgentStatusEvent",
         schema: "AgentStatusEventPayload",
+        needs_admin: true,
+        needed_scopes: Scopes::NONE,
+        content_scope: None,
+        has_target: false,
+        dialpad_retries_ms: FOUR_QUICK,
     },
     Facts {
         title: "Contact",
@@ -113,6 +150,11 @@ const TABLE: [Facts; 6] = [
         operation_id: "receiveContactEvent",
         message: "ContactEvent",
         schema: "ContactEventPayload",
+        needs_admin: true,
+        needed_scopes: Scopes::NONE,
+        content_scope: None,
+        has_target: false,
+        dialpad_retries_ms: FOUR_QUICK,
     },
     Facts {
         title: "Change log",
@@ -124,6 +166,11 @@ const TABLE: [Facts; 6] = [
         operation_id: "receiveChangeLogEvent",
         message: "ChangeLogEvent",
         schema: "ChangeLogEventPayload",
+        needs_admin: true,
+        needed_scopes: Scopes::NONE.with(Scope::ChangeLog),
+        content_scope: None,
+        has_target: false,
+        dialpad_retries_ms: FOUR_QUICK,
     },
     Facts {
         title: "Unknown",
@@ -135,6 +182,12 @@ const TABLE: [Facts; 6] = [
         operation_id: "",
         message: "",
         schema: "",
+        // It may be anything, so it is for those from whom nothing is kept.
+        needs_admin: true,
+        needed_scopes: Scopes::ALL,
+        content_scope: None,
+        has_target: false,
+        dialpad_retries_ms: FOUR_QUICK,
     },
 ];
 
@@ -214,6 +267,36 @@ impl Kind {
     #[must_use]
     pub const fn schema(self) -> &'static str {
         self.facts().schema
+    }
+
+    /// True if only an admin's key sees events of the kind.
+    #[must_use]
+    pub const fn needs_admin(self) -> bool {
+        self.facts().needs_admin
+    }
+
+    /// Scopes without which a key sees no events of the kind.
+    #[must_use]
+    pub const fn needed_scopes(self) -> Scopes {
+        self.facts().needed_scopes
+    }
+
+    /// The scope without which a part of the kind's events is taken out.
+    #[must_use]
+    pub const fn content_scope(self) -> Option<Scope> {
+        self.facts().content_scope
+    }
+
+    /// True if a subscription to the kind can be narrowed to a target.
+    #[must_use]
+    pub const fn has_target(self) -> bool {
+        self.facts().has_target
+    }
+
+    /// Delays in milliseconds after which Dialpad sends an event of the kind again after the first, second, … 5xx.
+    #[must_use]
+    pub const fn dialpad_retries_ms(self) -> &'static [u64] {
+        self.facts().dialpad_retries_ms
     }
 
     const fn facts(self) -> &'static Facts {

@@ -1,5 +1,5 @@
 //! What crosses the wire between Switchhook (or Dialpad) and a receiver: the five kinds of event, their
-//! payloads, their signatures and headers. No clock, no IO, no async: a receiver compiles this and nothing more.
+//! payloads, their signatures and headers, and the scopes by which they are seen. No clock, no IO, no async: a receiver compiles this and nothing more.
 //! Which events go where is not decided here, only read; start with [`Payload`] and [`verify`].
 //!
 //! An event is its bytes. They are stored and sent exactly as they came, so the payload types are *views* that
@@ -34,6 +34,7 @@ mod outline;
 mod party;
 mod reading;
 mod repeat;
+pub mod scope;
 mod shape;
 mod signature;
 mod sms;

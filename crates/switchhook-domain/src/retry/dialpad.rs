@@ -8,7 +8,6 @@ use std::time::Duration;
 use switchhook_protocol::Kind;
 
 use super::Failures;
-use crate::kind::rules;
 
 /// The whole attempt, connection included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,8 +15,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Delay after a 5xx; `None` if there is no retry.
 pub(super) fn delay(kind: Kind, failures: Failures) -> Option<Duration> {
     let step = failures.answered.max(1) as usize - 1;
-    rules(kind)
-        .dialpad_retries_ms
+    kind.dialpad_retries_ms()
         .get(step)
         .copied()
         .map(Duration::from_millis)

@@ -5,7 +5,6 @@
 use switchhook_protocol::{AgentType, ContactType, Kind, SmsDirection, TargetType};
 
 use crate::filter::PayloadFilter;
-use crate::kind::rules;
 
 use super::{CallFilter, CallStateSet, Filter, FilterChange, SmsFilter, TargetRef};
 
@@ -108,7 +107,7 @@ impl SubscriptionRequest {
             Kind::Changelog => {}
             Kind::Unknown => return Err(InvalidRequest::NoSuchKind(kind)),
         }
-        if rules(kind).has_target {
+        if kind.has_target() {
             change.target_type = self.target_type;
             change.target_id = self.target_id;
         }

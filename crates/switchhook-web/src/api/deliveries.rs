@@ -47,7 +47,7 @@ pub(crate) struct DeliveryQuery {
     /// Only those that this replay made.
     #[param(value_type = Option<String>)]
     replay_id: Option<ReplayId>,
-    /// Only those in this state: pending, delivered, exhausted or cancelled.
+    /// Only those in this state.
     #[param(schema_with = words::state)]
     state: Option<StateName>,
     /// `true`: only those of which an attempt failed, whatever became of them.

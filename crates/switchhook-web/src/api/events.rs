@@ -37,7 +37,7 @@ pub(super) const MOST_DELIVERIES: u32 = 200;
 #[utoipa::path(
     post, path = "/v1/events/{event}", tag = "events", operation_id = "events.send",
     params(
-        ("event" = String, Path, description = "The events' kind: call, sms, agent_status, contact or changelog; or auto"),
+        ("event" = String, Path, description = "Kind of the events, such as `call`; or `auto`, by which each event's kind is found in its body"),
         ("Idempotency-Key" = Option<String>, Header, description = "Key that identifies a repeated request"),
     ),
     request_body(

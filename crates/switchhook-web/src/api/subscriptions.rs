@@ -15,7 +15,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use switchhook_domain::Kind;
 use switchhook_domain::id::SubscriptionId;
-use switchhook_domain::kind::rules;
 use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
 use switchhook_node::caller::Caller;
 use switchhook_node::subscriptions::{self, SubscriptionView};
@@ -78,7 +77,7 @@ async fn list<R: SubscriptionResource>(
     let query = Query::of(&uri);
     let page = PageQuery::read(query)?.compatible();
     let mut filter = SubscriptionFilter::default();
-    if rules(R::KIND).has_target {
+    if R::KIND.has_target() {
         let target = TargetQuery::read(query)?;
         filter.target_type = target.target_type;
         filter.target_id = target.target_id;

@@ -11,7 +11,9 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use switchhook_domain::Kind;
 use switchhook_domain::clock::Clock;
+use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::secret::Secret;
 use switchhook_node::clock::SystemClock;
@@ -64,7 +66,8 @@ type Asked = RequestContext<RoleServer>;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct EventsWanted {
-    /// call, sms, agent_status, contact, changelog or unknown
+    /// Only this kind
+    #[schemars(extend("enum" = Kind::KEPT.map(Kind::route)))]
     kind: Option<String>,
     /// Only those of one call, message, agent or contact: call:ID
     order_key: Option<String>,
@@ -86,7 +89,8 @@ struct DeliveriesWanted {
     webhook_id: Option<String>,
     /// Only those of this event
     event_id: Option<String>,
-    /// pending, delivered, exhausted or cancelled
+    /// Only those in this state
+    #[schemars(extend("enum" = StateName::ALL.map(StateName::as_str)))]
     state: Option<String>,
     /// Only those of which an attempt failed
     failed: Option<bool>,

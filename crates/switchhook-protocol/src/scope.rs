@@ -1,12 +1,14 @@
 //! Scopes: what a key, and so every subscription it makes, may see of the events.
 //!
-//! Names and effects are Dialpad's. Removing what a scope hides from an event's bytes is `redaction.rs`.
+//! Names and effects are Dialpad's; which kind needs which is in the table of kinds. Removing what a scope hides from an event's bytes
+//! is the domain's.
 
 use std::fmt;
 use std::str::FromStr;
 
+use crate::spelled_enum;
+use crate::spelling::UnknownWord;
 use serde::{Deserialize, Serialize};
-use switchhook_protocol::{UnknownWord, spelled_enum};
 
 spelled_enum! {
     /// One permission beyond the ordinary.
@@ -49,6 +51,12 @@ impl Scopes {
     #[must_use]
     pub const fn with(self, scope: Scope) -> Self {
         Self(self.0 | scope.bit())
+    }
+
+    /// The set with `scope` not in it.
+    #[must_use]
+    pub const fn without(self, scope: Scope) -> Self {
+        Self(self.0 & !scope.bit())
     }
 
     /// True if `scope` is in the set.
