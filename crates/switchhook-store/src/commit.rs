@@ -1,6 +1,6 @@
 //! Group commit, for both drivers: the writes of many callers in one transaction.
 //!
-//! A caller puts a [`Write`] (`write.rs`) into a [`WriteQueue`] and waits for its answer. Whoever commits takes what waits as
+//! A caller puts a [`Write`] into a [`WriteQueue`] and waits for its answer. Whoever commits takes what waits as
 //! [`Batches`] of a bounded size, writes each in one transaction and, once that is certain, notifies (`effects.rs`) before
 //! it answers: nobody hears of a success before the node does.
 //!
@@ -13,13 +13,119 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use switchhook_domain::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::claim::{FinishedAttempt, Release};
 use crate::error::StoreError;
-use crate::write::{Weight, Write};
+use crate::event::{NewEvent, Recorded};
+use crate::reply::{Answer, Reply, reply};
 
 #[cfg(test)]
 mod tests;
+
+/// Write that a caller asks for. `W` is a driver's own work.
+pub(crate) enum Write<W: ?Sized> {
+    Hot(HotWrite),
+    Other(Box<W>),
+}
+
+/// A write that is made for about every event. Both drivers write many of them together.
+pub(crate) enum HotWrite {
+    Record {
+        events: Vec<NewEvent>,
+        reply: Reply<Vec<Recorded>>,
+    },
+    Finish {
+        attempts: Vec<FinishedAttempt>,
+        /// Answers the number of attempts that came too late.
+        reply: Reply<usize>,
+    },
+    Release {
+        releases: Vec<Release>,
+        now: Timestamp,
+        reply: Reply<()>,
+    },
+}
+
+impl<W: ?Sized> Write<W> {
+    /// True if somebody waits for it. The end of an attempt is known to all who need it before it is written.
+    pub(crate) const fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Hot(HotWrite::Finish { .. }))
+    }
+}
+
+impl HotWrite {
+    pub(crate) fn record(events: Vec<NewEvent>) -> (Self, Answer<Vec<Recorded>>) {
+        let (reply, answer) = reply();
+        (Self::Record { events, reply }, answer)
+    }
+
+    pub(crate) fn finish(attempts: Vec<FinishedAttempt>) -> (Self, Answer<usize>) {
+        let (reply, answer) = reply();
+        (Self::Finish { attempts, reply }, answer)
+    }
+
+    pub(crate) fn release(releases: Vec<Release>, now: Timestamp) -> (Self, Answer<()>) {
+        let (reply, answer) = reply();
+        let write = Self::Release { releases, now, reply };
+        (write, answer)
+    }
+
+    pub(crate) fn weight(&self) -> Weight {
+        match self {
+            Self::Record { events, .. } => Weight::of(
+                events.iter().map(|event| 1 + event.deliveries.len()).sum(),
+                events.iter().map(|event| event.body.len()).sum(),
+            ),
+            Self::Finish { attempts, .. } => {
+                let answers = attempts.iter().filter_map(|one| one.attempt.answer.as_ref());
+                Weight::of(attempts.len(), answers.map(|answer| answer.body_head.len()).sum())
+            }
+            Self::Release { releases, .. } => Weight::of(releases.len(), 0),
+        }
+    }
+
+    /// Answers the caller. If the write was not committed, it learns why.
+    pub(crate) fn answer(self, committed: &Result<(), StoreError>) {
+        match self {
+            Self::Record { reply, .. } => reply.send(committed),
+            Self::Finish { reply, .. } => reply.send(committed),
+            Self::Release { reply, .. } => reply.send(committed),
+        }
+    }
+}
+
+/// Cost of a write, or bound on the cost of one commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weight {
+    pub(crate) items: u32,
+    pub(crate) bytes: u32,
+}
+
+impl Weight {
+    /// Of an ordinary small write.
+    pub(crate) const ONE: Self = Self { items: 1, bytes: 0 };
+
+    pub(crate) fn of(items: usize, bytes: usize) -> Self {
+        let clamped = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            items: clamped(items),
+            bytes: clamped(bytes),
+        }
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            items: self.items.saturating_add(other.items),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    pub(crate) const fn fits(self, most: Self) -> bool {
+        self.items <= most.items && self.bytes <= most.bytes
+    }
+}
 
 /// Time for which a write that is not urgent waits for others.
 pub(crate) const LINGER: Duration = Duration::from_millis(5);

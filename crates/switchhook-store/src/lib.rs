@@ -34,6 +34,7 @@ mod registry;
 mod removal_rules;
 mod replay;
 mod replay_rules;
+mod reply;
 mod result_slot;
 mod retention;
 mod row;
@@ -43,7 +44,6 @@ mod shared;
 mod sql;
 pub mod sqlite;
 mod websocket;
-mod write;
 
 use std::sync::Arc;
 

@@ -49,6 +49,7 @@ mod row;
 mod schema;
 mod set_aside;
 mod sql;
+mod statements;
 mod store;
 mod transaction;
 mod write_connection;

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::claim::Release;
-use crate::write::{Answer, HotWrite, Reply, reply};
+use crate::reply::{Answer, Reply, reply};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 

@@ -5,10 +5,10 @@ use super::order_queue::QueueLocks;
 use super::transaction::Transaction;
 use super::{attempts, record, releases};
 use crate::claim::{FinishedAttempt, Release};
+use crate::commit::HotWrite;
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
 use crate::shared::notices;
-use crate::write::HotWrite;
 
 /// Does all of them, and sets what their callers are to be answered.
 pub(super) async fn write(

@@ -16,11 +16,11 @@ use super::connection::{Connector, Link};
 use super::node::Node;
 use super::notifier::Notifier;
 use super::transaction::{Transaction, Uncommitted, transact};
-use crate::commit::{Batch, Batches, LINGER, Next, WakeTarget, WriteQueue};
+use crate::commit::{self, Batch, Batches, HotWrite, LINGER, Next, WakeTarget, Weight, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::Commit;
+use crate::reply::{Answer, Reply, reply};
 use crate::sql::TaskFuture;
-use crate::write::{self, Answer, HotWrite, Reply, Weight, reply};
 
 /// How many committers there are, each with a connection.
 pub(super) const COUNT: usize = 2;
@@ -32,7 +32,7 @@ const MOST: Weight = Weight {
     bytes: 8 << 20,
 };
 
-type Write = write::Write<OwnTransaction>;
+type Write = commit::Write<OwnTransaction>;
 
 type BoxedWork = Box<dyn for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, ()> + Send>;
 

@@ -19,6 +19,7 @@ use crate::change::Change;
 use crate::claim::{
     Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, WaitingDelivery,
 };
+use crate::commit::HotWrite;
 use crate::delivery_progress::DeliveryProgress;
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
@@ -27,7 +28,6 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::shared::refusals;
-use crate::write::HotWrite;
 
 /// A closure that does something on a connection or in a transaction.
 macro_rules! work {

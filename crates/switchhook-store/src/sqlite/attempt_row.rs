@@ -7,26 +7,26 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::DeliveryId;
 
 use super::bulk::{self, Insertion, Values};
-use super::transaction::Transaction;
+use super::statements::Statements;
 use crate::error::StoreError;
 use crate::row::attempt::{lost, micros, outcome_name, status};
 
 pub(super) fn insert(
-    transaction: &mut Transaction<'_>,
+    statements: &mut Statements<'_>,
     id: DeliveryId,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
-    bulk::insert(transaction, &INSERT, &[attempt], |attempt, values| {
+    bulk::insert(statements, &INSERT, &[attempt], |attempt, values| {
         bind(id, attempt, values)
     })
 }
 
 /// The only attempts of deliveries that ended with them.
 pub(super) fn insert_only(
-    transaction: &mut Transaction<'_>,
+    statements: &mut Statements<'_>,
     ended: &[(Delivery, Attempt)],
 ) -> Result<(), StoreError> {
-    bulk::insert(transaction, &INSERT, ended, |(delivery, attempt), values| {
+    bulk::insert(statements, &INSERT, ended, |(delivery, attempt), values| {
         bind(delivery.id, attempt, values)
     })
 }
@@ -69,11 +69,11 @@ const INSERT_ONE: &str = "INSERT INTO attempts (delivery_id, number, started_at,
 
 /// Closes an attempt of which nobody knows how it ended.
 pub(super) fn insert_lost(
-    transaction: &mut Transaction<'_>,
+    statements: &mut Statements<'_>,
     id: DeliveryId,
     number: u32,
     started_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    insert(transaction, id, &lost(number, started_at, now))
+    insert(statements, id, &lost(number, started_at, now))
 }

@@ -10,7 +10,7 @@ use switchhook_domain::order::OrderKey;
 use super::row::first;
 use super::sql::{TransactionOnThread, at_once};
 use super::transaction::Transaction;
-use super::{attempt_row, delivery_row, order_queue, replays};
+use super::{attempt_row, order_queue, replays};
 use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
 use crate::given_up::GivenUpDeliveries;
@@ -38,7 +38,7 @@ pub(super) fn finish(
                 given_up.note(one);
                 continue;
             }
-            delivery_row::insert(transaction, &delivery, InitialState::Claimed)?;
+            transaction.insert_delivery(&delivery, InitialState::Claimed)?;
         }
         match open_attempt(transaction.connection, delivery_id)? {
             Some(open) if open.number == one.attempt.number => {
@@ -75,7 +75,7 @@ fn finish_one(
     open: &OpenAttempt,
 ) -> Result<(), StoreError> {
     match open.is_pending {
-        true => attempt_row::insert(transaction, one.delivery_id, &one.attempt)?,
+        true => attempt_row::insert(&mut transaction.statements, one.delivery_id, &one.attempt)?,
         false => insert_of_cancelled(transaction, one)?,
     }
     let state = if open.is_pending { Some(one.state) } else { None };
@@ -108,7 +108,7 @@ fn insert_of_cancelled(transaction: &mut Transaction<'_>, one: &FinishedAttempt)
             answer.body_head.clear();
         });
     }
-    attempt_row::insert(transaction, one.delivery_id, &attempt)
+    attempt_row::insert(&mut transaction.statements, one.delivery_id, &attempt)
 }
 
 pub(super) const PAYLOAD_IS_GONE: &str = "SELECT 1 FROM deliveries JOIN events ON events.id = deliveries.event_id \

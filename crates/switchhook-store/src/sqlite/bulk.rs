@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rusqlite::types::{self, ToSqlOutput, ValueRef};
 use rusqlite::{Statement, ToSql};
 
-use super::transaction::Transaction;
+use super::statements::Statements;
 use crate::error::StoreError;
 
 /// Rows per statement. The rest is inserted one by one.
@@ -37,17 +37,17 @@ pub(super) fn many(one: &str) -> String {
 
 /// Puts `rows` into their table; `bind` gives the values of one.
 pub(super) fn insert<T>(
-    transaction: &mut Transaction<'_>,
+    statements: &mut Statements<'_>,
     insertion: &'static Insertion,
     rows: &[T],
     bind: impl Fn(&T, &mut Values<'_, '_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let (full, rest) = rows.as_chunks::<AT_ONCE>();
     for rows in full {
-        execute(transaction.hot(&insertion.many)?, rows, &bind)?;
+        execute(statements.hot(&insertion.many)?, rows, &bind)?;
     }
     for row in rest {
-        execute(transaction.hot(insertion.one)?, std::slice::from_ref(row), &bind)?;
+        execute(statements.hot(insertion.one)?, std::slice::from_ref(row), &bind)?;
     }
     Ok(())
 }

@@ -10,8 +10,8 @@ use super::order_queue;
 use super::row::{all, first};
 use super::set_aside::set_aside;
 use super::set_aside::{UnreadableRow, readable};
-use super::transaction::{THIS_NODE, Transaction};
-use super::{attempt_row, events};
+use super::transaction::Transaction;
+use super::{attempt_row, delivery_row, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, ExpiredLeases};
 use crate::error::StoreError;
 use crate::order_queue::{DueDecision, verdict};
@@ -162,7 +162,13 @@ pub(super) fn close_as_lost(
     opened_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    attempt_row::insert_lost(transaction, delivery.id, delivery.attempt_number, opened_at, now)?;
+    attempt_row::insert_lost(
+        &mut transaction.statements,
+        delivery.id,
+        delivery.attempt_number,
+        opened_at,
+        now,
+    )?;
     let sql = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, last_outcome = 'lost', last_status = NULL \
                WHERE id = ?";
     transaction.prepare(sql)?.execute(params![delivery.id.0])?;
@@ -209,7 +215,7 @@ fn open(
     let sql = "UPDATE deliveries SET claimed_by = ?, claimed_at = ?, due_at = ?, attempt_number = ?, note = ?, \
                held = NULL WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
-        THIS_NODE,
+        delivery_row::THIS_NODE,
         claim.now.as_millis(),
         claim.until.as_millis(),
         delivery.attempt_number,

@@ -12,16 +12,16 @@ use super::reserve::Reserve;
 use super::transaction::{Outcome, Transaction, TransactionWork, WriteOutcome, closure};
 use super::write_connection::WriteConnection;
 use super::{attempts, owner, record, releases};
+use crate::commit::{self, HotWrite};
 use crate::effects::{CommitListeners, Effects};
 use crate::error::StoreError;
 use crate::event::NewEvent;
 use crate::observer::Commit;
-use crate::write::{self, HotWrite};
 
 #[cfg(test)]
 mod tests;
 
-pub(super) type Write = write::Write<dyn TransactionWork>;
+pub(super) type Write = commit::Write<dyn TransactionWork>;
 
 pub(super) struct Committer {
     pub(super) database: WriteConnection,

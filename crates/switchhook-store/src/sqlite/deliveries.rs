@@ -6,7 +6,6 @@ use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 
-use super::delivery_row;
 use super::row::{all, first};
 use super::sql::{OnThread, at_once};
 use super::transaction::Transaction;
@@ -38,7 +37,7 @@ pub(super) fn redeliver(
     }
     let ordinal = next_ordinal(connection, origin.event_id)?;
     let delivery = redelivery(origin, new_id, ordinal, now);
-    delivery_row::insert(transaction, &delivery, InitialState::Free)?;
+    transaction.insert_delivery(&delivery, InitialState::Free)?;
     at_once(dead_letters::resent(sql, delivery.event_id, webhook_id, now))?;
     transaction.effects.due(webhook_id, now);
     Ok(delivery)

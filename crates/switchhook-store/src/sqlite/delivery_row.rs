@@ -7,11 +7,15 @@ use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::order::OrderKey;
 
 use super::bulk::{self, Insertion, Values};
-use super::transaction::{THIS_NODE, Transaction};
+use super::queues_with_rows::QueuesWithRows;
+use super::statements::Statements;
 use crate::error::StoreError;
 use crate::order_queue::InitialState;
 use crate::row::attempt::{outcome_name, status};
 use crate::row::delivery::ids;
+
+/// The node that owns the file. There is only one: on PostgreSQL each has a number of its own.
+pub(super) const THIS_NODE: i64 = 1;
 
 /// Part of a delivery's row beyond the delivery itself.
 #[derive(Clone, Copy)]
@@ -23,7 +27,8 @@ enum RowState<'a> {
 
 /// Inserts a new delivery.
 pub(super) fn insert(
-    transaction: &mut Transaction<'_>,
+    statements: &mut Statements<'_>,
+    queues: &mut QueuesWithRows,
     delivery: &Delivery,
     start: InitialState,
 ) -> Result<(), StoreError> {
@@ -32,41 +37,42 @@ pub(super) fn insert(
             "a delivery cannot be made in a final state".into(),
         ));
     }
-    transaction.deferred.queues_with_rows.note(delivery);
-    bulk::insert(transaction, &INSERT, &[delivery], |delivery, values| {
+    queues.note(delivery);
+    bulk::insert(statements, &INSERT, &[delivery], |delivery, values| {
         bind(delivery, RowState::Started(start), values)
     })
 }
 
 /// New deliveries that this node has claimed.
 pub(super) fn insert_claimed(
-    transaction: &mut Transaction<'_>,
+    statements: &mut Statements<'_>,
+    queues: &mut QueuesWithRows,
     claimed: &[Delivery],
 ) -> Result<(), StoreError> {
     for delivery in claimed {
-        transaction.deferred.queues_with_rows.note(delivery);
+        queues.note(delivery);
     }
-    bulk::insert(transaction, &INSERT, claimed, |delivery, values| {
+    bulk::insert(statements, &INSERT, claimed, |delivery, values| {
         bind(delivery, RowState::Started(InitialState::Claimed), values)
     })
 }
 
 /// Deliveries that ended with their first attempt, before they had a row.
 pub(super) fn insert_ended(
-    transaction: &mut Transaction<'_>,
+    statements: &mut Statements<'_>,
     ended: &[(Delivery, Attempt)],
 ) -> Result<(), StoreError> {
-    bulk::insert(transaction, &INSERT, ended, |(delivery, last), values| {
+    bulk::insert(statements, &INSERT, ended, |(delivery, last), values| {
         bind(delivery, RowState::Ended(last), values)
     })
 }
 
-fn bind(delivery: &Delivery, stand: RowState<'_>, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
+fn bind(delivery: &Delivery, state: RowState<'_>, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
     let (due_at, ended_at) = match delivery.state {
         DeliveryState::Pending { due_at } => (Some(due_at), None),
         ended => (None, Some(ended.at())),
     };
-    let (is_claimed, is_waiting, last) = match stand {
+    let (is_claimed, is_waiting, last) = match state {
         RowState::Started(start) => (
             start == InitialState::Claimed,
             start == InitialState::Waiting,

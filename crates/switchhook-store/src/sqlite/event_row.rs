@@ -8,7 +8,7 @@ use switchhook_domain::order::OrderKey;
 
 use super::bulk::{self, Insertion, Values};
 use super::row::Verbatim;
-use super::transaction::Transaction;
+use super::statements::Statements;
 use crate::error::StoreError;
 use crate::event::NewEvent;
 use crate::row::event::warnings;
@@ -72,8 +72,8 @@ impl EventRow {
     }
 }
 
-pub(super) fn insert(transaction: &mut Transaction<'_>, rows: &[EventRow]) -> Result<(), StoreError> {
-    bulk::insert(transaction, &INSERT, rows, EventRow::bind)
+pub(super) fn insert(statements: &mut Statements<'_>, rows: &[EventRow]) -> Result<(), StoreError> {
+    bulk::insert(statements, &INSERT, rows, EventRow::bind)
 }
 
 static INSERT: Insertion = Insertion::new(INSERT_ONE, || bulk::many(INSERT_ONE));

@@ -7,10 +7,10 @@ use std::time::Duration;
 use switchhook_domain::Timestamp;
 
 use super::SqliteStore;
+use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::observer::{Commit, CommitObserver};
 use crate::options::StoreOptions;
-use crate::write::Weight;
 
 struct Heard(Sender<String>);
 

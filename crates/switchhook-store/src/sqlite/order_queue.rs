@@ -23,6 +23,7 @@ pub(super) fn last(
         return Ok(deferred);
     }
     let mut rows = transaction
+        .statements
         .hot(LAST)?
         .query(params![webhook_id.0, key.as_str()])?;
     let written = rows.next()?.map(|row| read(row)).transpose()?;
@@ -51,9 +52,11 @@ pub(super) fn free_follower(
         return Ok(());
     }
     let mut queue = Vec::new();
-    let mut rows = transaction
-        .hot(FIRST)?
-        .query(params![webhook_id.0, key.as_str(), LONGEST_WALK])?;
+    let mut rows =
+        transaction
+            .statements
+            .hot(FIRST)?
+            .query(params![webhook_id.0, key.as_str(), LONGEST_WALK])?;
     while let Some(row) = rows.next()? {
         queue.push(read(row)?);
     }

@@ -5,10 +5,10 @@ use switchhook_domain::delivery::Delivery;
 
 use super::deferred::IdState;
 use super::event_row::{self, EventRow};
+use super::order_queue;
 use super::row::first;
 use super::sql::{OnThread, at_once};
 use super::transaction::Transaction;
-use super::{delivery_row, order_queue};
 use crate::error::StoreError;
 use crate::event::{Idempotency, NewDelivery, NewEvent, Recorded};
 use crate::order_queue::{InitialState, QueuedDelivery, start_of};
@@ -74,7 +74,7 @@ fn insert(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), Sto
     if id == IdState::Gathered {
         transaction.write_gathered()?;
     }
-    event_row::insert(transaction, &[row])
+    event_row::insert(&mut transaction.statements, &[row])
 }
 
 /// Makes a delivery: claimed if this node can send it now, waiting if another must go first.
@@ -105,7 +105,7 @@ fn make(
     if start == InitialState::Claimed && transaction.may_defer {
         transaction.deferred.put(delivery.clone());
     } else {
-        delivery_row::insert(transaction, &delivery, start)?;
+        transaction.insert_delivery(&delivery, start)?;
     }
     transaction.effects.made(event, delivery, start);
     Ok(())

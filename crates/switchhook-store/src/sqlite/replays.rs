@@ -9,7 +9,6 @@ use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
 use switchhook_domain::replay::Replay;
 
 use super::deliveries;
-use super::delivery_row;
 use super::row::{all, first};
 use super::sql::{OnThread, TransactionOnThread, at_once};
 use super::transaction::Transaction;
@@ -65,7 +64,7 @@ fn create_delivery(
     let ordinal = deliveries::next_ordinal(connection, planned.event_id)?;
     let delivery = new.unsent(replay, ordinal, now);
     // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
-    delivery_row::insert(transaction, &delivery, InitialState::Free)?;
+    transaction.insert_delivery(&delivery, InitialState::Free)?;
     if planned.settles {
         let sql = &mut OnThread::new(connection);
         at_once(dead_letters::resent(

@@ -9,13 +9,13 @@ use switchhook_domain::id::{CompanyId, ReplayId};
 
 use super::SqliteStore;
 use super::transaction::Transaction;
+use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 use crate::sql::{
     BoxedReadTask, BoxedWriteTask, Dialect, Driver, Plan, ReadMode, RowCallback, Sql, SqlTransaction, Value,
     WriteMode,
 };
-use crate::write::Weight;
 
 /// A connection, on its thread.
 pub(super) struct OnThread<'c>(SendWrapper<&'c Connection>);

@@ -23,6 +23,7 @@ use crate::Store;
 use crate::claim::{
     Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, WaitingDelivery,
 };
+use crate::commit::{HotWrite, Weight};
 use crate::delivery_progress::DeliveryProgress;
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
@@ -31,8 +32,6 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::shared::refusals;
-use crate::write::HotWrite;
-use crate::write::Weight;
 
 /// Number of commit intervals between two checks of an idle store that its file is still its own.
 const LOOK_FOR_LOSS_AFTER: u32 = 5;

@@ -1,15 +1,15 @@
 //! One transaction that may serve many callers, and what a caller wants done in it.
 
 use rusqlite::{CachedStatement, Connection};
+use switchhook_domain::delivery::Delivery;
 
 use super::deferred::{Deferred, WriteBuffer};
+use super::statements::Statements;
 use super::{attempt_row, delivery_row, event_row};
 use crate::effects::Effects;
 use crate::error::StoreError;
-use crate::write::{Answer, Reply, reply};
-
-/// The node that owns the file. There is only one: on PostgreSQL each has a number of its own.
-pub(super) const THIS_NODE: i64 = 1;
+use crate::order_queue::InitialState;
+use crate::reply::{Answer, Reply, reply};
 
 /// Open transaction.
 pub(super) struct Transaction<'c> {
@@ -23,7 +23,7 @@ pub(super) struct Transaction<'c> {
     pub(super) effects: Effects,
     has_overwritten: bool,
     is_overwriting: bool,
-    hot: Vec<(&'static str, CachedStatement<'c>)>,
+    pub(super) statements: Statements<'c>,
 }
 
 /// Work that remains after the commit.
@@ -43,40 +43,45 @@ impl<'c> Transaction<'c> {
             effects: Effects::default(),
             has_overwritten: false,
             is_overwriting: false,
-            hot: Vec::new(),
+            statements: Statements::new(connection),
         }
     }
 
     pub(super) fn prepare(&self, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
-        Ok(self.connection.prepare_cached(sql)?)
-    }
-
-    /// A statement that is used for every event: it is looked up once in a transaction. There are a handful of these.
-    pub(super) fn hot(&mut self, sql: &'static str) -> Result<&mut CachedStatement<'c>, StoreError> {
-        let is_it = |(known, _): &(&'static str, _)| std::ptr::eq(*known, sql);
-        let place = match self.hot.iter().position(is_it) {
-            Some(place) => place,
-            None => {
-                self.hot.push((sql, self.connection.prepare_cached(sql)?));
-                self.hot.len() - 1
-            }
-        };
-        Ok(&mut self.hot[place].1)
+        self.statements.prepare(sql)
     }
 
     /// Gives every event, and every delivery that has ended, its row.
     pub(super) fn write_gathered(&mut self) -> Result<(), StoreError> {
         let WriteBuffer { events, ended, .. } = self.deferred.take_gathered();
-        event_row::insert(self, &events)?;
-        delivery_row::insert_ended(self, &ended)?;
-        attempt_row::insert_only(self, &ended)
+        event_row::insert(&mut self.statements, &events)?;
+        delivery_row::insert_ended(&mut self.statements, &ended)?;
+        attempt_row::insert_only(&mut self.statements, &ended)
     }
 
     /// Gives everything its row: somebody is about to look at rows.
     pub(super) fn write_deferred(&mut self) -> Result<(), StoreError> {
         self.write_gathered()?;
         let claimed = self.deferred.take_all();
-        delivery_row::insert_claimed(self, &claimed)
+        delivery_row::insert_claimed(
+            &mut self.statements,
+            &mut self.deferred.queues_with_rows,
+            &claimed,
+        )
+    }
+
+    /// Gives a new delivery its row.
+    pub(super) fn insert_delivery(
+        &mut self,
+        delivery: &Delivery,
+        start: InitialState,
+    ) -> Result<(), StoreError> {
+        delivery_row::insert(
+            &mut self.statements,
+            &mut self.deferred.queues_with_rows,
+            delivery,
+            start,
+        )
     }
 
     pub(super) fn into_outcome(self) -> Outcome {

@@ -14,10 +14,10 @@ use super::checkpointer::LogGuard;
 use super::clock::now;
 use super::committer::{Committer, Write};
 use super::transaction::{Transaction, TransactionWork, closure};
-use crate::commit::{Batch, Batches, LINGER, Next, WakeTarget, WriteQueue};
+use crate::commit::{Batch, Batches, HotWrite, LINGER, Next, WakeTarget, Weight, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::FailureObserver;
-use crate::write::{Answer, HotWrite, Weight};
+use crate::reply::Answer;
 
 /// Bound on one commit.
 const MOST: Weight = Weight {

@@ -7,9 +7,9 @@ use switchhook_domain::{Kind, Timestamp};
 use super::*;
 use crate::event::Recorded;
 use crate::options::COMMIT_EVERY;
+use crate::reply::Answer;
 use crate::sqlite::connection::{Checkpoints, DatabaseLocation, open_writing};
 use crate::sqlite::schema;
-use crate::write::Answer;
 
 const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
