@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 const SEEDS: u64 = 10_000;
 
 pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
-    let Wish { seeds, first } = Wish::read(options)?;
+    let Selection { seeds, first } = Selection::read(options)?;
     let status = Command::new("cargo")
         .args(["test", "--release", "--package", "switchhook", "--test", "it"])
         .args(["--", "--nocapture", "simulation::the_promises_hold"])
@@ -25,14 +25,14 @@ pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Wish {
+struct Selection {
     seeds: u64,
     first: u64,
 }
 
-impl Wish {
+impl Selection {
     fn read(options: &[&str]) -> Result<Self> {
-        let mut wish = Self {
+        let mut selection = Self {
             seeds: SEEDS,
             first: 0,
         };
@@ -44,12 +44,12 @@ impl Wish {
                 .parse()
                 .with_context(|| format!("{name}: {value} is no number"))?;
             match *name {
-                "--seeds" => wish.seeds = number,
-                "--first" => wish.first = number,
+                "--seeds" => selection.seeds = number,
+                "--first" => selection.first = number,
                 _ => bail!("{name} is not known; use --seeds and --first"),
             }
         }
-        Ok(wish)
+        Ok(selection)
     }
 }
 
@@ -60,16 +60,16 @@ mod tests {
     #[test]
     fn options_are_numbers_by_name() {
         assert_eq!(
-            Wish::read(&[]).unwrap(),
-            Wish {
+            Selection::read(&[]).unwrap(),
+            Selection {
                 seeds: SEEDS,
                 first: 0
             }
         );
-        let wish = Wish::read(&["--first", "7", "--seeds", "1"]).unwrap();
-        assert_eq!(wish, Wish { seeds: 1, first: 7 });
+        let selection = Selection::read(&["--first", "7", "--seeds", "1"]).unwrap();
+        assert_eq!(selection, Selection { seeds: 1, first: 7 });
         for wrong in [&["--seeds"][..], &["--seeds", "many"], &["--sedes", "1"]] {
-            assert!(Wish::read(wrong).is_err(), "{wrong:?}");
+            assert!(Selection::read(wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -56,7 +56,7 @@ fn taken() -> String {
 }
 
 /// Where everything lies.
-struct Places<'a> {
+struct Paths<'a> {
     /// The folder of the list.
     list: &'a Path,
     /// For what receivers print and keep.
@@ -67,13 +67,13 @@ struct Places<'a> {
 pub(crate) fn run(root: &Path, folder: &Path) -> Result<()> {
     let list = read(folder)?;
     build(root)?;
-    let places = Places {
+    let paths = Paths {
         list: folder,
         output: root.join(in_target_folder("target/strangers")),
         switchhook: root.join(in_target_folder("target/debug/switchhook")),
     };
-    std::fs::create_dir_all(&places.output)?;
-    let plays = play::all(&places.switchhook)?;
+    std::fs::create_dir_all(&paths.output)?;
+    let plays = play::all(&paths.switchhook)?;
     let (mut right, mut wrong) = (Vec::new(), Vec::new());
     for receiver in &list {
         let name = &receiver.name;
@@ -82,7 +82,7 @@ pub(crate) fn run(root: &Path, folder: &Path) -> Result<()> {
             continue;
         }
         let begun = now();
-        let (events, faults) = judge(&places, receiver, &plays)?;
+        let (events, faults) = judge(&paths, receiver, &plays)?;
         let verdict = if faults.is_empty() { "right" } else { "not right" };
         println!(
             "{name}: {verdict}, {events} events in {}",
@@ -105,7 +105,7 @@ pub(crate) fn run(root: &Path, folder: &Path) -> Result<()> {
     bail!(
         "not right: {}; what they printed is in {}",
         names.join(", "),
-        places.output.display()
+        paths.output.display()
     )
 }
 
@@ -155,18 +155,18 @@ fn succeeds(folder: &Path, probe: &str) -> bool {
 }
 
 /// How many events a receiver was sent, and what went wrong.
-fn judge(places: &Places<'_>, receiver: &Receiver, plays: &[Play]) -> Result<(u64, Vec<Wrong>)> {
-    let running = match Running::start(places, receiver)? {
+fn judge(paths: &Paths<'_>, receiver: &Receiver, plays: &[Play]) -> Result<(u64, Vec<Wrong>)> {
+    let running = match Running::start(paths, receiver)? {
         Ok(running) => running,
         Err(why) => return Ok((0, vec![Wrong::before_all(why)])),
     };
     let (mut events, mut wrong) = (0, Vec::new());
     if diagnosis::is_wanted(receiver) {
-        wrong.extend(diagnosis::diagnose(places, receiver, &running.url)?);
+        wrong.extend(diagnosis::diagnose(paths, receiver, &running.url)?);
     }
     for (seed, play) in (1_u64..).zip(plays) {
         let before = running.kept();
-        let played = play.to(places, receiver, &running.url, seed)?;
+        let played = play.to(paths, receiver, &running.url, seed)?;
         events += played.events;
         wrong.extend(played.wrong);
         if played.is_over {

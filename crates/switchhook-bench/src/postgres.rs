@@ -23,7 +23,7 @@ impl PostgresServer {
                 let folder = folder.join("postgres");
                 let start = move || {
                     std::fs::create_dir(&folder)?;
-                    open_the_way(&folder)?;
+                    make_traversable(&folder)?;
                     Cluster::start(&folder, Durability::Full)
                 };
                 Some(
@@ -58,7 +58,7 @@ impl PostgresServer {
 }
 
 /// The server may run as another user, who must be able to come to its folder.
-fn open_the_way(folder: &Path) -> std::io::Result<()> {
+fn make_traversable(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     match folder.parent() {
         Some(parent) => std::fs::set_permissions(parent, std::fs::Permissions::from_mode(0o711)),

@@ -47,7 +47,7 @@ pub(super) async fn with_subscriptions(file: &Path, count: u32) -> Result<()> {
         .map(|number| {
             let company = i64::from(number % companies);
             new.store
-                .create_subscription(new.bystander(company, number), None)
+                .create_subscription(new.unmatched_subscription(company, number), None)
         })
         .buffer_unordered(AT_ONCE)
         .try_for_each(|_| async { Ok(()) });
@@ -106,7 +106,7 @@ impl NewStore {
         Ok(id)
     }
 
-    fn bystander(&self, company: i64, number: u32) -> Subscription {
+    fn unmatched_subscription(&self, company: i64, number: u32) -> Subscription {
         let company_id = CompanyId(DEFAULT_COMPANY.0 + company);
         let target = TargetRef {
             target_type: TargetType::User,

@@ -168,12 +168,12 @@ async fn listen(listener: TcpListener, acceptor: Option<TlsAcceptor>, arrivals: 
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        connections.spawn(converse(stream, acceptor.clone(), Arc::clone(&arrivals)));
+        connections.spawn(answer_requests(stream, acceptor.clone(), Arc::clone(&arrivals)));
     }
 }
 
 /// A connection that breaks off is the server's to tell: it makes another attempt.
-async fn converse(stream: TcpStream, acceptor: Option<TlsAcceptor>, arrivals: Arc<Arrivals>) {
+async fn answer_requests(stream: TcpStream, acceptor: Option<TlsAcceptor>, arrivals: Arc<Arrivals>) {
     let _ = stream.set_nodelay(true);
     match acceptor {
         None => answer_all(stream, &arrivals).await,

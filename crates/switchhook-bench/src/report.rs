@@ -77,11 +77,11 @@ impl Report {
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut page = format!("{}.\n\n", self.describe());
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let line = |columns: &[String]| format!("| {} |\n", columns.join(" | "));
         page.push_str(&line(&HEADINGS.map(str::to_lowercase)));
         page.push_str(&format!("|---{}\n", "|---:".repeat(HEADINGS.len() - 1) + "|"));
         for row in &self.rows {
-            page.push_str(&line(&row.cells()));
+            page.push_str(&line(&row.columns()));
         }
         for (number, note) in self.notes.iter().enumerate() {
             let before = if number == 0 { "\n" } else { "" };
@@ -156,12 +156,12 @@ mod tests {
             page.contains("| live | - | 11 (10–12) | - | 50 | - | - | 30 | - | - |"),
             "{page}"
         );
-        let cells: Vec<_> = page
+        let columns: Vec<_> = page
             .lines()
             .filter(|line| line.starts_with('|'))
             .map(|line| line.matches('|').count())
             .collect();
-        assert_eq!(cells, [HEADINGS.len() + 1; 3], "{page}");
+        assert_eq!(columns, [HEADINGS.len() + 1; 3], "{page}");
         assert!(page.contains("- runs: 2, too few"), "{page}");
     }
 }

@@ -160,9 +160,9 @@ impl Row {
         }
     }
 
-    /// Its cells, under [`HEADINGS`].
+    /// Its columns, under [`HEADINGS`].
     #[must_use]
-    pub fn cells(&self) -> Vec<String> {
+    pub fn columns(&self) -> Vec<String> {
         let spread = |spread: Option<Spread>, digits| spread.map_or_else(dash, |it| show(it, digits));
         let percentiles = |found: Option<PercentileSpreads>| {
             found.map_or_else(dash, |it| {
@@ -191,7 +191,7 @@ impl Row {
     }
 }
 
-/// Headings of the cells.
+/// Headings of the columns.
 pub const HEADINGS: [&str; 10] = [
     "ROW",
     "SENDERS",

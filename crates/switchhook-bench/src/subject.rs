@@ -76,7 +76,7 @@ impl Subject {
         let mut subject = Self::spawn(floor, folder, address, String::new())?;
         let begun = Instant::now();
         while wire::connect(address).await.is_err() {
-            subject.wait_a_little(begun).await?;
+            subject.pause_between_polls(begun).await?;
         }
         Ok(subject)
     }
@@ -121,7 +121,7 @@ impl Subject {
         let begun = Instant::now();
         let client = subject.client()?;
         while client.send(Request::get("/readyz", &[])).await.is_err() {
-            subject.wait_a_little(begun).await?;
+            subject.pause_between_polls(begun).await?;
         }
         Ok(subject)
     }
@@ -212,7 +212,7 @@ impl Subject {
         })
     }
 
-    async fn wait_a_little(&mut self, begun: Instant) -> Result<()> {
+    async fn pause_between_polls(&mut self, begun: Instant) -> Result<()> {
         self.check()?;
         let so_far = begun.elapsed();
         ensure!(

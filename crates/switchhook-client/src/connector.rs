@@ -26,7 +26,7 @@ use tower::{Service, ServiceExt};
 use super::ClientError;
 use switchhook_http::proxy::no_proxy_list;
 use switchhook_http::status_line::{SharedStatus, StatusWatcher};
-use switchhook_http::tls::{self, HTTP1, HTTP2, speaks_otherwise};
+use switchhook_http::tls::{self, HTTP1, HTTP2, is_not_tls};
 use switchhook_http::tunnel;
 
 /// How long a connection may take to stand.
@@ -113,7 +113,7 @@ impl Connector {
             false => (self.http1, self.http2),
         };
         let wire = match first.oneshot(to.clone()).await {
-            Err(error) if speaks_otherwise(&*error) => {
+            Err(error) if is_not_tls(&*error) => {
                 let wire = second.oneshot(to).await?;
                 self.server.is_http2.store(!is_http2, Relaxed);
                 wire

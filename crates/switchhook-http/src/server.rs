@@ -68,7 +68,7 @@ const BACKLOG: u32 = 1_024;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Pause in accepting while connections that were told to close do so.
-const BREATH: Duration = Duration::from_millis(2);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(2);
 
 /// An answer that is being worked out.
 pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -283,10 +283,10 @@ async fn run(
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     if let Some(entry) = connections.admit(peer.ip()).await {
-                        tokio::spawn(converse(Arc::clone(&setup), stream, peer.ip(), entry));
+                        tokio::spawn(serve_connection(Arc::clone(&setup), stream, peer.ip(), entry));
                     }
                     if connections.is_crowded() {
-                        sleep(BREATH).await;
+                        sleep(ACCEPT_PAUSE).await;
                     }
                 }
                 Err(error) => cannot_accept(&error, &connections).await,
@@ -323,7 +323,12 @@ async fn cannot_accept(error: &io::Error, connections: &Connections) {
 }
 
 /// Serves a connection until it ends, is told to, or becomes a websocket.
-async fn converse(setup: Arc<ConnectionSetup>, stream: TcpStream, peer: IpAddr, entry: ConnectionGuard) {
+async fn serve_connection(
+    setup: Arc<ConnectionSetup>,
+    stream: TcpStream,
+    peer: IpAddr,
+    entry: ConnectionGuard,
+) {
     // An error means that it is gone already.
     let _ = stream.set_nodelay(true);
     let connection = Arc::clone(&entry.connection);
@@ -339,7 +344,7 @@ async fn converse(setup: Arc<ConnectionSetup>, stream: TcpStream, peer: IpAddr, 
         .await;
     };
     // What goes wrong here is told to the client by TLS itself, and is its business.
-    let Some(Ok((stream, speech))) = unless_told(&connection, tls.secure(stream)).await else {
+    let Some(Ok((stream, speech))) = unless_directed(&connection, tls.secure(stream)).await else {
         return;
     };
     let stream = TokioIo::new(stream);
@@ -363,7 +368,7 @@ async fn converse(setup: Arc<ConnectionSetup>, stream: TcpStream, peer: IpAddr, 
 }
 
 /// Waits for something that comes before the first request; `None` if the connection is to end.
-async fn unless_told<T>(connection: &Connection, work: impl Future<Output = T>) -> Option<T> {
+async fn unless_directed<T>(connection: &Connection, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|cx| {
         connection.task.register(cx.waker());

@@ -22,7 +22,7 @@ pub fn agreed<S>(stream: &TlsStream<S>) -> Option<&[u8]> {
 
 /// Whether a server has none of the protocols that were offered.
 #[must_use]
-pub fn speaks_otherwise(error: &(dyn StdError + 'static)) -> bool {
+pub fn is_not_tls(error: &(dyn StdError + 'static)) -> bool {
     let otherwise = Error::AlertReceived(AlertDescription::NoApplicationProtocol);
     tls_error(error) == Some(&otherwise)
 }
@@ -298,9 +298,9 @@ mod tests {
         let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let error = Outer(io::Error::other(io::Error::other(unknown.clone())));
         assert_eq!(tls_error(&error), Some(&unknown));
-        assert!(!speaks_otherwise(&error));
+        assert!(!is_not_tls(&error));
         let alert = Error::AlertReceived(AlertDescription::NoApplicationProtocol);
-        assert!(speaks_otherwise(&Outer(io::Error::other(alert))));
+        assert!(is_not_tls(&Outer(io::Error::other(alert))));
     }
 
     #[test]

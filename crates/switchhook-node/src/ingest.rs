@@ -5,6 +5,7 @@
 
 pub mod batch;
 mod decision;
+pub mod progress;
 pub mod sample;
 mod submission;
 

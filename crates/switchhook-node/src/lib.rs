@@ -25,7 +25,6 @@ pub mod gauges;
 pub mod health;
 pub mod history;
 pub mod ingest;
-pub mod ingest_progress;
 pub mod inspector;
 pub mod json_text;
 pub mod keys;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::play::Wrong;
-use super::{Places, Receiver};
+use super::{Paths, Receiver};
 
 #[derive(Deserialize)]
 struct Diagnosis {
@@ -25,8 +25,8 @@ pub(super) fn is_wanted(receiver: &Receiver) -> bool {
 }
 
 /// Every finding, as something that was not as it must be.
-pub(super) fn diagnose(places: &Places<'_>, receiver: &Receiver, url: &str) -> Result<Vec<Wrong>> {
-    let mut command = Command::new(&places.switchhook);
+pub(super) fn diagnose(paths: &Paths<'_>, receiver: &Receiver, url: &str) -> Result<Vec<Wrong>> {
+    let mut command = Command::new(&paths.switchhook);
     command
         .args(["simulate", "--to", url, "--diagnose", "--json"])
         .stdin(Stdio::null());

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::running::poll;
-use super::{Places, Receiver};
+use super::{Paths, Receiver};
 
 /// How often each thing goes wrong, and whether it takes a secret; enough that each happens in a play.
 const FAULTS: [(&str, &str, bool); 9] = [
@@ -98,18 +98,12 @@ impl Play {
     }
 
     /// Plays to a receiver.
-    pub(super) fn to(
-        &self,
-        places: &Places<'_>,
-        receiver: &Receiver,
-        url: &str,
-        seed: u64,
-    ) -> Result<Played> {
+    pub(super) fn to(&self, paths: &Paths<'_>, receiver: &Receiver, url: &str, seed: u64) -> Result<Played> {
         let faults = FAULTS
             .iter()
             .filter(|(_, _, is_signed)| receiver.secret.is_some() || !is_signed)
             .map(|(name, share, _)| format!("{name}={share}"));
-        let mut command = Command::new(&places.switchhook);
+        let mut command = Command::new(&paths.switchhook);
         command
             .args(["simulate", &self.scenario, "--dialect", &self.dialect])
             .args(["--to", url, "--expect", &receiver.expect])

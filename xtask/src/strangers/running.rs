@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Places, Receiver};
+use super::{Paths, Receiver};
 use crate::check::now;
 
 /// How long a receiver may take until it listens: a compiler may have to run first.
@@ -27,8 +27,8 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts a receiver; if it does not listen, says why.
-    pub(super) fn start(places: &Places<'_>, receiver: &Receiver) -> Result<Result<Self, String>> {
-        let file = |ending: &str| places.output.join(format!("{}.{ending}", receiver.name));
+    pub(super) fn start(paths: &Paths<'_>, receiver: &Receiver) -> Result<Result<Self, String>> {
+        let file = |ending: &str| paths.output.join(format!("{}.{ending}", receiver.name));
         let mut running = Self {
             child: None,
             url: receiver.url.clone(),
@@ -48,8 +48,8 @@ impl Running {
             .env("PORT", port.to_string())
             .env("SECRET", receiver.secret.as_deref().unwrap_or_default())
             .env("KEPT", &running.kept)
-            .env("SWITCHHOOK", &places.switchhook)
-            .current_dir(places.list)
+            .env("SWITCHHOOK", &paths.switchhook)
+            .current_dir(paths.list)
             .stdin(Stdio::piped())
             .stdout(printed.try_clone()?)
             .stderr(printed)

@@ -48,13 +48,13 @@ impl Origin {
         }
         let said_secure = words(headers, &FORWARDED_PROTO).last();
         Client {
-            address: self.first_stranger(headers).unwrap_or(direct.address),
+            address: self.first_untrusted(headers).unwrap_or(direct.address),
             is_secure: said_secure.map_or(direct.is_secure, |scheme| scheme.eq_ignore_ascii_case("https")),
         }
     }
 
     /// Each proxy adds at the end whom it heard from: what stands before the first stranger is that stranger's own claim.
-    fn first_stranger(&self, headers: &HeaderMap) -> Option<IpAddr> {
+    fn first_untrusted(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let said: Vec<_> = words(headers, &FORWARDED_FOR).collect();
         let mut furthest = None;
         for word in said.iter().rev() {

@@ -224,7 +224,7 @@ impl Connection {
     }
 
     /// Takes back what it was told.
-    pub(super) fn tell_again(&self, order: Directive) {
+    pub(super) fn repeat_directive(&self, order: Directive) {
         self.order.store(order as u8, Ordering::Release);
     }
 

@@ -168,7 +168,7 @@ impl Connections {
             return;
         }
         open.closing -= 1;
-        connection.tell_again(if self.is_stopping.load(Ordering::Relaxed) {
+        connection.repeat_directive(if self.is_stopping.load(Ordering::Relaxed) {
             Directive::Finish
         } else {
             Directive::GoOn

@@ -103,7 +103,7 @@ impl Future for AnswerFuture {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             connection.enter(Phase::Upgraded);
         } else if connection.is_spare || connection.all.is_draining() {
-            be_last(connection, &mut response);
+            close_after(connection, &mut response);
         }
         if connection.has_many() {
             guard.progress.hand_over(connection.all.coarse_now());
@@ -117,7 +117,7 @@ impl Future for AnswerFuture {
 }
 
 /// Has a connection close with this answer.
-fn be_last(connection: &Connection, response: &mut Response) {
+fn close_after(connection: &Connection, response: &mut Response) {
     if connection.has_many() {
         connection.tell(Directive::Finish);
     } else {

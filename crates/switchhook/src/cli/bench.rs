@@ -147,7 +147,7 @@ impl Bench {
         }
         let mut table = Table::new(&HEADINGS);
         for row in &report.rows {
-            table.row(row.cells());
+            table.row(row.columns());
         }
         table.print_or("nothing was measured")?;
         output::remark(report.describe());

@@ -16,7 +16,7 @@ impl Connections {
     /// Lets every connection end with the request that it has, and at once if it has none.
     pub(in crate::server) fn finish(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
-        self.tell_all(Directive::Finish);
+        self.direct_all(Directive::Finish);
     }
 
     /// Lets every connection close with its next answer.
@@ -40,10 +40,10 @@ impl Connections {
 
     /// Ends every connection at once.
     pub(in crate::server) fn cut(&self) {
-        self.tell_all(Directive::Cut);
+        self.direct_all(Directive::Cut);
     }
 
-    fn tell_all(&self, order: Directive) {
+    fn direct_all(&self, order: Directive) {
         let mut open = self.open.lock();
         let mut closing = open.closing;
         for connection in open.connections.values() {

@@ -24,7 +24,7 @@ use crate::delivery::address_guard::{AddressGuard, RefusedAddress, is_localhost}
 use crate::destination::TlsIdentity;
 use switchhook_http::address::Address;
 use switchhook_http::proxy::{NoProxy, Outbound, Proxy};
-use switchhook_http::tls::speaks_otherwise;
+use switchhook_http::tls::is_not_tls;
 
 /// The longest that a connection is used, whatever was set.
 const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -175,7 +175,7 @@ impl Connector {
                     return Connection::open(Wire::Right(tls), info).await;
                 }
                 // Learned is the other of what was offered here: others may have changed what is remembered meanwhile.
-                Err(error) if offered == remembered && speaks_otherwise(&error) => {
+                Err(error) if offered == remembered && is_not_tls(&error) => {
                     offered = remembered.other();
                     self.learn(address, offered);
                 }

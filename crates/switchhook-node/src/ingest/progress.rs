@@ -63,11 +63,11 @@ impl IngestProgress {
 struct WaitingWrite<'a>(&'a IngestProgress);
 
 impl<'a> WaitingWrite<'a> {
-    fn in_line(ingest_progress: &'a IngestProgress) -> Self {
-        if ingest_progress.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            ingest_progress.note();
+    fn in_line(progress: &'a IngestProgress) -> Self {
+        if progress.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
+            progress.note();
         }
-        Self(ingest_progress)
+        Self(progress)
     }
 }
 
@@ -88,27 +88,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn events_that_wait_while_none_is_kept_are_trouble() {
-        let ingest_progress = Arc::new(IngestProgress::default());
+        let progress = Arc::new(IngestProgress::default());
         advance(Duration::from_secs(3_600)).await;
-        let held = Arc::clone(&ingest_progress);
+        let held = Arc::clone(&progress);
         let held = tokio::spawn(async move { held.keep(pending::<Result<(), ()>>()).await });
         tokio::task::yield_now().await;
         advance(Duration::from_secs(4)).await;
-        assert_eq!(ingest_progress.problem(), None);
+        assert_eq!(progress.problem(), None);
         advance(Duration::from_secs(2)).await;
         assert!(
-            ingest_progress
+            progress
                 .problem()
                 .is_some_and(|why| why.contains("none was kept for 6 s"))
         );
-        let _ = ingest_progress.keep(ready(Err::<(), ()>(()))).await;
-        assert!(ingest_progress.problem().is_some(), "what fails is not kept");
-        let _ = ingest_progress.keep(ready(Ok::<(), ()>(()))).await;
-        assert_eq!(ingest_progress.problem(), None);
+        let _ = progress.keep(ready(Err::<(), ()>(()))).await;
+        assert!(progress.problem().is_some(), "what fails is not kept");
+        let _ = progress.keep(ready(Ok::<(), ()>(()))).await;
+        assert_eq!(progress.problem(), None);
         advance(Duration::from_secs(6)).await;
-        assert!(ingest_progress.problem().is_some());
+        assert!(progress.problem().is_some());
         held.abort();
         let _ = held.await;
-        assert_eq!(ingest_progress.problem(), None, "nobody waits any more");
+        assert_eq!(progress.problem(), None, "nobody waits any more");
     }
 }
