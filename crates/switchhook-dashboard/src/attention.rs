@@ -13,11 +13,13 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::webhook::{Condition, Severity, Webhook};
-use switchhook_node::Node;
+use switchhook_node::caller::Caller;
 use switchhook_node::dead_letters::{self, WebhookDeadLetters};
 use switchhook_node::doctor::{self, Finding, Location};
 use switchhook_node::health::{self, Health};
-use switchhook_store::{PageRequest, StoreError};
+use switchhook_node::refusal::Refusal;
+use switchhook_node::{Node, webhooks};
+use switchhook_store::PageRequest;
 
 use super::widgets::{Sentence, tone_of};
 
@@ -102,7 +104,8 @@ pub(super) struct Attentions(Mutex<Remembered>);
 
 impl Attentions {
     /// Attention of one company, from memory if it is fresh.
-    pub(super) async fn of(&self, node: &Node, company_id: CompanyId) -> Result<Arc<Attention>, StoreError> {
+    pub(super) async fn of(&self, node: &Node, caller: Caller) -> Result<Arc<Attention>, Refusal> {
+        let company_id = caller.company_id;
         let now = node.clock.now();
         if let Some((at, found)) = self.0.lock().get(&company_id)
             && *at <= now
@@ -110,7 +113,7 @@ impl Attentions {
         {
             return Ok(Arc::clone(found));
         }
-        let found = Arc::new(look(node, company_id, now).await?);
+        let found = Arc::new(look(node, caller, now).await?);
         let mut remembered = self.0.lock();
         if remembered.len() >= MOST_COMPANIES {
             remembered.clear();
@@ -120,11 +123,11 @@ impl Attentions {
     }
 }
 
-async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Attention, StoreError> {
+async fn look(node: &Node, caller: Caller, now: Timestamp) -> Result<Attention, Refusal> {
     let page = PageRequest::first(MOST_WEBHOOKS);
-    let webhooks = node.store.list_webhooks(company_id, page).await?.items;
+    let webhooks = webhooks::list(node, caller, page).await?.items;
     let healths = health::of_all(node, &webhooks).await?;
-    let dead = dead_letters::by_webhook(node, company_id, None).await?;
+    let dead = dead_letters::by_webhook(node, caller).await?;
     let oldest = healths.iter().filter_map(|health| health.waiting.oldest_at).min();
     let mut items = Vec::new();
     for (webhook, health) in webhooks.iter().zip(healths) {
@@ -132,7 +135,7 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
         items.extend(dead.get(&webhook.id).map(|dead| given_up(webhook, dead)));
     }
     let is_wrong = items.iter().any(|item| item.severity == Severity::Wrong);
-    let refusing = doctor::refusing_sources(node, company_id).await?;
+    let refusing = doctor::refusing_sources(node, caller.company_id).await?;
     items.extend(refusing.into_iter().filter_map(refuses));
     items.sort_by_key(|item| std::cmp::Reverse(item.severity));
     let more = items.len().saturating_sub(MOST_ITEMS);

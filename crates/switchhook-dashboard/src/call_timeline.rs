@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::id::EventId;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{CallEvent, Payload, Word};
 use switchhook_receiver::Likeness;
@@ -15,10 +15,11 @@ use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 
 use super::event_row::bytes_of;
 use super::widgets::{Moment, span};
-use switchhook_node::Node;
-use switchhook_node::blocking;
+use switchhook_node::caller::Caller;
 use switchhook_node::mask::Mask;
+use switchhook_node::refusal::Refusal;
 use switchhook_node::summary::{self, short};
+use switchhook_node::{Node, blocking, events};
 
 /// Time to each side of the event in which calls are searched: the widest window within [`MOST_LOOKED_AT`] and
 /// [`MOST_BYTES`].
@@ -164,14 +165,14 @@ impl LegEvent {
 /// The call that an event belongs to; `None` if it belongs to none.
 pub(super) async fn around(
     node: &Node,
-    company_id: CompanyId,
+    caller: Caller,
     event: &EventRecord,
     mask: Mask,
-) -> Result<Option<CallTimeline>, StoreError> {
+) -> Result<Option<CallTimeline>, Refusal> {
     let Some(this) = LegEvent::of(event, mask).filter(|this| !this.ids.is_empty()) else {
         return Ok(None);
     };
-    let (events, window) = neighbours(node, company_id, event.accepted_at, mask).await?;
+    let (events, window) = neighbours(node, caller, event.accepted_at, mask).await?;
     let reach = format!(
         "looked at {} call events within {} of this one",
         events.len(),
@@ -189,15 +190,15 @@ pub(super) async fn around(
 
 async fn neighbours(
     node: &Node,
-    company_id: CompanyId,
+    caller: Caller,
     at: Timestamp,
     mask: Mask,
-) -> Result<(Vec<LegEvent>, Duration), StoreError> {
+) -> Result<(Vec<LegEvent>, Duration), Refusal> {
     let mut found = Vec::new();
     let mut window = Duration::ZERO;
     for side in [Side::Before, Side::After] {
         for width in WINDOWS {
-            let read = read(node, company_id, at, width, side, mask).await?;
+            let read = read(node, caller, at, width, side, mask).await?;
             if let Some(events) = read {
                 found.extend(events);
                 window = window.max(width);
@@ -217,12 +218,12 @@ enum Side {
 /// The calls on one side of an instant; `None` if they are too many. On the side before, the nearest of too many do.
 async fn read(
     node: &Node,
-    company_id: CompanyId,
+    caller: Caller,
     at: Timestamp,
     width: Duration,
     side: Side,
     mask: Mask,
-) -> Result<Option<Vec<LegEvent>>, StoreError> {
+) -> Result<Option<Vec<LegEvent>>, Refusal> {
     let (since, until) = match side {
         Side::Before => (at.minus(width), at),
         Side::After => (at, at.plus(width)),
@@ -241,9 +242,9 @@ async fn read(
             after,
             limit: AT_ONCE,
         };
-        let read = match node.store.list_events(company_id, filter.clone(), page).await {
+        let read = match events::read(node, caller, filter.clone(), page).await {
             // Too much else lies in between: a narrower window does better.
-            Err(StoreError::Unavailable(_)) => return Ok(None),
+            Err(Refusal::Store(StoreError::Unavailable(_))) => return Ok(None),
             read => read?,
         };
         let events = read.items;
@@ -438,6 +439,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use bytes::Bytes;
+    use switchhook_domain::id::CompanyId;
     use switchhook_simulator::{Dialect, Scenario};
 
     use super::*;

@@ -9,6 +9,7 @@ use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::WebhookId;
 use switchhook_node::dead_letters::{self, Group};
+use switchhook_node::webhooks;
 use switchhook_store::{DeadLetterFilter, PageRequest};
 use url::form_urlencoded::Serializer;
 
@@ -95,11 +96,7 @@ pub(super) async fn list(
     let filter = filter(query, &mut errors);
     let found = dead_letters::list(&dashboard.node, viewer.caller, filter).await?;
     let page = PageRequest::first(MOST_WEBHOOKS);
-    let webhooks = dashboard
-        .node
-        .store
-        .list_webhooks(viewer.caller.company_id, page)
-        .await?;
+    let webhooks = webhooks::list(&dashboard.node, viewer.caller, page).await?;
     let narrowed: Vec<_> = NAMES
         .into_iter()
         .filter_map(|name| Some((name, query(name)?)))

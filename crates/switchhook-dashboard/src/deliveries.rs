@@ -16,9 +16,9 @@ use super::page::{Frame, PageError, show};
 use super::session::Viewer;
 use super::widgets::{self, Choice, DeliveryRow, many};
 use super::{DashboardState, SharedState};
-use switchhook_node::deliveries::{DeliverySearch, LONGEST_TEXT, search, statuses};
+use switchhook_node::deliveries::{DeliverySearch, LONGEST_TEXT, last_attempts, search, statuses};
 use switchhook_node::events::summaries;
-use switchhook_node::webhooks::hook_url;
+use switchhook_node::webhooks::{self, hook_url};
 
 /// Page size.
 const A_PAGE: u32 = 50;
@@ -50,7 +50,6 @@ pub(super) async fn list(
     State(dashboard): State<SharedState>,
     viewer: Viewer,
 ) -> Result<Response, PageError> {
-    let company_id = viewer.caller.company_id;
     let query = |name: &str| viewer.query(name);
     let mut errors = Vec::new();
     let filter = DeliveryFilter {
@@ -80,11 +79,8 @@ pub(super) async fn list(
         text: text.filter(|text| text.chars().count() <= LONGEST_TEXT),
     };
     let found = search(&dashboard.node, viewer.caller, &sought, page).await?;
-    let webhooks = dashboard
-        .node
-        .store
-        .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
-        .await?;
+    let first = PageRequest::first(MOST_WEBHOOKS);
+    let webhooks = webhooks::list(&dashboard.node, viewer.caller, first).await?;
     let names = [
         "webhook", "state", "kind", "outcome", "failure", "error", "since", "until",
     ];
@@ -126,16 +122,14 @@ pub(super) async fn rows(
     let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
     let mut rows = Vec::with_capacity(deliveries.len());
     let statuses = statuses(&dashboard.node, deliveries).await?;
-    let ids = deliveries.iter().map(|delivery| delivery.id).collect();
-    let last = dashboard.node.store.last_attempts(ids).await?;
-    let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
+    let last = last_attempts(&dashboard.node, deliveries).await?;
     for (delivery, status) in deliveries.iter().zip(statuses) {
         let id = delivery.webhook_id;
         let url = match urls.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(hook_url(&dashboard.node, company_id, id).await?),
         };
-        let last = last.get(&delivery.id).copied();
+        let last = last.get(&delivery.id);
         rows.push(DeliveryRow::of(delivery, &status, last, url.as_deref()));
     }
     Ok(rows)

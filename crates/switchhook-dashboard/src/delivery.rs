@@ -22,14 +22,15 @@ use super::json_text::pretty;
 use super::page::{Flash, Frame, PageError, go, id_of, show as show_page};
 use super::session::{SignedForm, Viewer};
 use super::widgets::{DeliveryRow, Moment, Sentence, span};
-use switchhook_node::blocking;
 use switchhook_node::deliveries::{self, DeliveryStatus};
 use switchhook_node::destination::Destination;
 use switchhook_node::destination::complete_record;
 use switchhook_node::inspector::name_of;
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;
+use switchhook_node::refusal::Refusal;
 use switchhook_node::visibility::Visibility;
+use switchhook_node::{blocking, events, webhooks};
 
 /// An attempt as it is shown.
 #[derive(Debug)]
@@ -112,15 +113,14 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let company_id = viewer.caller.company_id;
-    let store = &dashboard.node.store;
-    let (delivery, attempts) = deliveries::get_with_attempts(&dashboard.node, viewer.caller, id).await?;
+    let (node, caller) = (&dashboard.node, viewer.caller);
+    let (delivery, attempts) = deliveries::get_with_attempts(node, caller, id).await?;
     let visibility = viewer.visibility(&dashboard);
-    let event = store.event(company_id, delivery.event_id).await?;
+    let event = events::get(node, caller, delivery.event_id).await?;
     let event = visibility.event(event).expect("its kind may be seen");
-    let webhook = match store.webhook(company_id, delivery.webhook_id).await {
-        Ok(webhook) => Some(webhook),
-        Err(StoreError::NotFound(_)) => None,
+    let webhook = match webhooks::get(node, caller, delivery.webhook_id).await {
+        Ok(shown) => Some(shown.webhook),
+        Err(Refusal::Store(StoreError::NotFound(_))) => None,
         Err(error) => return Err(error.into()),
     };
     let status = deliveries::status(&dashboard.node, &delivery).await?;

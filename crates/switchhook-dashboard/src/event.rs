@@ -6,7 +6,7 @@ use axum::response::Response;
 use switchhook_domain::Kind;
 use switchhook_domain::id::{DeliveryId, EventId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::Verdict;
-use switchhook_store::{DeliveryFilter, EventRecord, PageRequest};
+use switchhook_store::{EventRecord, PageRequest};
 
 use super::SharedState;
 use super::call_timeline::{CallTimeline, around};
@@ -15,11 +15,11 @@ use super::json_text::pretty;
 use super::page::{Frame, PageError, id_of, show as show_page};
 use super::session::Viewer;
 use super::widgets::{DeliveryRow, Moment, Sentence};
-use switchhook_node::blocking;
 use switchhook_node::events::{self, Explained, Explanation};
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
+use switchhook_node::{blocking, deliveries};
 
 /// Bound on the deliveries, and on the subscriptions, shown.
 const MOST_ROWS: u32 = 200;
@@ -89,25 +89,17 @@ pub(super) async fn show(
     let company_id = viewer.caller.company_id;
     let node = &dashboard.node;
     let mask = node.settings.mask;
-    let event = node.store.event(company_id, id).await?;
-    viewer.must_see(event.kind)?;
+    let event = events::get(node, viewer.caller, id).await?;
     let bytes = event.body.len();
     let event = viewer
         .visibility(&dashboard)
         .event(event)
         .expect("its kind may be seen");
-    let filter = DeliveryFilter {
-        event_id: Some(id),
-        ..DeliveryFilter::default()
-    };
-    let deliveries = node
-        .store
-        .list_deliveries(company_id, filter, PageRequest::first(MOST_ROWS))
-        .await?;
     let first = PageRequest::first(MOST_ROWS);
+    let deliveries = deliveries::of_event(node, viewer.caller, id, first).await?;
     let explained = events::explain(node, viewer.caller, id, None, first).await?;
-    let timeline = around(node, company_id, &event, mask).await?;
-    let rows = rows(&dashboard, company_id, &deliveries.items).await?;
+    let timeline = around(node, viewer.caller, &event, mask).await?;
+    let rows = rows(&dashboard, company_id, &deliveries).await?;
     let frame = viewer.frame(&dashboard, "events", event.kind.title());
     let page = move || page(frame, event, explained, timeline, rows, mask);
     Ok(blocking::run(bytes, page).await)

@@ -1,16 +1,16 @@
 //! A row about an event, with a glance at its deliveries.
 
-use std::collections::HashMap;
-
-use switchhook_domain::id::{CompanyId, EventId};
-use switchhook_store::{DeliveryFilter, EventRecord, PageRequest, StoreError};
+use switchhook_domain::id::EventId;
+use switchhook_store::{EventRecord, PageRequest};
 
 use super::DashboardState;
 use super::widgets::{Moment, result, span, tone};
-use switchhook_node::blocking;
+use switchhook_node::caller::Caller;
 use switchhook_node::mask::Mask;
+use switchhook_node::refusal::Refusal;
 use switchhook_node::summary::Summary;
 use switchhook_node::visibility::Visibility;
+use switchhook_node::{blocking, deliveries};
 
 /// Bound on the deliveries hinted at in the row of an event.
 const MOST_GLANCES: u32 = 4;
@@ -66,25 +66,18 @@ impl EventRow {
     /// The same rows, each with a glance at its deliveries.
     pub(super) async fn with_deliveries(
         dashboard: &DashboardState,
-        company_id: CompanyId,
+        caller: Caller,
         mut rows: Vec<Self>,
-    ) -> Result<Vec<Self>, StoreError> {
+    ) -> Result<Vec<Self>, Refusal> {
         let mut all = Vec::with_capacity(rows.len());
+        let first = PageRequest::first(MOST_GLANCES);
         for row in &rows {
-            let filter = DeliveryFilter {
-                event_id: Some(row.id),
-                ..DeliveryFilter::default()
-            };
-            let page = PageRequest::first(MOST_GLANCES);
-            let store = &dashboard.node.store;
-            all.push(store.list_deliveries(company_id, filter, page).await?.items);
+            all.push(deliveries::of_event(&dashboard.node, caller, row.id, first).await?);
         }
-        let ids = all.iter().flatten().map(|delivery| delivery.id).collect();
-        let last = dashboard.node.store.last_attempts(ids).await?;
-        let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
+        let last = deliveries::last_attempts(&dashboard.node, all.iter().flatten()).await?;
         for (row, deliveries) in rows.iter_mut().zip(all) {
             let glances = deliveries.iter().map(|delivery| {
-                let last = last.get(&delivery.id).copied();
+                let last = last.get(&delivery.id);
                 Glance {
                     id: delivery.id.to_string(),
                     tone: tone(delivery),

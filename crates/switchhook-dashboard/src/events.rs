@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::events;
 use switchhook_protocol::{CallState, MessageStatus};
 use switchhook_store::EventFilter;
 
@@ -50,7 +51,6 @@ pub(super) async fn list(
     State(dashboard): State<SharedState>,
     viewer: Viewer,
 ) -> Result<Response, PageError> {
-    let company_id = viewer.caller.company_id;
     let mask = dashboard.node.settings.mask;
     let query = |name: &str| viewer.query(name);
     let mut errors = Vec::new();
@@ -88,7 +88,7 @@ pub(super) async fn list(
         let found = look(&dashboard.node, viewer.caller, filter, wanted, page).await?;
         (found.rows, found.next, Some(found.looked))
     } else {
-        let events = dashboard.node.store.list_events(company_id, filter, page).await?;
+        let events = events::read(&dashboard.node, viewer.caller, filter, page).await?;
         let rows = EventRow::all(events.items, viewer.visibility(&dashboard)).await;
         (rows, events.next, None)
     };
@@ -111,7 +111,7 @@ pub(super) async fn list(
         is_narrowed: names.iter().any(|name| query(name).is_some()),
         narrowed,
         can_search_text: !mask.text,
-        rows: EventRow::with_deliveries(&dashboard, company_id, rows).await?,
+        rows: EventRow::with_deliveries(&dashboard, viewer.caller, rows).await?,
         looked,
         next: next.map(|cursor| next_page("/dashboard/events", &viewer, &names, cursor)),
         is_live: page.after.is_none() && !is_search,

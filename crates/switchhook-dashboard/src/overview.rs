@@ -16,6 +16,7 @@ use super::page::{Frame, PageError, show as show_page};
 use super::session::Viewer;
 use super::widgets::{millis, span};
 use switchhook_domain::history::Counts;
+use switchhook_node::events;
 use switchhook_node::history::percent;
 use switchhook_node::live::recent::SLOT_SECONDS;
 
@@ -54,14 +55,11 @@ pub(super) async fn show(
     let live = &node.live;
     let recent = live.total(company_id, now, NOW_SLOTS);
     let charts = Charts::of(&dashboard, &viewer, None, None).await?;
-    let attention = dashboard.attentions.of(node, company_id).await?;
+    let attention = dashboard.attentions.of(node, viewer.caller).await?;
     let latest = PageRequest::first(LATEST);
-    let events = node
-        .store
-        .list_events(company_id, EventFilter::default(), latest)
-        .await?;
+    let events = events::read(node, viewer.caller, EventFilter::default(), latest).await?;
     let rows = EventRow::all(events.items, viewer.visibility(&dashboard)).await;
-    let events = EventRow::with_deliveries(&dashboard, company_id, rows).await?;
+    let events = EventRow::with_deliveries(&dashboard, viewer.caller, rows).await?;
     let oldest = attention.oldest.map(|at| now.since(at));
     let (success, success_tone) = success(&charts.total);
     let a_second = |count: u32| rate(f64::from(count) / f64::from(NOW_SLOTS * SLOT_SECONDS));

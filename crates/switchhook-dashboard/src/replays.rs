@@ -12,7 +12,7 @@ use switchhook_domain::replay::{
 };
 use switchhook_node::mask::Mask;
 use switchhook_node::refusal::Refusal;
-use switchhook_node::replays;
+use switchhook_node::{replays, webhooks};
 use switchhook_store::PageRequest;
 
 use super::page::{Flash, Frame, PageError, go, id_of, show as show_page, show_again};
@@ -163,14 +163,13 @@ pub(super) async fn list(
     viewer: Viewer,
 ) -> Result<Response, PageError> {
     let page = viewer.page(A_PAGE);
-    let store = &dashboard.node.store;
-    let replays = store.list_replays(viewer.caller.company_id, page).await?;
+    let all = replays::list(&dashboard.node, viewer.caller, page).await?;
     let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.mask);
-    let rows = replays.items.iter();
+    let rows = all.items.iter();
     Ok(show_page(&ReplaysPage {
         frame: viewer.frame(&dashboard, "replays", "Replays"),
         rows: rows.map(|replay| ReplayPart::of(replay, now, mask)).collect(),
-        cursor: replays.next,
+        cursor: all.next,
     }))
 }
 
@@ -194,12 +193,7 @@ async fn form_page(
     error: Option<String>,
 ) -> Result<FormPage, PageError> {
     let page = PageRequest::first(MOST_WEBHOOKS);
-    let webhooks = dashboard
-        .node
-        .store
-        .list_webhooks(viewer.caller.company_id, page)
-        .await?
-        .items;
+    let webhooks = webhooks::list(&dashboard.node, viewer.caller, page).await?.items;
     let states = StateName::ALL.iter().map(|state| state.as_str());
     Ok(FormPage {
         frame: viewer.frame(dashboard, "replays", "New replay").with_error(error),
@@ -264,8 +258,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let store = &dashboard.node.store;
-    let replay = store.replay(viewer.caller.company_id, id).await?;
+    let replay = replays::get(&dashboard.node, viewer.caller, id).await?;
     let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.mask);
     Ok(show_page(&ReplayPage {
         frame: viewer.frame(&dashboard, "replays", format!("Replay {id}")),

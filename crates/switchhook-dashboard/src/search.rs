@@ -7,18 +7,18 @@ use memchr::memchr2_iter;
 use switchhook_domain::Kind;
 use switchhook_domain::phone_number::{PhoneNumber, has_digits};
 use switchhook_protocol::{Id, Payload};
-use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
+use switchhook_store::{EventFilter, EventRecord, PageRequest};
 use tokio::time::Instant;
 
 use super::event_row::{EventRow, bytes_of};
 use super::widgets::{Moment, many};
-use switchhook_node::Node;
-use switchhook_node::blocking;
 use switchhook_node::caller::Caller;
 use switchhook_node::json_text::raw;
 use switchhook_node::mask::Mask;
+use switchhook_node::refusal::Refusal;
 use switchhook_node::summary::Summary;
 use switchhook_node::visibility::Visibility;
+use switchhook_node::{Node, blocking, events};
 
 /// Bound on the events one search reads.
 const MOST_LOOKED_AT: usize = 10_000;
@@ -76,7 +76,7 @@ pub(super) async fn look(
     filter: EventFilter,
     wanted: Wanted,
     page: PageRequest,
-) -> Result<Found, StoreError> {
+) -> Result<Found, Refusal> {
     let begun = Instant::now();
     let mut search = Search {
         needles: Needles::of(&wanted, node.settings.mask),
@@ -91,10 +91,7 @@ pub(super) async fn look(
     let next = loop {
         let request = PageRequest { after, limit };
         let asked = Instant::now();
-        let store = &node.store;
-        let read = store
-            .list_events(caller.company_id, filter.clone(), request)
-            .await?;
+        let read = events::read(node, caller, filter.clone(), request).await?;
         limit = at_once_after(limit, asked.elapsed());
         let events = read.items;
         let is_done;

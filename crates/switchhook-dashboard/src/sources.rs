@@ -95,21 +95,16 @@ pub(super) async fn list(
     State(dashboard): State<SharedState>,
     viewer: Viewer,
 ) -> Result<Response, PageError> {
-    let company_id = viewer.caller.company_id;
-    let sources = dashboard
-        .node
-        .store
-        .list_sources(company_id, viewer.page(A_PAGE))
-        .await?;
-    let refusing = sources::refusing(&dashboard.node, company_id).await?;
+    let all = sources::list(&dashboard.node, viewer.caller, viewer.page(A_PAGE)).await?;
+    let refusing = sources::refusing(&dashboard.node, viewer.caller).await?;
     let refused: HashMap<_, _> = refusing.iter().map(|one| (one.source_id, one.count)).collect();
-    let rows = sources.items.iter();
+    let rows = all.items.iter();
     Ok(show_page(&SourcesPage {
         frame: viewer.frame(&dashboard, "sources", "Sources"),
         rows: rows
             .map(|source| SourceRow::of(source, refused.get(&source.id).copied()))
             .collect(),
-        next: sources.next,
+        next: all.next,
     }))
 }
 
@@ -120,10 +115,9 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     let id = id_of(&id)?;
-    let company_id = viewer.caller.company_id;
-    let store = &dashboard.node.store;
-    let source = store.source(company_id, id).await?;
-    let refusals = store.list_refusals(company_id, id, viewer.page(A_PAGE)).await?;
+    let (node, caller) = (&dashboard.node, viewer.caller);
+    let source = sources::get(node, caller, id).await?;
+    let refusals = sources::list_refusals(node, caller, id, viewer.page(A_PAGE)).await?;
     let visibility = viewer.visibility(&dashboard);
     Ok(show_page(&SourcePage {
         frame: viewer.frame(&dashboard, "sources", format!("Source {}", source.name)),

@@ -7,15 +7,16 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_url;
-use switchhook_domain::id::{CompanyId, SubscriptionId};
+use switchhook_domain::id::SubscriptionId;
 use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_domain::webhook::Webhook;
 use switchhook_node::blocking;
+use switchhook_node::caller::Caller;
 use switchhook_node::events::{self, FilterTrial, UnmetClause};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::subscriptions;
-use switchhook_node::webhooks::hook_url;
-use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
+use switchhook_node::webhooks::{self, hook_url};
+use switchhook_store::{EventFilter, PageRequest, SubscriptionFilter};
 
 use super::event_row::bytes_of;
 use super::page::{Flash, Frame, PageError, go, id_of, show, show_again};
@@ -153,23 +154,15 @@ pub(super) async fn list(
     State(dashboard): State<SharedState>,
     viewer: Viewer,
 ) -> Result<Response, PageError> {
-    let company_id = viewer.caller.company_id;
     let kind = viewer.query("kind").and_then(|kind| kind.parse::<Kind>().ok());
     let page = viewer.page(A_PAGE);
     let filter = SubscriptionFilter {
         kind,
         ..SubscriptionFilter::default()
     };
-    let subscriptions = dashboard
-        .node
-        .store
-        .list_subscriptions(company_id, filter, page)
-        .await?;
-    let webhooks = dashboard
-        .node
-        .store
-        .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
-        .await?;
+    let (node, caller) = (&dashboard.node, viewer.caller);
+    let subscriptions = subscriptions::list_all(node, caller, filter, page).await?;
+    let webhooks = webhooks::list(node, caller, PageRequest::first(MOST_WEBHOOKS)).await?;
     let urls: HashMap<_, _> = webhooks
         .items
         .iter()
@@ -213,19 +206,15 @@ async fn form_page(
     id: Option<String>,
     form: SubscriptionForm,
     error: Option<String>,
-) -> Result<FormPage, StoreError> {
-    let company_id = viewer.caller.company_id;
+) -> Result<FormPage, Refusal> {
     let title = match &id {
         Some(_) => "Edit subscription",
         None => "New subscription",
     };
-    let webhooks = dashboard
-        .node
-        .store
-        .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
-        .await?;
+    let first = PageRequest::first(MOST_WEBHOOKS);
+    let webhooks = webhooks::list(&dashboard.node, viewer.caller, first).await?;
     let targets = if form.has_target() {
-        recent_targets(dashboard, company_id).await?
+        recent_targets(dashboard, viewer.caller).await?
     } else {
         Vec::new()
     };
@@ -276,16 +265,9 @@ fn endpoints(webhooks: &[Webhook], chosen: Option<&str>) -> Vec<Choice> {
     choices
 }
 
-async fn recent_targets(
-    dashboard: &DashboardState,
-    company_id: CompanyId,
-) -> Result<Vec<KnownTarget>, StoreError> {
+async fn recent_targets(dashboard: &DashboardState, caller: Caller) -> Result<Vec<KnownTarget>, Refusal> {
     let page = PageRequest::first(EVENTS_WITH_TARGETS);
-    let events = dashboard
-        .node
-        .store
-        .list_events(company_id, EventFilter::default(), page)
-        .await?;
+    let events = events::read(&dashboard.node, caller, EventFilter::default(), page).await?;
     let events = events.items;
     Ok(blocking::run(bytes_of(&events), move || known_targets(&events)).await)
 }
@@ -327,12 +309,8 @@ pub(super) async fn edit(
     viewer.must_write()?;
     let (kind, id) = route(&kind, &id)?;
     viewer.must_see(kind)?;
-    let subscription = dashboard
-        .node
-        .store
-        .subscription(viewer.caller.company_id, kind, id)
-        .await?;
-    let form = SubscriptionForm::of(&subscription);
+    let shown = subscriptions::get(&dashboard.node, viewer.caller, kind, id).await?;
+    let form = SubscriptionForm::of(&shown.subscription);
     Ok(show(
         &form_page(&dashboard, &viewer, Some(id.to_string()), form, None).await?,
     ))
@@ -405,10 +383,10 @@ pub(super) async fn ask_to_delete(
     let (kind, id) = route(&kind, &id)?;
     viewer.must_write()?;
     viewer.must_see(kind)?;
-    let company_id = viewer.caller.company_id;
-    let subscription = dashboard.node.store.subscription(company_id, kind, id).await?;
+    let (node, caller) = (&dashboard.node, viewer.caller);
+    let subscription = subscriptions::get(node, caller, kind, id).await?.subscription;
     let url = match subscription.webhook_id() {
-        Some(id) => hook_url(&dashboard.node, company_id, id).await?,
+        Some(id) => hook_url(node, caller.company_id, id).await?,
         None => None,
     };
     Ok(show(&DeletePage {

@@ -11,7 +11,6 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::history::Counts;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{SETTINGS, Setting, Severity, ValueFormat, Webhook};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeliveryFilter, PageRequest};
@@ -24,12 +23,12 @@ use super::subscriptions::SubscriptionRow;
 use super::webhooks::all_subscriptions;
 use super::widgets::{self, Choice, DeliveryRow, Moment, Sentence, millis, span, tone_of};
 use super::{DashboardState, SharedState};
+use switchhook_node::deliveries::{self, DeliverySearch};
 use switchhook_node::health::{self, Health};
 use switchhook_node::history;
 use switchhook_node::inspector::name_of;
 use switchhook_node::refusal::Refusal;
-use switchhook_node::traffic::secret_display;
-use switchhook_node::webhooks::{self, Rotation};
+use switchhook_node::webhooks::{self, Rotation, WebhookView};
 
 /// Bound on the outages shown.
 const MOST_OUTAGES: u32 = 5;
@@ -109,9 +108,13 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let id = id_of(&id)?;
     let company_id = viewer.caller.company_id;
-    let store = &dashboard.node.store;
-    let webhook = store.webhook(company_id, id).await?;
-    let subscriptions = all_subscriptions(&dashboard, company_id).await?;
+    let (node, caller) = (&dashboard.node, viewer.caller);
+    let WebhookView {
+        webhook,
+        secret_shown,
+        ..
+    } = webhooks::get(node, caller, id).await?;
+    let subscriptions = all_subscriptions(&dashboard, caller).await?;
     let health = health::of(&dashboard.node, &webhook).await?;
     let failure = match &health.outage {
         Some(outage) => Some(FailurePart {
@@ -126,33 +129,24 @@ pub(super) async fn show(
         .remove(&id);
     let rates = rates.unwrap_or_default();
     let failing_since = health.outage.as_ref().map(|outage| outage.since);
-    let outages = store.outages_of(id, MOST_OUTAGES).await?;
+    let outages = health::outages_of(node, &webhook, MOST_OUTAGES).await?;
     let now = dashboard.node.clock.now();
-    let filter = DeliveryFilter {
-        webhook_id: Some(id),
-        ..DeliveryFilter::default()
+    let sought = DeliverySearch {
+        filter: DeliveryFilter {
+            webhook_id: Some(id),
+            ..DeliveryFilter::default()
+        },
+        ..DeliverySearch::default()
     };
-    let deliveries = store
-        .list_deliveries(company_id, filter, PageRequest::first(LATEST))
-        .await?;
+    let found = deliveries::search(node, caller, &sought, PageRequest::first(LATEST)).await?;
     let url = shown_url(&webhook.hook_url).into_owned();
     let frame = viewer.frame(&dashboard, "webhooks", url.clone());
     let visibility = viewer.visibility(&dashboard);
     let own = subscriptions
         .iter()
         .filter(|one| one.webhook_id() == Some(id) && visibility.sees(one.filter.kind()));
-    let deliveries: Vec<_> = deliveries
-        .items
-        .into_iter()
-        .filter(|delivery| visibility.sees(delivery.kind))
-        .collect();
-    let secret = match &webhook.secret {
-        Some(secret) => {
-            let shown = secret_display(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
-            shown.of(secret, &webhook.settings)
-        }
-        None => None,
-    };
+    let secret = webhook.secret.as_ref();
+    let secret = secret.and_then(|secret| secret_shown.of(secret, &webhook.settings));
     Ok(show_page(&WebhookPage {
         id: id.to_string(),
         url,
@@ -174,7 +168,7 @@ pub(super) async fn show(
         subscriptions: own
             .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
             .collect(),
-        deliveries: rows_about_events(&dashboard, &viewer, &deliveries).await?,
+        deliveries: rows_about_events(&dashboard, &viewer, &found.deliveries).await?,
         charts: Charts::of(&dashboard, &viewer, Some(id), failing_since).await?,
         kinds: widgets::known_kinds(Some("call")),
         created_at: Moment(webhook.created_at),

@@ -7,20 +7,19 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::history::Counts;
-use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::subscription::{Endpoint, Subscription};
-use switchhook_store::{PageRequest, StoreError, SubscriptionFilter};
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::subscription::Subscription;
+use switchhook_store::{PageRequest, SubscriptionFilter};
 
 use super::page::{Flash, Frame, PageError, go, id_of, show, show_again};
 use super::session::{SignedForm, Viewer};
 use super::webhook_form::WebhookForm;
 use super::widgets::{Moment, many, tone_of};
 use super::{DashboardState, SharedState};
-use switchhook_node::health;
-use switchhook_node::history;
+use switchhook_node::caller::Caller;
 use switchhook_node::refusal::Refusal;
-use switchhook_node::traffic::secret_display;
 use switchhook_node::webhooks::{self, PreviewRequest};
+use switchhook_node::{health, history, subscriptions};
 
 /// Page size.
 const A_PAGE: u32 = 50;
@@ -89,8 +88,8 @@ pub(super) async fn list(
 ) -> Result<Response, PageError> {
     let company_id = viewer.caller.company_id;
     let page = viewer.page(A_PAGE);
-    let webhooks = dashboard.node.store.list_webhooks(company_id, page).await?;
-    let subscriptions = all_subscriptions(&dashboard, company_id).await?;
+    let webhooks = webhooks::list(&dashboard.node, viewer.caller, page).await?;
+    let subscriptions = all_subscriptions(&dashboard, viewer.caller).await?;
     let healths = health::of_all(&dashboard.node, &webhooks.items).await?;
     let ids: Vec<_> = webhooks.items.iter().map(|webhook| webhook.id).collect();
     let last_hour = history::of_last_hour(&dashboard.node, company_id, &ids).await?;
@@ -128,16 +127,12 @@ pub(super) async fn list(
 
 pub(super) async fn all_subscriptions(
     dashboard: &DashboardState,
-    company_id: CompanyId,
-) -> Result<Vec<Subscription>, StoreError> {
+    caller: Caller,
+) -> Result<Vec<Subscription>, Refusal> {
     let page = PageRequest::first(MOST_SUBSCRIPTIONS);
     let every = SubscriptionFilter::default();
-    Ok(dashboard
-        .node
-        .store
-        .list_subscriptions(company_id, every, page)
-        .await?
-        .items)
+    let all = subscriptions::list_all(&dashboard.node, caller, every, page).await?;
+    Ok(all.items)
 }
 
 /// The form for a new webhook.
@@ -255,9 +250,8 @@ async fn as_shown(
     viewer: &Viewer,
     id: WebhookId,
 ) -> Result<WebhookForm, PageError> {
-    let webhook = dashboard.node.store.webhook(viewer.caller.company_id, id).await?;
-    let shown = secret_display(&dashboard.node, viewer.caller, Endpoint::Webhook(id)).await?;
-    Ok(WebhookForm::of(&webhook, shown))
+    let view = webhooks::get(&dashboard.node, viewer.caller, id).await?;
+    Ok(WebhookForm::of(&view.webhook, view.shown))
 }
 
 pub(super) async fn update(
@@ -295,25 +289,20 @@ pub(super) async fn ask_to_delete(
 ) -> Result<Response, PageError> {
     let id = id_of(&id)?;
     viewer.must_write()?;
-    let company_id = viewer.caller.company_id;
-    let webhook = dashboard.node.store.webhook(company_id, id).await?;
-    let subscriptions = all_subscriptions(&dashboard, company_id).await?;
+    let (node, caller) = (&dashboard.node, viewer.caller);
+    let webhook = webhooks::get(node, caller, id).await?.webhook;
+    let subscriptions = all_subscriptions(&dashboard, caller).await?;
     let subscriptions = subscriptions
         .iter()
         .filter(|one| one.webhook_id() == Some(id))
         .count();
-    let pending = dashboard
-        .node
-        .store
-        .pending_webhooks(Some(WebhookId(id.0 - 1)), 1)
-        .await?;
     Ok(show(&DeletePage {
         frame: viewer.frame(&dashboard, "webhooks", "Delete webhook"),
         id: id.to_string(),
         url: shown_url(&webhook.hook_url).into_owned(),
         subscriptions,
         subscriptions_in_words: many(subscriptions, "subscription"),
-        has_pending: pending.first().is_some_and(|one| one.webhook_id == id),
+        has_pending: webhooks::has_pending(node, caller, id).await?,
     }))
 }
 

@@ -7,9 +7,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use switchhook_domain::id::WebsocketId;
 use switchhook_domain::subscription::{Endpoint, Subscription};
-use switchhook_domain::websocket::Websocket;
-use switchhook_node::refusal::Refusal;
-use switchhook_node::{keys, websockets};
+use switchhook_node::websockets::{self, WebsocketView};
+use switchhook_node::{keys, subscriptions};
 use switchhook_store::{PageRequest, SubscriptionFilter};
 
 use super::page::{Flash, Frame, PageError, go, id_of, show};
@@ -50,11 +49,7 @@ pub(super) async fn list(
     viewer: Viewer,
 ) -> Result<Response, PageError> {
     let page = viewer.page(A_PAGE);
-    let found = dashboard
-        .node
-        .store
-        .list_websockets(Some(viewer.caller.company_id), page)
-        .await?;
+    let found = websockets::list(&dashboard.node, viewer.caller, page).await?;
     let mut rows = Vec::with_capacity(found.items.len());
     for websocket in found.items {
         rows.push(row(&dashboard, &viewer, websocket).await?);
@@ -69,30 +64,22 @@ pub(super) async fn list(
 async fn row(
     dashboard: &DashboardState,
     viewer: &Viewer,
-    websocket: Websocket,
+    shown: WebsocketView,
 ) -> Result<WebsocketRow, PageError> {
+    let WebsocketView { websocket, url, .. } = shown;
     let id = websocket.id;
     let filter = SubscriptionFilter {
         endpoint: Some(Endpoint::Websocket(id)),
         ..SubscriptionFilter::default()
     };
     let page = PageRequest::first(MOST_SUBSCRIPTIONS);
-    let store = &dashboard.node.store;
-    let subscriptions = store
-        .list_subscriptions(viewer.caller.company_id, filter, page)
-        .await?;
+    let subscriptions = subscriptions::list_all(&dashboard.node, viewer.caller, filter, page).await?;
     let visibility = viewer.visibility(dashboard);
     let seen = |one: &&Subscription| visibility.sees(one.filter.kind());
     let mut kinds = BTreeMap::new();
     for one in subscriptions.items.iter().filter(seen) {
         *kinds.entry(one.filter.kind().title()).or_insert(0) += 1;
     }
-    let url = match websockets::get(&dashboard.node, viewer.caller, id).await {
-        Ok(shown) => shown.url,
-        // Who may not hear what is told there still sees that there is one.
-        Err(Refusal::Forbidden(_)) => None,
-        Err(refusal) => return Err(refusal.into()),
-    };
     Ok(WebsocketRow {
         copy_id: format!("id-{id}"),
         copy_url: format!("url-{id}"),

@@ -183,11 +183,20 @@ pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Resu
     })
 }
 
-/// The dead letters of each webhook that has some, at a glance: of one webhook or of all.
+/// Counts the dead letters of each of the company's webhooks that has some, at a glance.
 ///
 /// # Errors
-/// If the store cannot be read.
+/// If the caller may not, or the store cannot be read.
 pub async fn by_webhook(
+    node: &Node,
+    caller: Caller,
+) -> Result<BTreeMap<WebhookId, WebhookDeadLetters>, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(at_a_glance(node, caller.company_id, None).await?)
+}
+
+/// Dead letters of each webhook that has some, for the node itself: of one webhook or of all.
+pub(crate) async fn at_a_glance(
     node: &Node,
     company_id: CompanyId,
     only: Option<WebhookId>,

@@ -3,11 +3,14 @@
 mod search;
 mod status;
 
+use std::collections::HashMap;
+
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::DeliveryId;
+use switchhook_domain::id::{DeliveryId, EventId};
 use switchhook_domain::key::Right;
 use switchhook_domain::subscription::Endpoint;
+use switchhook_store::{DeliveryFilter, LastAttempt, PageRequest, StoreError};
 
 use crate::Node;
 use crate::caller::Caller;
@@ -46,6 +49,47 @@ pub async fn get_with_attempts(
         }
         delivery = afterwards;
     }
+}
+
+/// Lists an event's deliveries, newest first.
+///
+/// # Errors
+/// If the caller may not, or the store cannot be read.
+pub async fn of_event(
+    node: &Node,
+    caller: Caller,
+    id: EventId,
+    page: PageRequest,
+) -> Result<Vec<Delivery>, Refusal> {
+    let sought = DeliverySearch {
+        filter: DeliveryFilter {
+            event_id: Some(id),
+            ..DeliveryFilter::default()
+        },
+        ..DeliverySearch::default()
+    };
+    Ok(search(node, caller, &sought, page).await?.deliveries)
+}
+
+/// The attempts of a delivery that have ended, first to last; its reader may see it.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn attempts_of(node: &Node, delivery: &Delivery) -> Result<Vec<Attempt>, StoreError> {
+    node.store.attempts_of(delivery.id).await
+}
+
+/// The last attempt that ended of each of these deliveries, which their reader may see.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn last_attempts(
+    node: &Node,
+    deliveries: impl IntoIterator<Item = &Delivery>,
+) -> Result<HashMap<DeliveryId, LastAttempt>, StoreError> {
+    let ids = deliveries.into_iter().map(|delivery| delivery.id).collect();
+    let last = node.store.last_attempts(ids).await?;
+    Ok(last.into_iter().map(|last| (last.delivery_id, last)).collect())
 }
 
 async fn seen(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {

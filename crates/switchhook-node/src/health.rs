@@ -218,6 +218,14 @@ fn sentence(condition: Condition, since: Option<Timestamp>, outage: Option<&Outa
     }
 }
 
+/// The last outages of a webhook, whose reader may see it, newest first.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn outages_of(node: &Node, webhook: &Webhook, most: u32) -> Result<Vec<Outage>, StoreError> {
+    node.store.outages_of(webhook.id, most).await
+}
+
 /// The first line of the answer to an outage's last attempt, or why there was none, as far as this reader may see it.
 ///
 /// # Errors

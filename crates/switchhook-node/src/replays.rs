@@ -1,4 +1,4 @@
-//! Verbs for replays: dry run, creating, cancelling. Running them is `replay`.
+//! Verbs for replays: listing, dry run, creating, cancelling. Running them is `replay`.
 
 use switchhook_domain::id::{ReplayId, WebhookId};
 use switchhook_domain::key::Right;
@@ -10,7 +10,7 @@ use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::Webhook;
-use switchhook_store::{NewReplay, StoreError};
+use switchhook_store::{NewReplay, Page, PageRequest, StoreError};
 
 use crate::Node;
 use crate::caller::Caller;
@@ -51,6 +51,24 @@ pub enum ReplayTarget {
         /// Secret that signs the deliveries.
         secret: Option<String>,
     },
+}
+
+/// Lists the company's replays, newest first.
+///
+/// # Errors
+/// If the caller may not, or the store cannot be read.
+pub async fn list(node: &Node, caller: Caller, page: PageRequest) -> Result<Page<Replay>, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(node.store.list_replays(caller.company_id, page).await?)
+}
+
+/// Shows a replay and its progress.
+///
+/// # Errors
+/// If the caller may not, or there is no such replay.
+pub async fn get(node: &Node, caller: Caller, id: ReplayId) -> Result<Replay, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(node.store.replay(caller.company_id, id).await?)
 }
 
 /// Counts what a replay would send. Nothing is kept and nothing is sent.

@@ -6,8 +6,8 @@ use switchhook_domain::Kind;
 use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, SourceId};
 use switchhook_domain::key::Right;
-use switchhook_domain::source::{RecentRefusals, Source, SourceChange};
-use switchhook_store::StoreError;
+use switchhook_domain::source::{self, RecentRefusals, Source, SourceChange};
+use switchhook_store::{Page, PageRequest, StoreError};
 
 use crate::caller::{Caller, uncleared};
 use crate::refusal::{Refusal, not_null, of_events, require_room};
@@ -45,11 +45,52 @@ pub struct CreatedSource {
     pub url: String,
 }
 
-/// The company's sources that refused something [`LATELY`].
+/// Lists the company's sources, oldest first.
 ///
 /// # Errors
-/// If the store cannot be read.
-pub async fn refusing(node: &Node, company_id: CompanyId) -> Result<Vec<RecentRefusals>, StoreError> {
+/// If the caller may not, or the store cannot be read.
+pub async fn list(node: &Node, caller: Caller, page: PageRequest) -> Result<Page<Source>, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(node.store.list_sources(caller.company_id, page).await?)
+}
+
+/// Shows a source.
+///
+/// # Errors
+/// If the caller may not, or there is no such source.
+pub async fn get(node: &Node, caller: Caller, id: SourceId) -> Result<Source, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(node.store.source(caller.company_id, id).await?)
+}
+
+/// Lists the requests that a source refused, newest first.
+///
+/// # Errors
+/// If the caller may not, or there is no such source.
+pub async fn list_refusals(
+    node: &Node,
+    caller: Caller,
+    id: SourceId,
+    page: PageRequest,
+) -> Result<Page<source::Refusal>, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(node.store.list_refusals(caller.company_id, id, page).await?)
+}
+
+/// Lists the company's sources that refused something [`LATELY`].
+///
+/// # Errors
+/// If the caller may not, or the store cannot be read.
+pub async fn refusing(node: &Node, caller: Caller) -> Result<Vec<RecentRefusals>, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(refusing_of(node, caller.company_id).await?)
+}
+
+/// Sources of a company that refused something [`LATELY`], for the node itself.
+pub(crate) async fn refusing_of(
+    node: &Node,
+    company_id: CompanyId,
+) -> Result<Vec<RecentRefusals>, StoreError> {
     let since = node.clock.now().minus(LATELY);
     node.store.refusing_sources(company_id, since, MOST_COUNTED).await
 }

@@ -64,6 +64,22 @@ pub async fn list(
     })
 }
 
+/// Lists a company's subscriptions of every kind, oldest first, without what they point to. Those of kinds that the caller
+/// may not see are among them, so that they can be counted.
+///
+/// # Errors
+/// If the caller may not, or the store cannot be read.
+pub async fn list_all(
+    node: &Node,
+    caller: Caller,
+    filter: SubscriptionFilter,
+    page: PageRequest,
+) -> Result<Page<Subscription>, Refusal> {
+    caller.require(Right::Read)?;
+    let store = &node.store;
+    Ok(store.list_subscriptions(caller.company_id, filter, page).await?)
+}
+
 /// Shows one.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use switchhook_domain::webhook::{
     Auth, Authentication, Bounds, Condition, SettingsPatch, Webhook, WebhookChange, WebhookRequest,
     WebhookSettings,
 };
-use switchhook_store::StoreError;
+use switchhook_store::{Page, PageRequest, StoreError};
 
 use crate::caller::Caller;
 use crate::destination::{TlsIdentity, pieces_of};
@@ -61,6 +61,37 @@ pub struct WebhookView {
     pub secret_shown: SecretDisplay,
     /// Extent to which other credentials are shown.
     pub shown: SecretDisplay,
+}
+
+/// Lists the company's webhooks, oldest first.
+///
+/// # Errors
+/// If the caller may not, or the store cannot be read.
+pub async fn list(node: &Node, caller: Caller, page: PageRequest) -> Result<Page<Webhook>, Refusal> {
+    caller.require(Right::Read)?;
+    Ok(node.store.list_webhooks(caller.company_id, page).await?)
+}
+
+/// Shows a webhook.
+///
+/// # Errors
+/// If the caller may not, or there is no such webhook.
+pub async fn get(node: &Node, caller: Caller, id: WebhookId) -> Result<WebhookView, Refusal> {
+    caller.require(Right::Read)?;
+    let webhook = node.store.webhook(caller.company_id, id).await?;
+    shown_to(node, caller, webhook).await
+}
+
+/// True if deliveries wait for a webhook.
+///
+/// # Errors
+/// If the caller may not, there is no such webhook, or the store cannot be read.
+pub async fn has_pending(node: &Node, caller: Caller, id: WebhookId) -> Result<bool, Refusal> {
+    caller.require(Right::Read)?;
+    node.store.webhook(caller.company_id, id).await?;
+    let before = Some(WebhookId(id.0 - 1));
+    let pending = node.store.pending_webhooks(before, 1).await?;
+    Ok(pending.first().is_some_and(|one| one.webhook_id == id))
 }
 
 /// Makes a webhook with all of its settings.

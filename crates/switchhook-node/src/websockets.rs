@@ -6,7 +6,7 @@ use switchhook_domain::key::Right;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::websocket::Websocket;
-use switchhook_store::StoreError;
+use switchhook_store::{Page, PageRequest, StoreError};
 
 use crate::caller::Caller;
 use crate::refusal::{Refusal, require_room};
@@ -56,6 +56,24 @@ pub async fn create(node: &Node, caller: Caller, secret: Option<String>) -> Resu
     let websocket = node.store.create_websocket(websocket).await?;
     node.registry.refresh(company_id).await?;
     Ok(shown_to(node, caller, websocket).await?)
+}
+
+/// Lists the company's websockets, oldest first, each with a fresh URL if the caller may hear all that is told there.
+///
+/// # Errors
+/// If the caller may not, or the store cannot be read.
+pub async fn list(node: &Node, caller: Caller, page: PageRequest) -> Result<Page<WebsocketView>, Refusal> {
+    caller.require(Right::Read)?;
+    let company_id = Some(caller.company_id);
+    let page = node.store.list_websockets(company_id, page).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for websocket in page.items {
+        items.push(shown_to(node, caller, websocket).await?);
+    }
+    Ok(Page {
+        items,
+        next: page.next,
+    })
 }
 
 /// Shows a websocket, with a fresh URL.

@@ -8,10 +8,12 @@ use switchhook_domain::Kind;
 use switchhook_domain::attempt::{CountsAs, OutcomeClass};
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::delivery::{Delivery, StateName};
+use switchhook_domain::key::Right;
 use switchhook_store::{DeliveryFilter, FailedAttempt, PageRequest, StoreError};
 use tokio::time::Instant;
 
 use crate::caller::Caller;
+use crate::refusal::Refusal;
 use crate::visibility::Visibility;
 use crate::{Node, blocking};
 
@@ -220,16 +222,17 @@ const fn has_failed(class: OutcomeClass) -> bool {
     )
 }
 
-/// A page of deliveries, newest first, sought among a bounded number.
+/// A page of deliveries, newest first, sought among a bounded number; kinds that the caller may not see are left out.
 ///
 /// # Errors
-/// If the store cannot be read.
+/// If the caller may not, or the store cannot be read.
 pub async fn search(
     node: &Node,
     caller: Caller,
     sought: &DeliverySearch,
     page: PageRequest,
-) -> Result<SearchResult, StoreError> {
+) -> Result<SearchResult, Refusal> {
+    caller.require(Right::Read)?;
     let mut best: Option<SearchResult> = None;
     for way in sought.ways() {
         let found = go_over(node, caller, sought, way, page).await?;

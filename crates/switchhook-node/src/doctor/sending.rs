@@ -252,7 +252,7 @@ async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option
 /// Dead letters: what was given up and nobody has dealt with since.
 async fn given_up(node: &Node, webhook: &Webhook) -> Result<Option<Finding>, StoreError> {
     let id = webhook.id;
-    let found = dead_letters::by_webhook(node, webhook.company_id, Some(id)).await?;
+    let found = dead_letters::at_a_glance(node, webhook.company_id, Some(id)).await?;
     Ok(found.get(&id).map(|given_up| {
         at_webhook(
             webhook,

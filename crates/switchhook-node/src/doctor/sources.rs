@@ -14,7 +14,7 @@ use crate::{Node, amounts};
 /// # Errors
 /// If the store cannot be read.
 pub async fn refusing_sources(node: &Node, company_id: CompanyId) -> Result<Vec<Finding>, StoreError> {
-    let refusing = sources::refusing(node, company_id).await?;
+    let refusing = sources::refusing_of(node, company_id).await?;
     Ok(refusing.into_iter().map(finding).collect())
 }
 

@@ -19,6 +19,7 @@ use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
 use switchhook_node::api_keys::KeyRequest;
 use switchhook_node::caller::Caller;
+use switchhook_node::deliveries::DeliverySearch;
 use switchhook_node::doctor::{self, ConnectionCheck, ExamineOptions};
 use switchhook_node::events::{self, Erasure};
 use switchhook_node::feed::{self, FeedRequest, Only, Start, consumers};
@@ -29,10 +30,10 @@ use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, PreviewRequest, Rotation};
 use switchhook_node::{Node, api_keys, dead_letters, deliveries, history, subscriptions, websockets};
 use switchhook_store::{
-    DeadLetterFilter, ErasureExtent, LogPosition, PageRequest, StoreError, SubscriptionFilter,
+    DeadLetterFilter, ErasureExtent, EventFilter, LogPosition, PageRequest, StoreError, SubscriptionFilter,
 };
 
-use crate::fixture::{Fixture, admin, stranger, unscoped, with_right};
+use crate::fixture::{CHAT, Fixture, admin, stranger, unscoped, with_right};
 
 /// Company's things for each trial.
 struct Things {
@@ -120,7 +121,7 @@ fn key() -> KeyRequest {
 fn channel() -> ChannelRequest {
     ChannelRequest {
         channel_type: Some(Some(ChannelType::Slack)),
-        url: Some(Some("https://hooks.example.com/services/T0".to_owned())),
+        url: Some(Some(CHAT.to_owned())),
         ..ChannelRequest::default()
     }
 }
@@ -210,6 +211,12 @@ const OK: &str = "";
 /// recordings and admin's things, and another company's admin. The company's own admin may do everything.
 #[rustfmt::skip]
 const TABLE: &[(&str, Verb, [&str; 4])] = &[
+    ("webhooks::list", verb!(|node, caller, things| webhooks::list(node, caller, PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("webhooks::get", verb!(|node, caller, things| webhooks::get(node, caller, things.webhook)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("webhooks::has_pending", verb!(|node, caller, things| webhooks::has_pending(node, caller, things.webhook)),
+        [OK, NO_READ, OK, NOT_THERE]),
     ("webhooks::create", verb!(|node, caller, things| webhooks::create(node, caller, webhook())),
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("webhooks::update", verb!(|node, caller, things| webhooks::update(node, caller, things.webhook, webhook())),
@@ -232,6 +239,8 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("websockets::create", verb!(|node, caller, things| websockets::create(node, caller, None)),
         [NO_WRITE, NO_WRITE, OK, OK]),
+    ("websockets::list", verb!(|node, caller, things| websockets::list(node, caller, PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
     ("websockets::get", verb!(|node, caller, things| websockets::get(node, caller, things.websocket)),
         [OK, NO_READ, "websocket", NOT_THERE]),
     ("websockets::set_secret", verb!(|node, caller, things| websockets::set_secret(node, caller, things.websocket, Some(None))),
@@ -240,6 +249,8 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("subscriptions::list", verb!(|node, caller, things| subscriptions::list(node, caller, Kind::Changelog, SubscriptionFilter::default(), PageRequest::first(1))),
         ["changelog subscriptions need", NO_READ, "changelog subscriptions need", OK]),
+    ("subscriptions::list_all", verb!(|node, caller, things| subscriptions::list_all(node, caller, SubscriptionFilter::default(), PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
     ("subscriptions::get", verb!(|node, caller, things| subscriptions::get(node, caller, Kind::Call, things.subscription)),
         [OK, NO_READ, OK, NOT_THERE]),
     ("subscriptions::create", verb!(|node, caller, things| subscriptions::create(node, caller, Kind::Call, states())),
@@ -272,6 +283,14 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("consumers::delete", verb!(|node, caller, things| consumers::delete(node, caller, &things.consumer)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("sources::list", verb!(|node, caller, things| sources::list(node, caller, PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("sources::get", verb!(|node, caller, things| sources::get(node, caller, things.source)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("sources::list_refusals", verb!(|node, caller, things| sources::list_refusals(node, caller, things.source, PageRequest::first(1))),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("sources::refusing", verb!(|node, caller, things| sources::refusing(node, caller)),
+        [OK, NO_READ, OK, OK]),
     ("sources::create", verb!(|node, caller, things| sources::create(node, caller, source())),
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("sources::update", verb!(|node, caller, things| sources::update(node, caller, things.source, source())),
@@ -282,11 +301,19 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("deliveries::get", verb!(|node, caller, things| deliveries::get(node, caller, things.delivery)),
         [OK, NO_READ, OK, NOT_THERE]),
+    ("deliveries::get_with_attempts", verb!(|node, caller, things| deliveries::get_with_attempts(node, caller, things.delivery)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("deliveries::search", verb!(|node, caller, things| deliveries::search(node, caller, &DeliverySearch::default(), PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("deliveries::of_event", verb!(|node, caller, things| deliveries::of_event(node, caller, things.event, PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
     ("deliveries::redeliver", verb!(|node, caller, things| deliveries::redeliver(node, caller, things.delivery)),
         [NO_WRITE, NO_WRITE, "call delivery", NOT_THERE]),
     ("deliveries::cancel", verb!(|node, caller, things| deliveries::cancel(node, caller, things.delivery)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("dead_letters::list", verb!(|node, caller, things| dead_letters::list(node, caller, DeadLetterFilter::default())),
+        [OK, NO_READ, OK, OK]),
+    ("dead_letters::by_webhook", verb!(|node, caller, things| dead_letters::by_webhook(node, caller)),
         [OK, NO_READ, OK, OK]),
     ("dead_letters::page", verb!(|node, caller, things| dead_letters::page(node, caller, DeadLetterFilter::default(), PageRequest::first(1))),
         [OK, NO_READ, OK, OK]),
@@ -296,12 +323,22 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("dead_letters::dismiss", verb!(|node, caller, things| dead_letters::dismiss(node, caller, DeadLetterFilter::default())),
         [NO_WRITE, NO_WRITE, OK, OK]),
+    ("replays::list", verb!(|node, caller, things| replays::list(node, caller, PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("replays::get", verb!(|node, caller, things| replays::get(node, caller, things.replay)),
+        [OK, NO_READ, OK, NOT_THERE]),
     ("replays::count", verb!(|node, caller, things| replays::count(node, caller, replay())),
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("replays::create", verb!(|node, caller, things| replays::create(node, caller, replay())),
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("replays::cancel", verb!(|node, caller, things| replays::cancel(node, caller, things.replay)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("events::list", verb!(|node, caller, things| events::list(node, caller, unknown_events(), PageRequest::first(1))),
+        ["unknown events need", NO_READ, "unknown events need", OK]),
+    ("events::read", verb!(|node, caller, things| events::read(node, caller, unknown_events(), PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("events::get", verb!(|node, caller, things| events::get(node, caller, things.unknown)),
+        ["unknown events need", NO_READ, "unknown events need", NOT_THERE]),
     ("events::explain", verb!(|node, caller, things| events::explain(node, caller, things.event, None, PageRequest::first(1))),
         [OK, NO_READ, OK, NOT_THERE]),
     ("events::route", verb!(|node, caller, things| events::route(node, caller, things.unknown, Kind::Call)),
@@ -322,6 +359,8 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("notifications::delete_channel", verb!(|node, caller, things| notifications::delete_channel(node, caller, things.channel)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("notifications::test_channel", verb!(|node, caller, things| notifications::test_channel(node, caller, things.channel)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("api_keys::list", verb!(|node, caller, things| api_keys::list(node, caller, PageRequest::first(1))),
         [ADMINS, ADMINS, ADMINS, OK]),
     ("api_keys::create", verb!(|node, caller, things| api_keys::create(node, caller, key())),
@@ -331,6 +370,13 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
     ("doctor::examine", verb!(|node, caller, things| doctor::examine(node, caller, examination(things))),
         [OK, NO_READ, OK, NOT_THERE]),
 ];
+
+fn unknown_events() -> EventFilter {
+    EventFilter {
+        kind: Some(Kind::Unknown),
+        ..EventFilter::default()
+    }
+}
 
 fn erasure() -> Erasure {
     Erasure {

@@ -1,9 +1,10 @@
-//! A node on a store in memory whose receivers never answer, and callers of every sort.
+//! A node on a store in memory, most of whose receivers never answer, and callers of every sort.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use switchhook_domain::attempt::{AttemptOutcome, Phases};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::key::{ApiKey, Right, Rights};
@@ -31,13 +32,31 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 /// An id that nothing has.
 pub(crate) const NOWHERE: i64 = 7;
 
-/// Receivers that never answer: deliveries stay pending.
-struct Silence;
+/// A receiver that wants no more: deliveries to it are given up.
+pub(crate) const GONE: &str = "https://gone.example.com/";
+
+/// A chat that takes every message.
+pub(crate) const CHAT: &str = "https://hooks.example.com/services/T0";
+
+/// Receivers that never answer, but for two: deliveries stay pending.
+struct Receivers;
 
 #[async_trait]
-impl Transport for Silence {
-    async fn post(&self, _: Post) -> PostResult {
-        std::future::pending().await
+impl Transport for Receivers {
+    async fn post(&self, post: Post) -> PostResult {
+        let status = match post.destination.webhook.hook_url.as_str() {
+            GONE => 410,
+            CHAT => 200,
+            _ => std::future::pending().await,
+        };
+        PostResult {
+            outcome: AttemptOutcome::Answered {
+                status,
+                retry_after: None,
+            },
+            answer: None,
+            phases: Phases::default(),
+        }
     }
 }
 
@@ -68,7 +87,7 @@ impl Fixture {
             telemetry: Telemetry::new(),
             liveness: Liveness::default(),
             store: SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens"),
-            transport: Arc::new(Silence),
+            transport: Arc::new(Receivers),
             guard: Arc::default(),
         };
         let node = assemble(parts, &tokio::runtime::Handle::current()).await;

@@ -3,4 +3,5 @@
 mod authorization;
 mod callers;
 mod fixture;
+mod reads;
 mod refusals;
