@@ -8,7 +8,7 @@ pub(super) mod export;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use serde::Deserialize;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::id::WebhookId;
@@ -20,46 +20,43 @@ use utoipa::ToSchema;
 use self::answer::{DeadLetterGroups, DismissAnswer};
 use super::SharedApi;
 use super::auth::{Reader, Writer};
+use super::query::{Query, query};
 use super::replays::{DryRunAnswer, Instant, ReplayAnswer, shown};
-use super::request::{JsonBody, Query};
+use super::request::JsonBody;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::LooseId;
 use switchhook_ingress::words;
 
-/// Filter for dead letters.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct DeadLetterQuery {
-    /// Only those to this webhook.
-    #[param(value_type = Option<String>)]
-    webhook_id: Option<WebhookId>,
-    /// Only those whose last attempt failed so: an HTTP status, or why no answer came.
-    #[param(schema_with = words::failure)]
-    failure: Option<Failure>,
-    /// Only this kind.
-    #[param(schema_with = words::kept_kind)]
-    kind: Option<Kind>,
-    /// Made at this time or later: RFC 3339 or unix milliseconds.
-    #[param(value_type = Option<String>)]
-    since: Option<Timestamp>,
-    /// Made before this time.
-    #[param(value_type = Option<String>)]
-    until: Option<Timestamp>,
+query! {
+    /// Filter for dead letters.
+    DeadLetterQuery {
+        /// Only those to this webhook.
+        #[param(value_type = Option<String>)]
+        webhook_id: WebhookId,
+        /// Only those whose last attempt failed so: an HTTP status, or why no answer came.
+        #[param(schema_with = words::failure)]
+        failure: Failure,
+        /// Only this kind.
+        #[param(schema_with = words::kept_kind)]
+        kind: Kind,
+        /// Made at this time or later: RFC 3339 or unix milliseconds.
+        #[param(value_type = Option<String>)]
+        since: Timestamp,
+        /// Made before this time.
+        #[param(value_type = Option<String>)]
+        until: Timestamp,
+    }
 }
 
-impl DeadLetterQuery {
-    fn read(query: Query<'_>) -> Result<DeadLetterFilter, ApiError> {
-        Ok(DeadLetterFilter {
-            webhook_id: query.id("webhook_id")?,
-            failure: query.word("failure")?,
-            kind: query.kind()?,
-            since: query.instant("since")?,
-            until: query.instant("until")?,
-        })
+impl From<DeadLetterQuery> for DeadLetterFilter {
+    fn from(query: DeadLetterQuery) -> Self {
+        Self {
+            webhook_id: query.webhook_id,
+            failure: query.failure,
+            kind: query.kind,
+            since: query.since,
+            until: query.until,
+        }
     }
 }
 
@@ -128,10 +125,9 @@ pub(crate) struct DismissRequest {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<DeadLetterQuery>,
 ) -> Result<Json<DeadLetterGroups>, ApiError> {
-    let filter = DeadLetterQuery::read(Query::of(&uri))?;
-    let Groups { groups, are_more } = dead_letters::list(&api.node, caller, filter).await?;
+    let Groups { groups, are_more } = dead_letters::list(&api.node, caller, query.into()).await?;
     Ok(Json(DeadLetterGroups {
         items: groups.into_iter().map(Into::into).collect(),
         more: are_more,

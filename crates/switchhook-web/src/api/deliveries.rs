@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
@@ -21,7 +20,8 @@ pub(super) use self::answer::{
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::Items;
-use super::request::{PageQuery, PathId, Query};
+use super::query::{PageQuery, Query, query};
+use super::request::PathId;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
@@ -30,44 +30,40 @@ use switchhook_node::events::summaries;
 use switchhook_node::summary::Summary;
 use switchhook_node::visibility::Visibility;
 
-/// Filter for a list of deliveries.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct DeliveryQuery {
-    /// Only those to this webhook.
-    #[param(value_type = Option<String>)]
-    webhook_id: Option<WebhookId>,
-    /// Only those of this event.
-    #[param(value_type = Option<String>)]
-    event_id: Option<EventId>,
-    /// Only those that this replay made.
-    #[param(value_type = Option<String>)]
-    replay_id: Option<ReplayId>,
-    /// Only those in this state.
-    #[param(schema_with = words::state)]
-    state: Option<StateName>,
-    /// `true`: only those of which an attempt failed, whatever became of them.
-    failed: Option<bool>,
-    /// Only those whose last failed attempt failed so, whatever became of them: an HTTP status, or why no answer came.
-    #[param(schema_with = words::failure)]
-    failure: Option<Failure>,
-    /// Only those with an attempt that failed and has this text in its answer, or in the words for why there was none. Small and large
-    /// letters are alike. What is hidden from the key is not found. A page ends within a second, with what it has found.
-    #[param(example = "upstream connect error")]
-    error: Option<String>,
-    /// Only this kind.
-    #[param(schema_with = words::kept_kind)]
-    kind: Option<Kind>,
-    /// Made at this time or later: RFC 3339 or unix milliseconds.
-    #[param(value_type = Option<String>)]
-    since: Option<Timestamp>,
-    /// Made before this time.
-    #[param(value_type = Option<String>)]
-    until: Option<Timestamp>,
+query! {
+    /// Filter for a list of deliveries.
+    DeliveryQuery {
+        /// Only those to this webhook.
+        #[param(value_type = Option<String>)]
+        webhook_id: WebhookId,
+        /// Only those of this event.
+        #[param(value_type = Option<String>)]
+        event_id: EventId,
+        /// Only those that this replay made.
+        #[param(value_type = Option<String>)]
+        replay_id: ReplayId,
+        /// Only those in this state: pending, delivered, exhausted or cancelled.
+        #[param(schema_with = words::state)]
+        state: StateName,
+        /// `true`: only those of which an attempt failed, whatever became of them.
+        failed: bool,
+        /// Only those whose last failed attempt failed so, whatever became of them: an HTTP status, or why no answer came.
+        #[param(schema_with = words::failure)]
+        failure: Failure,
+        /// Only those with an attempt that failed and has this text in its answer, or in the words for why there was none. Small and large
+        /// letters are alike. What is hidden from the key is not found. A page ends within a second, with what it has found.
+        #[param(example = "upstream connect error")]
+        error: String,
+        /// Only this kind.
+        #[param(schema_with = words::kept_kind)]
+        kind: Kind,
+        /// Made at this time or later: RFC 3339 or unix milliseconds.
+        #[param(value_type = Option<String>)]
+        since: Timestamp,
+        /// Made before this time.
+        #[param(value_type = Option<String>)]
+        until: Timestamp,
+    }
 }
 
 /// Lists the company's deliveries, newest first.
@@ -82,25 +78,25 @@ pub(crate) struct DeliveryQuery {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<DeliveryQuery>,
 ) -> Result<Json<Items<ListedDelivery>>, ApiError> {
-    let query = Query::of(&uri);
-    let page = PageQuery::read(query)?.ours()?;
+    let page = page.ours()?;
     let filter = DeliveryFilter {
-        event_id: query.id("event_id")?,
-        webhook_id: query.id("webhook_id")?,
-        replay_id: query.id("replay_id")?,
-        state: query.word("state")?,
-        has_failed: query.get("failed", "true or false")?.unwrap_or(false),
-        failure: query.word("failure")?,
-        kind: query.kind()?,
-        since: query.instant("since")?,
-        until: query.instant("until")?,
+        event_id: query.event_id,
+        webhook_id: query.webhook_id,
+        replay_id: query.replay_id,
+        state: query.state,
+        has_failed: query.failed.unwrap_or_default(),
+        failure: query.failure,
+        kind: query.kind,
+        since: query.since,
+        until: query.until,
     };
     if let Some(kind) = filter.kind {
         caller.require_visible(kind)?;
     }
-    let text = query.text("error");
+    let text = query.error;
     if text
         .as_ref()
         .is_some_and(|text| text.chars().count() > LONGEST_TEXT)
@@ -112,7 +108,7 @@ pub(crate) async fn list(
     let sought = DeliverySearch {
         filter,
         class: None,
-        text: text.map(Into::into),
+        text,
     };
     let found = deliveries::search(&api.node, caller, &sought, page).await?;
     let ids = found
@@ -133,12 +129,7 @@ pub(crate) async fn listed(
     deliveries: Vec<Delivery>,
     summaries: &HashMap<EventId, Summary>,
 ) -> Result<Vec<ListedDelivery>, ApiError> {
-    let ids = deliveries.iter().map(|delivery| delivery.id).collect();
-    let last = api.node.store.last_attempts(ids).await?;
-    let mut last: HashMap<_, _> = last
-        .into_iter()
-        .map(|attempt| (attempt.delivery_id, attempt))
-        .collect();
+    let mut last = deliveries::last_attempts(&api.node, &deliveries).await?;
     let statuses = deliveries::statuses(&api.node, &deliveries).await?;
     let mask = api.node.settings.mask;
     let listed = deliveries

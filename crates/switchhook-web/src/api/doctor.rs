@@ -4,7 +4,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
@@ -12,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::Reader;
-use super::request::Query;
+use super::query::{Query, query};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_node::Node;
@@ -21,19 +20,15 @@ use switchhook_node::doctor::{ConnectionCheck, ExamineOptions, Finding, Location
 /// How many findings are shown.
 pub(super) const MOST_FINDINGS: usize = 500;
 
-/// Options of an examination.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct DoctorQuery {
-    /// Only this webhook.
-    #[param(value_type = Option<String>)]
-    webhook_id: Option<WebhookId>,
-    /// Tests whether a connection to each webhook can be made, without sending an event; true by default.
-    connect: Option<bool>,
+query! {
+    /// Options of an examination.
+    DoctorQuery {
+        /// Only this webhook.
+        #[param(value_type = Option<String>)]
+        webhook_id: WebhookId,
+        /// Tests whether a connection to each webhook can be made, without sending an event; true by default.
+        connect: bool,
+    }
 }
 
 /// Result of an examination.
@@ -99,13 +94,11 @@ pub struct FindingAnswer {
 pub(crate) async fn see(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<DoctorQuery>,
 ) -> Result<Json<DoctorAnswer>, ApiError> {
-    let query = Query::of(&uri);
-    let connects = query.get("connect", "true or false")?.unwrap_or(true);
     let examination = ExamineOptions {
-        only: query.id("webhook_id")?,
-        connections: if connects {
+        only: query.webhook_id,
+        connections: if query.connect.unwrap_or(true) {
             ConnectionCheck::Try
         } else {
             ConnectionCheck::Skip

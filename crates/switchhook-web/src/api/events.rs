@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::Uri;
 use switchhook_domain::id::EventId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
@@ -15,15 +14,16 @@ use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 use switchhook_node::visibility::Visibility;
-use switchhook_node::{blocking, events};
-use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
+use switchhook_node::{blocking, deliveries, events};
+use switchhook_store::{EventFilter, EventHead, PageRequest};
 
 use self::answer::{EventAnswer, EventSummary, SendAnswer};
 use super::SharedApi;
 use super::auth::{Ingester, Reader};
 use super::compat::Items;
 use super::deliveries::listed;
-use super::request::{PageQuery, PathId, Query};
+use super::query::{PageQuery, Query, query};
+use super::request::PathId;
 
 /// How many deliveries are shown with an event. The list of deliveries has them all.
 pub(super) const MOST_DELIVERIES: u32 = 200;
@@ -56,26 +56,22 @@ pub(crate) async fn send(
     switchhook_ingress::events::send(&api.node, caller, request).await
 }
 
-/// Filter for a list of events.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct EventQuery {
-    /// Only this kind.
-    #[param(schema_with = words::kept_kind)]
-    kind: Option<Kind>,
-    /// Only those of one call, message, agent or contact.
-    #[param(example = "call:4513924407164928")]
-    order_key: Option<String>,
-    /// Accepted at this time or later: RFC 3339 or unix milliseconds.
-    #[param(value_type = Option<String>)]
-    since: Option<Timestamp>,
-    /// Accepted before this time.
-    #[param(value_type = Option<String>)]
-    until: Option<Timestamp>,
+query! {
+    /// Filter for a list of events.
+    EventQuery {
+        /// Only this kind.
+        #[param(schema_with = words::kept_kind)]
+        kind: Kind,
+        /// Only those of one call, message, agent or contact.
+        #[param(example = "call:4513924407164928")]
+        order_key: String,
+        /// Accepted at this time or later: RFC 3339 or unix milliseconds.
+        #[param(value_type = Option<String>)]
+        since: Timestamp,
+        /// Accepted before this time.
+        #[param(value_type = Option<String>)]
+        until: Timestamp,
+    }
 }
 
 /// Lists the company's events, newest first.
@@ -90,32 +86,23 @@ pub(crate) struct EventQuery {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<EventQuery>,
 ) -> Result<Json<Items<EventSummary>>, ApiError> {
-    let query = Query::of(&uri);
-    let page = PageQuery::read(query)?.ours()?;
+    let page = page.ours()?;
     let filter = EventFilter {
-        kind: query.kind()?,
-        order_key: query.text("order_key").map(|key| OrderKey::new(&*key)),
-        since: query.instant("since")?,
-        until: query.instant("until")?,
+        kind: query.kind,
+        order_key: query.order_key.map(OrderKey::new),
+        since: query.since,
+        until: query.until,
     };
-    if let Some(kind) = filter.kind {
-        caller.require_visible(kind)?;
-    }
-    let page = api
-        .node
-        .store
-        .list_event_heads(caller.company_id, filter, page)
-        .await?;
-    let visibility = Visibility::of(caller, &api.node);
-    let mut seen = page.items;
-    seen.retain(|event| visibility.sees(event.kind));
-    let ids = seen.iter().map(|event| event.id).collect();
+    let page = events::list(&api.node, caller, filter, page).await?;
+    let ids = page.items.iter().map(|event| event.id).collect();
     let summaries = events::summaries(&api.node, caller, ids).await?;
-    let shown = seen.into_iter().map(|event| {
+    let mask = api.node.settings.mask;
+    let shown = page.items.into_iter().map(|event| {
         let summary = summaries.get(&event.id);
-        EventSummary::of(event, summary, visibility.mask)
+        EventSummary::of(event, summary, mask)
     });
     Ok(Json(Items {
         items: shown.collect(),
@@ -134,19 +121,10 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<EventId>,
 ) -> Result<Response, ApiError> {
-    let event = api.node.store.event(caller.company_id, id).await?;
-    caller.require_visible(event.kind)?;
+    let event = events::get(&api.node, caller, id).await?;
     let bytes = event.body.len();
-    let filter = DeliveryFilter {
-        event_id: Some(id),
-        ..DeliveryFilter::default()
-    };
-    let page = PageRequest::first(MOST_DELIVERIES);
-    let deliveries = api
-        .node
-        .store
-        .list_deliveries(caller.company_id, filter, page)
-        .await?;
+    let first = PageRequest::first(MOST_DELIVERIES);
+    let deliveries = deliveries::of_event(&api.node, caller, id, first).await?;
     let visibility = Visibility::of(caller, &api.node);
     let sum_up = {
         let event = event.clone();
@@ -154,7 +132,7 @@ pub(crate) async fn get(
     };
     let summary = blocking::run(bytes, sum_up).await;
     let summaries = summary.into_iter().map(|summary| (id, summary)).collect();
-    let deliveries = listed(&api, deliveries.items, &summaries).await?;
+    let deliveries = listed(&api, deliveries, &summaries).await?;
     let answer = move || {
         let body = visibility.text(event.kind, &event.body);
         let is_there = event.payload_removed.is_none();

@@ -4,7 +4,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::id::{EventId, SubscriptionId};
 use switchhook_domain::matching::{Reason, Verdict};
@@ -17,22 +16,19 @@ use super::SharedApi;
 use super::auth::Reader;
 use super::deliveries::DeliveryAnswer;
 use super::events::answer::EventSummary;
-use super::request::{PageQuery, PathId, Query};
+use super::query::{PageQuery, Query, query};
+use super::request::PathId;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// Subscriptions to explain.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct ExplainQuery {
-    /// Only this subscription.
-    #[param(value_type = Option<String>)]
-    subscription_id: Option<SubscriptionId>,
+query! {
+    /// Subscriptions to explain.
+    ExplainQuery {
+        /// Only this subscription.
+        #[param(value_type = Option<String>)]
+        subscription_id: SubscriptionId,
+    }
 }
 
 /// Verdicts of the company's subscriptions on an event.
@@ -99,12 +95,11 @@ pub(crate) async fn explain(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
     PathId(id): PathId<EventId>,
-    uri: Uri,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Explanation>, ApiError> {
-    let query = Query::of(&uri);
-    let page = PageQuery::read(query)?.ours()?;
-    let only: Option<SubscriptionId> = query.id("subscription_id")?;
-    let explained = events::explain(&api.node, caller, id, only, page).await?;
+    let only = query.subscription_id;
+    let explained = events::explain(&api.node, caller, id, only, page.ours()?).await?;
     let summaries = events::summaries(&api.node, caller, vec![id]).await?;
     let mask = api.node.settings.mask;
     let show = |one| ExplainedSubscription::of(one, mask);

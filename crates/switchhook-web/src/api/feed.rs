@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
@@ -21,49 +21,72 @@ use utoipa::ToSchema;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::Items;
-use super::request::{Field, JsonBody, Query};
+use super::query::{ParameterValue, Query, query};
+use super::request::{Field, JsonBody};
 use super::stream::no_place;
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
 
-/// Page of a feed.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct FeedQuery {
-    /// Maximum number of items, up to {most-feed-items}; {usual-feed-items} unless told otherwise.
-    limit: Option<u32>,
-    /// How many seconds to wait if there is nothing, up to {longest-wait-seconds}; 0 unless told otherwise.
-    wait: Option<u32>,
-    /// Only this kind.
-    #[param(schema_with = words::kept_kind)]
-    kind: Option<Kind>,
-    /// Only what the subscriptions to this webhook let through now.
-    #[param(value_type = Option<String>)]
-    webhook_id: Option<WebhookId>,
-    /// Only what this subscription lets through now.
-    #[param(value_type = Option<String>)]
-    subscription_id: Option<SubscriptionId>,
-    /// `json`, or `jwt` for what is sent to the webhook: signed with its secret; takes `webhook_id`.
-    #[param(example = "json")]
-    format: Option<String>,
+query! {
+    /// Page of a feed.
+    FeedQuery {
+        /// Maximum number of items, up to {most-feed-items}; {usual-feed-items} unless told otherwise.
+        #[param(value_type = Option<u32>)]
+        limit: u64,
+        /// How many seconds to wait if there is nothing, up to {longest-wait-seconds}; 0 unless told otherwise.
+        #[param(value_type = Option<u32>)]
+        wait: u64,
+        /// Only this kind.
+        #[param(schema_with = words::kept_kind)]
+        kind: Kind,
+        /// Only what the subscriptions to this webhook let through now.
+        #[param(value_type = Option<String>)]
+        webhook_id: WebhookId,
+        /// Only what this subscription lets through now.
+        #[param(value_type = Option<String>)]
+        subscription_id: SubscriptionId,
+        /// `json`, or `jwt` for what is sent to the webhook: signed with its secret; takes `webhook_id`.
+        #[param(value_type = Option<String>, example = "json")]
+        format: Format,
+    }
 }
 
-/// Position to start from.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct AfterQuery {
-    /// A `cursor` that was answered, `start` (the oldest event; so it is without) or `now`.
-    #[param(example = "start")]
-    after: Option<String>,
+query! {
+    /// Position to start from.
+    AfterQuery {
+        /// A `cursor` that was answered, `start` (the oldest event; so it is without) or `now`.
+        #[param(value_type = Option<String>, example = "start")]
+        after: Start,
+    }
+}
+
+impl ParameterValue for Start {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "start" => Ok(Self::Oldest),
+            "now" => Ok(Self::Now),
+            cursor => position(cursor, ", or `start` or `now`").map(Self::After),
+        }
+    }
+}
+
+/// Form of a feed's items.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Format {
+    #[default]
+    Json,
+    Jwt,
+}
+
+impl ParameterValue for Format {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "json" => Ok(Self::Json),
+            "jwt" => Ok(Self::Jwt),
+            _ => Err("use json or jwt".to_owned()),
+        }
+    }
 }
 
 /// A page of the feed.
@@ -155,14 +178,10 @@ pub(crate) struct SeekRequest {
 pub(crate) async fn read(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(AfterQuery { after }): Query<AfterQuery>,
+    Query(query): Query<FeedQuery>,
 ) -> Result<Json<FeedAnswer>, ApiError> {
-    let query = Query::of(&uri);
-    let start = query
-        .text("after")
-        .map(|text| parsed("after", &text))
-        .transpose()?;
-    let request = request(query, start.unwrap_or(Start::Oldest))?;
+    let request = query.request(after.unwrap_or(Start::Oldest))?;
     let _place = place(&api, caller.company_id)?;
     Ok(Json(FeedAnswer::of(
         feed::read(&api.node, caller, request).await?,
@@ -201,12 +220,8 @@ pub(crate) async fn put(
     Path(name): Path<String>,
     JsonBody(request): JsonBody<ConsumerRequest>,
 ) -> Result<(StatusCode, Json<ConsumerAnswer>), ApiError> {
-    let start = request
-        .after
-        .given()
-        .map(|text| parsed("after", &text))
-        .transpose()?;
-    let start = start.unwrap_or(Start::Oldest);
+    let start = request.after.given().map(|text| start("after", &text));
+    let start = start.transpose()?.unwrap_or(Start::Oldest);
     let (consumer, is_new) = consumers::put(&api.node, caller, &name, start).await?;
     let status = if is_new {
         StatusCode::CREATED
@@ -258,9 +273,9 @@ pub(crate) async fn read_as(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
     Path(name): Path<String>,
-    uri: Uri,
+    Query(query): Query<FeedQuery>,
 ) -> Result<Json<FeedAnswer>, ApiError> {
-    let request = request(Query::of(&uri), Start::Oldest)?;
+    let request = query.request(Start::Oldest)?;
     let _place = place(&api, caller.company_id)?;
     let page = consumers::read(&api.node, caller, &name, request).await?;
     Ok(Json(FeedAnswer::of(page)))
@@ -279,7 +294,7 @@ pub(crate) async fn acknowledge(
     Path(name): Path<String>,
     JsonBody(request): JsonBody<AckRequest>,
 ) -> Result<Json<ConsumerAnswer>, ApiError> {
-    let position = position("cursor", &request.cursor, "")?;
+    let position = position(&request.cursor, "").map_err(|wrong| named("cursor", &wrong))?;
     let consumer = consumers::acknowledge(&api.node, caller, &name, position).await?;
     Ok(Json(ConsumerAnswer::of(consumer)))
 }
@@ -298,7 +313,7 @@ pub(crate) async fn seek(
     JsonBody(request): JsonBody<SeekRequest>,
 ) -> Result<Json<ConsumerAnswer>, ApiError> {
     let start = match (request.cursor.given(), request.at.given()) {
-        (Some(cursor), None) => parsed("cursor", &cursor)?,
+        (Some(cursor), None) => start("cursor", &cursor)?,
         (None, Some(at)) if at > api.node.clock.now() => Start::Now,
         (None, Some(at)) => consumers::place_at(at),
         _ => return Err(ApiError::invalid("send `cursor` or `at`, and not both")),
@@ -313,54 +328,50 @@ fn place(api: &SharedApi, company_id: CompanyId) -> Result<Slot, ApiError> {
     Slot::take(&share.streams, &api.streams).map_err(|none| no_place(api, none))
 }
 
-fn request(query: Query<'_>, start: Start) -> Result<FeedRequest, ApiError> {
-    let within = |name: &str, most: u64, unless: u64, least: u64| {
-        let number: Option<u64> = query.get(name, "a whole number")?;
-        match number {
+impl FeedQuery {
+    /// The request that starts there.
+    fn request(self, start: Start) -> Result<FeedRequest, ApiError> {
+        let within = |name: &str, number: Option<u64>, most: u64, unless: u64, least: u64| match number {
             None => Ok(unless),
             Some(number) if (least..=most).contains(&number) => Ok(number),
-            Some(number) => Err(ApiError::invalid(format!(
-                "{name}: {number} is not between {least} and {most}"
-            ))),
-        }
-    };
-    let limit = within("limit", MOST_ITEMS.into(), USUAL_ITEMS.into(), 1)?;
-    let wait = within("wait", LONGEST_WAIT.as_secs(), 0, 0)?;
-    let is_signed = match query.text("format").as_deref() {
-        None | Some("json") => false,
-        Some("jwt") => true,
-        Some(_) => return Err(ApiError::invalid("format: use json or jwt")),
-    };
-    Ok(FeedRequest {
-        start,
-        limit: u32::try_from(limit).unwrap_or(MOST_ITEMS),
-        wait: Duration::from_secs(wait),
-        only: Only {
-            kind: query.kind()?,
-            webhook_id: query.id("webhook_id")?,
-            subscription_id: query.id("subscription_id")?,
-        },
-        is_signed,
-    })
-}
-
-fn parsed(name: &str, text: &str) -> Result<Start, ApiError> {
-    match text {
-        "start" => Ok(Start::Oldest),
-        "now" => Ok(Start::Now),
-        cursor => position(name, cursor, ", or `start` or `now`").map(Start::After),
+            Some(number) => Err(named(
+                name,
+                &format!("{number} is not between {least} and {most}"),
+            )),
+        };
+        let limit = within("limit", self.limit, MOST_ITEMS.into(), USUAL_ITEMS.into(), 1)?;
+        let wait = within("wait", self.wait, LONGEST_WAIT.as_secs(), 0, 0)?;
+        Ok(FeedRequest {
+            start,
+            limit: u32::try_from(limit).unwrap_or(MOST_ITEMS),
+            wait: Duration::from_secs(wait),
+            only: Only {
+                kind: self.kind,
+                webhook_id: self.webhook_id,
+                subscription_id: self.subscription_id,
+            },
+            is_signed: self.format.unwrap_or_default() == Format::Jwt,
+        })
     }
 }
 
-fn position(name: &str, text: &str, or_else: &str) -> Result<LogPosition, ApiError> {
-    let wrong = || {
-        ApiError::invalid(format!(
-            "{name}: `{}` is not a cursor: send one that the feed answered{or_else}",
-            quoted(text)
-        ))
-    };
+/// Start that a member of a body names.
+fn start(member: &str, text: &str) -> Result<Start, ApiError> {
+    Start::read(text).map_err(|wrong| named(member, &wrong))
+}
+
+fn position(text: &str, or_else: &str) -> Result<LogPosition, String> {
     let position = i64::from_str(text).ok().filter(|position| *position >= 0);
-    position.map(LogPosition).ok_or_else(wrong)
+    position.map(LogPosition).ok_or_else(|| {
+        format!(
+            "`{}` is not a cursor: send one that the feed answered{or_else}",
+            quoted(text)
+        )
+    })
+}
+
+fn named(name: &str, wrong: &str) -> ApiError {
+    ApiError::invalid(format!("{name}: {wrong}"))
 }
 
 impl FeedAnswer {

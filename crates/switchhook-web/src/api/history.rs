@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::Serialize;
 use switchhook_domain::Timestamp;
 use switchhook_domain::history::{Counts, Point, Range};
@@ -13,35 +12,31 @@ use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::auth::Reader;
-use super::request::Query;
+use super::query::{Query, query};
 use switchhook_ingress::error::ApiError;
 use switchhook_node::history;
 
 /// Default range.
 const USUAL: Duration = Duration::from_secs(60 * 60);
 
-/// Of what and when.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct HistoryQuery {
-    /// Only this webhook; else the company with all its webhooks.
-    #[param(value_type = Option<String>)]
-    webhook_id: Option<WebhookId>,
-    /// From this time on: RFC 3339 or unix milliseconds. An hour before `to` unless told otherwise.
-    #[param(value_type = Option<String>)]
-    from: Option<Timestamp>,
-    /// Until this time: now unless told otherwise.
-    #[param(value_type = Option<String>)]
-    to: Option<Timestamp>,
-    /// How long the time of each point is, at least: whole minutes (`1m`, `15m`, `1h`). It is longer if `from` is more than
-    /// {minutes-kept} ago (whole hours) or there would be more than {most-points} points. Unless told otherwise it is such that there are
-    /// at most about {usual-points}.
-    #[param(value_type = Option<String>, example = "15m")]
-    step: Option<Duration>,
+query! {
+    /// Of what and when.
+    HistoryQuery {
+        /// Only this webhook; else the company with all its webhooks.
+        #[param(value_type = Option<String>)]
+        webhook_id: WebhookId,
+        /// From this time on: RFC 3339 or unix milliseconds. An hour before `to` unless told otherwise.
+        #[param(value_type = Option<String>)]
+        from: Timestamp,
+        /// Until this time: now unless told otherwise.
+        #[param(value_type = Option<String>)]
+        to: Timestamp,
+        /// How long the time of each point is, at least: whole minutes (`1m`, `15m`, `1h`). It is longer if `from` is more than
+        /// {minutes-kept} ago (whole hours) or there would be more than {most-points} points. Unless told otherwise it is such that there are
+        /// at most about {usual-points}.
+        #[param(value_type = Option<String>, example = "15m")]
+        step: Duration,
+    }
 }
 
 /// Attempts over time.
@@ -110,16 +105,14 @@ pub(crate) struct PointAnswer {
 pub(crate) async fn get(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<HistoryQuery>,
 ) -> Result<Json<HistoryAnswer>, ApiError> {
-    let query = Query::of(&uri);
     let now = api.node.clock.now();
-    let to = query.instant("to")?.unwrap_or(now);
-    let from = query.instant("from")?.unwrap_or_else(|| to.minus(USUAL));
-    let step = query.length("step")?;
-    let range = Range::new(from, to, step, now);
+    let to = query.to.unwrap_or(now);
+    let from = query.from.unwrap_or_else(|| to.minus(USUAL));
+    let range = Range::new(from, to, query.step, now);
     let range = range.map_err(|uneven| ApiError::invalid(format!("step: {uneven}")))?;
-    let points = history::of(&api.node, caller, query.id("webhook_id")?, range).await?;
+    let points = history::of(&api.node, caller, query.webhook_id, range).await?;
     Ok(Json(HistoryAnswer {
         from: range.from(),
         to,

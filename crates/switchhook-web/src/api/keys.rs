@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::KeyId;
@@ -15,7 +14,8 @@ use utoipa::ToSchema;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::Items;
-use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::query::{PageQuery, Query};
+use super::request::{Field, JsonBody, PathId};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 
@@ -105,9 +105,9 @@ impl From<ApiKey> for KeyAnswer {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<KeyAnswer>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let page = query.ours()?;
     let page = api_keys::list(&api.node, caller, page).await?;
     Ok(Json(Items {
         items: page.items.into_iter().map(KeyAnswer::from).collect(),

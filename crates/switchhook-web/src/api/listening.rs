@@ -16,13 +16,31 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::SharedApi;
-use super::request::Query;
+use super::query::{ParameterValue, Parameters, is_not, query};
 use switchhook_ingress::auth::key_has_ended;
 use switchhook_ingress::error::ApiError;
 use switchhook_node::visibility::require_unmasked;
 use switchhook_node::websocket::connection::{self, LARGEST_MESSAGE, Session};
 use switchhook_node::websocket::token::{self, InvalidToken};
 use switchhook_protocol::headers::LABELLED;
+
+query! {
+    /// Frames of a websocket.
+    ListenQuery {
+        /// True if each frame says its position and the event's id.
+        labelled: bool,
+        /// Position to continue after; without it, only new events are sent.
+        #[param(value_type = Option<String>)]
+        after: LogPosition,
+    }
+}
+
+impl ParameterValue for LogPosition {
+    fn read(text: &str) -> Result<Self, String> {
+        let position = text.parse().map(Self);
+        position.map_err(|_| is_not(text, "the position of the last frame"))
+    }
+}
 
 /// Opens a websocket that sends one text frame per matching event, from now on.
 ///
@@ -36,8 +54,7 @@ use switchhook_protocol::headers::LABELLED;
     get, path = "/events/{token}", tag = "websockets", operation_id = "websockets.listen",
     params(
         ("token" = String, Path, description = "From a `websocket_url`"),
-        ("labelled" = Option<bool>, Query, description = "Whether each frame tells its position and the event's id"),
-        ("after" = Option<String>, Query, description = "The position to go on from; without it only what comes from now on"),
+        ListenQuery,
     ),
     responses((status = 101, description = "A websocket")),
     security(()),
@@ -55,9 +72,7 @@ pub(crate) async fn listen(
     let caller = node.leases.caller(grant.key_id).await?;
     let caller = caller.ok_or_else(key_has_ended)?;
     require_unmasked(caller, node)?;
-    let query = Query::of(request.uri());
-    let labelled: Option<bool> = query.get("labelled", "true or false")?;
-    let after: Option<i64> = query.get("after", "the position of the last frame")?;
+    let ListenQuery { labelled, after } = ListenQuery::read(request.uri())?;
     let version = request.headers().get(SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != "13") {
         return Err(ApiError::upgrade_required(
@@ -68,7 +83,7 @@ pub(crate) async fn listen(
         ApiError::invalid("this address is a websocket: connect to it as one, with GET and Upgrade")
     })?;
     let after = match after {
-        Some(after) => LogPosition(after),
+        Some(after) => after,
         None => node.store.log_end(websocket.company_id).await?,
     };
     let session = Session {

@@ -4,7 +4,6 @@ pub(super) mod answer;
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::Deserialize;
 use switchhook_domain::id::ChannelId;
 use switchhook_domain::notification::{ChannelType, NotificationKind};
@@ -15,7 +14,8 @@ use self::answer::{NotificationAnswer, NotificationChannel, NotificationTest};
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::Items;
-use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::query::{PageQuery, Query};
+use super::request::{Field, JsonBody, PathId};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
@@ -84,9 +84,9 @@ impl From<NotificationChannelRequest> for ChannelRequest {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<NotificationAnswer>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let page = query.ours()?;
     let page = notifications::list(&api.node, caller, page).await?;
     Ok(Json(Items {
         items: page.items.into_iter().map(NotificationAnswer::of).collect(),
@@ -103,9 +103,9 @@ pub(crate) async fn list(
 pub(crate) async fn list_channels(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<NotificationChannel>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let page = query.ours()?;
     let page = notifications::list_channels(&api.node, caller, page).await?;
     Ok(Json(Items {
         items: page.items.iter().map(NotificationChannel::of).collect(),

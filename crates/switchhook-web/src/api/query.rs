@@ -1,155 +1,186 @@
 //! Reading queries: parameters whose mistakes name them, and which page of a list is meant.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
 use http::Uri;
-use switchhook_domain::id::id_of;
+use http::request::Parts;
+use switchhook_domain::attempt::Failure;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{EventId, ReplayId, SubscriptionId, WebhookId, id_of};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::duration::parse_duration;
-use switchhook_protocol::quoted;
+use switchhook_protocol::{TargetType, quoted};
 use switchhook_store::PageRequest;
-use utoipa::IntoParams;
 
 use super::compat::{LARGEST_PAGE, capped_limit};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::query::parameter;
 
-/// Query string of a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Query<'a>(&'a str);
+/// Parameters of a request, read from its query.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
 
-impl<'a> Query<'a> {
-    /// The query of a URI.
-    pub(crate) fn of(uri: &'a Uri) -> Self {
-        Self(uri.query().unwrap_or_default())
-    }
+impl<T: Parameters, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
 
-    /// Value of a parameter.
-    pub(crate) fn text(self, name: &str) -> Option<Cow<'a, str>> {
-        parameter(self.0, name)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        T::read(&parts.uri).map(Self)
     }
+}
 
-    /// A parameter's value as something else.
-    pub(crate) fn get<T: FromStr>(self, name: &str, expected: &str) -> Result<Option<T>, ApiError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        text.parse()
-            .map(Some)
-            .map_err(|_| ApiError::invalid(format!("{name}: `{}` is not {expected}", quoted(&text))))
-    }
+/// Parameters that are read together. `query!` implements it, for the struct that the OpenAPI document describes.
+pub(crate) trait Parameters: Sized {
+    /// Reads them from an address.
+    fn read(uri: &Uri) -> Result<Self, ApiError>;
+}
 
-    /// A parameter's value as an id.
-    pub(crate) fn id<T: FromStr>(self, name: &str) -> Result<Option<T>, ApiError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        let wrong = |error| ApiError::invalid(format!("{name}: {error}"));
-        id_of(&text).map(Some).map_err(wrong)
-    }
+/// Defines the parameters of an operation: they are described in the document, and read, by the same names.
+macro_rules! query {
+    ($(#[$($meta:tt)*])* $name:ident { $($(#[$($about:tt)*])* $parameter:ident: $type:ident,)+ }) => {
+        $(#[$($meta)*])*
+        #[derive(Debug, utoipa::IntoParams)]
+        #[into_params(parameter_in = Query)]
+        pub(crate) struct $name {
+            $($(#[$($about)*])* $parameter: Option<$type>,)+
+        }
 
-    /// A parameter's value as one of some words; the error knows them.
-    pub(crate) fn word<T>(self, name: &str) -> Result<Option<T>, ApiError>
-    where
-        T: FromStr<Err: fmt::Display>,
-    {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        text.parse()
-            .map(Some)
-            .map_err(|error| ApiError::invalid(format!("{name}: {error}")))
-    }
+        impl $crate::api::query::Parameters for $name {
+            fn read(uri: &http::Uri) -> Result<Self, switchhook_ingress::error::ApiError> {
+                Ok(Self { $($parameter: $crate::api::query::value(uri, stringify!($parameter))?,)+ })
+            }
+        }
+    };
+}
 
-    /// The parameter `kind`, of events that are kept.
-    pub(crate) fn kind(self) -> Result<Option<Kind>, ApiError> {
-        let kind = self.text("kind").map(|text| Kind::of_kept(&text));
-        kind.transpose()
-            .map_err(|error| ApiError::invalid(format!("kind: {error}")))
-    }
+pub(crate) use query;
 
-    /// A parameter's value as a length of time.
-    pub(crate) fn length(self, name: &str) -> Result<Option<Duration>, ApiError> {
-        let text = self.text(name);
-        let length = text.map(|text| parse_duration(&text)).transpose();
-        length.map_err(|error| ApiError::invalid(format!("{name}: {error}")))
-    }
+/// Value of a parameter.
+pub(crate) trait ParameterValue: Sized {
+    /// Reads it from its text. The error says what is wrong with the text; the parameter is named before it.
+    fn read(text: &str) -> Result<Self, String>;
+}
 
-    /// A parameter's value as an instant. A `+` that was not escaped has become a space.
-    pub(crate) fn instant(self, name: &str) -> Result<Option<Timestamp>, ApiError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        let instant = text.replace(' ', "+").parse();
-        instant
-            .map(Some)
-            .map_err(|error| ApiError::invalid(format!("{name}: {error}")))
-    }
+/// Reads a parameter from an address. An empty one is absent.
+pub(crate) fn value<T: ParameterValue>(uri: &Uri, name: &str) -> Result<Option<T>, ApiError> {
+    let text = parameter(uri.query().unwrap_or_default(), name);
+    let value = text.map(|text| T::read(&text)).transpose();
+    value.map_err(|wrong| ApiError::invalid(format!("{name}: {wrong}")))
+}
+
+macro_rules! values {
+    ($($read:path: $($type:ty),+;)+) => {$($(
+        impl ParameterValue for $type {
+            fn read(text: &str) -> Result<Self, String> {
+                let value: Result<Self, _> = $read(text);
+                value.map_err(|wrong| wrong.to_string())
+            }
+        }
+    )+)+};
+}
+
+values! {
+    id_of: i64, EventId, ReplayId, SubscriptionId, WebhookId;
+    str::parse: Failure, StateName, String, TargetType;
+    Kind::of_kept: Kind;
+    instant: Timestamp;
+    parse_duration: Duration;
+    whole_number: u64;
+    truth: bool;
+}
+
+/// Reads an instant. A `+` that was not escaped has become a space.
+fn instant(text: &str) -> Result<Timestamp, <Timestamp as std::str::FromStr>::Err> {
+    text.replace(' ', "+").parse()
+}
+
+fn whole_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| is_not(text, "a whole number"))
+}
+
+fn truth(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| is_not(text, "true or false"))
+}
+
+/// Error for a text that is not what is expected.
+pub(crate) fn is_not(text: &str, expected: &str) -> String {
+    format!("`{}` is not {expected}", quoted(text))
 }
 
 /// The largest page of a list under `/v1`.
 pub const LARGEST_PAGE_OF_OURS: u32 = 200;
 
-/// Which page of a list.
-#[derive(Debug, Clone, Copy, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// Maximum number of items: {largest-page} unless told otherwise; at most {largest-page} in `/api/v2`, {largest-page-of-ours} in `/v1`.
-    limit: Option<u32>,
-    /// The `cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<i64>,
+query! {
+    /// Page of a list.
+    PageQuery {
+        /// Maximum number of items: {largest-page} unless told otherwise; at most {largest-page} in `/api/v2`, {largest-page-of-ours} in `/v1`.
+        #[param(value_type = Option<u32>)]
+        limit: PageLimit,
+        /// The `cursor` of the page before.
+        #[param(value_type = Option<String>)]
+        cursor: Cursor,
+    }
+}
+
+/// Number of items on a page.
+#[derive(Debug, Clone, Copy)]
+struct PageLimit(u32);
+
+impl ParameterValue for PageLimit {
+    fn read(text: &str) -> Result<Self, String> {
+        // However large a number is, it is one.
+        let is_huge = text.len() > 9 && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(0) => Err("a page has at least one item".to_owned()),
+            Ok(limit) => Ok(Self(limit)),
+            Err(_) if is_huge => Ok(Self(u32::MAX)),
+            Err(_) => Err(is_not(text, "a number of items")),
+        }
+    }
+}
+
+/// Place in a list.
+#[derive(Debug, Clone, Copy)]
+struct Cursor(i64);
+
+impl ParameterValue for Cursor {
+    fn read(text: &str) -> Result<Self, String> {
+        let cursor = id_of(text).map(Self);
+        cursor.map_err(|_| is_not(text, "a cursor: send what the page before gave, or nothing"))
+    }
 }
 
 impl PageQuery {
-    /// Reads it from a query.
-    pub(crate) fn read(query: Query<'_>) -> Result<Self, ApiError> {
-        // However large a number is, it is one.
-        let is_huge = |text: &str| text.len() > 9 && text.bytes().all(|byte| byte.is_ascii_digit());
-        let limit: Option<u32> = match query.text("limit") {
-            Some(text) if is_huge(&text) => Some(u32::MAX),
-            _ => query.get("limit", "a number of items")?,
-        };
-        if limit == Some(0) {
-            return Err(ApiError::invalid("limit: a page has at least one item"));
-        }
-        let cursor = query.text("cursor").map(|text| {
-            let wrong = |_| {
-                let text = quoted(&text);
-                ApiError::invalid(format!(
-                    "cursor: `{text}` is not a cursor: send what the page before gave, or nothing"
-                ))
-            };
-            id_of(&text).map_err(wrong)
-        });
-        let cursor = cursor.transpose()?;
-        Ok(Self { limit, cursor })
+    /// True if the query says how many items are wanted.
+    pub(crate) const fn has_limit(&self) -> bool {
+        self.limit.is_some()
     }
 
-    /// The page of a list under `/api/v2`.
-    pub(crate) fn compatible(self) -> PageRequest {
-        let limit = capped_limit(self.limit.unwrap_or(LARGEST_PAGE));
+    fn limit(&self) -> u32 {
+        self.limit.map_or(LARGEST_PAGE, |limit| limit.0)
+    }
+
+    fn page(&self, limit: u32) -> PageRequest {
         PageRequest {
-            after: self.cursor,
+            after: self.cursor.map(|cursor| cursor.0),
             limit,
         }
     }
 
+    /// The page of a list under `/api/v2`.
+    pub(crate) fn compatible(&self) -> PageRequest {
+        self.page(capped_limit(self.limit()))
+    }
+
     /// The page of a list under `/v1`.
-    pub(crate) fn ours(self) -> Result<PageRequest, ApiError> {
-        let limit = self.limit.unwrap_or(LARGEST_PAGE);
+    pub(crate) fn ours(&self) -> Result<PageRequest, ApiError> {
+        let limit = self.limit();
         if limit > LARGEST_PAGE_OF_OURS {
             return Err(ApiError::invalid(format!(
                 "limit: at most {LARGEST_PAGE_OF_OURS} items a page; follow `cursor` for more"
             )));
         }
-        Ok(PageRequest {
-            after: self.cursor,
-            limit,
-        })
+        Ok(self.page(limit))
     }
 }
 
@@ -157,17 +188,45 @@ impl PageQuery {
 mod tests {
     use super::*;
 
+    fn read<T: ParameterValue>(query: &str, name: &str) -> Result<Option<T>, String> {
+        let uri = format!("/x?{query}").parse().unwrap();
+        value(&uri, name).map_err(|error: ApiError| error.message().to_owned())
+    }
+
     #[test]
     fn an_empty_parameter_is_absent_and_an_unescaped_plus_is_read() {
-        let uri: Uri = "/x?cursor=&since=2026-11-21T10:30:00+01:00&limit=7"
-            .parse()
-            .unwrap();
-        let query = Query::of(&uri);
-        assert_eq!(query.text("cursor"), None);
-        assert_eq!(
-            query.instant("since").unwrap(),
-            Some(Timestamp::from_millis(1_795_253_400_000))
+        let query = "cursor=&since=2026-11-21T10:30:00+01:00&limit=7";
+        assert_eq!(read::<String>(query, "cursor"), Ok(None));
+        let since = Timestamp::from_millis(1_795_253_400_000);
+        assert_eq!(read(query, "since"), Ok(Some(since)));
+        assert_eq!(read(query, "limit"), Ok(Some(7_u64)));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_named_with_its_parameter() {
+        #[track_caller]
+        fn check<T: ParameterValue + std::fmt::Debug>(query: &str, message: &str) {
+            let name = query.split('=').next().unwrap();
+            assert_eq!(read::<T>(query, name).unwrap_err(), message);
+        }
+        check::<WebhookId>(
+            "webhook_id=x",
+            "webhook_id: `x` is not an id: ids are whole numbers",
         );
-        assert_eq!(query.get("limit", "a number").unwrap(), Some(7_u32));
+        check::<u64>("wait=1.5", "wait: `1.5` is not a whole number");
+        check::<bool>("failed=yes", "failed: `yes` is not true or false");
+        check::<PageLimit>("limit=-1", "limit: `-1` is not a number of items");
+        check::<PageLimit>("limit=0", "limit: a page has at least one item");
+        check::<PageLimit>("limit=00000000000", "limit: a page has at least one item");
+        check::<Cursor>(
+            "cursor=next",
+            "cursor: `next` is not a cursor: send what the page before gave, or nothing",
+        );
+    }
+
+    #[test]
+    fn a_limit_of_any_length_is_a_number() {
+        let limit: Option<PageLimit> = read("limit=99999999999999999999", "limit").unwrap();
+        assert_eq!(limit.unwrap().0, u32::MAX);
     }
 }

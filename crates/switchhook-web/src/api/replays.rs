@@ -8,7 +8,7 @@ mod request;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::ReplayId;
 use switchhook_domain::replay::Replay;
@@ -19,7 +19,8 @@ use self::request::ReplayRequest;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::Items;
-use super::request::{JsonBody, PageQuery, PathId, Query};
+use super::query::{PageQuery, Query};
+use super::request::{JsonBody, PathId};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_node::replays;
@@ -59,10 +60,10 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<ReplayAnswer>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let page = api.node.store.list_replays(caller.company_id, page).await?;
+    let page = query.ours()?;
+    let page = replays::list(&api.node, caller, page).await?;
     let now = api.node.clock.now();
     let items = page.items.iter().map(|replay| shown(&api, replay, now));
     Ok(Json(Items {
@@ -82,7 +83,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<ReplayId>,
 ) -> Result<Json<ReplayAnswer>, ApiError> {
-    let replay = api.node.store.replay(caller.company_id, id).await?;
+    let replay = replays::get(&api.node, caller, id).await?;
     Ok(Json(shown(&api, &replay, api.node.clock.now())))
 }
 

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::SharedApi;
 pub(crate) use super::field::Field;
-pub(crate) use super::query::{PageQuery, Query};
 use switchhook_domain::id::id_of;
 use switchhook_http::server::read_body;
 use switchhook_ingress::auth::still_allowed;

@@ -4,7 +4,6 @@ pub(super) mod answer;
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::Deserialize;
 use switchhook_domain::Kind;
 use switchhook_domain::id::SourceId;
@@ -17,7 +16,8 @@ use utoipa::ToSchema;
 use self::answer::{RefusalAnswer, RetriedAnswer, SourceAnswer};
 use super::auth::{Reader, Writer};
 use super::compat::Items;
-use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::query::{PageQuery, Query};
+use super::request::{Field, JsonBody, PathId};
 use super::{Api, SharedApi};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
@@ -65,10 +65,10 @@ impl From<SourceRequest> for sources::SourceRequest {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<SourceAnswer>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let page = api.node.store.list_sources(caller.company_id, page).await?;
+    let page = query.ours()?;
+    let page = sources::list(&api.node, caller, page).await?;
     let now = api.node.clock.now();
     let shown = |source| SourceAnswer::of(source, now);
     Ok(Json(Items {
@@ -106,7 +106,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<SourceId>,
 ) -> Result<Json<SourceAnswer>, ApiError> {
-    let source = api.node.store.source(caller.company_id, id).await?;
+    let source = sources::get(&api.node, caller, id).await?;
     Ok(Json(shown(&api, &source)))
 }
 
@@ -152,12 +152,11 @@ pub(crate) async fn list_refusals(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
     PathId(id): PathId<SourceId>,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<RefusalAnswer>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let page = query.ours()?;
     let visibility = Visibility::of(caller, &api.node);
-    let store = &api.node.store;
-    let page = store.list_refusals(caller.company_id, id, page).await?;
+    let page = sources::list_refusals(&api.node, caller, id, page).await?;
     Ok(Json(Items {
         items: page
             .items

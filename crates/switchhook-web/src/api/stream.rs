@@ -11,14 +11,14 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use switchhook_domain::Kind;
 use switchhook_domain::id::WebhookId;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::auth::Reader;
-use super::request::Query;
+use super::query::{Query, query};
 use super::{Api, SharedApi};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::words;
@@ -35,20 +35,16 @@ const ASK_AGAIN_SECONDS: u64 = 10;
 /// Interval of keep-alive lines, so that no proxy closes a quiet connection.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// Filter for a stream.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by name from the query; the fields are there for the document"
-)]
-pub(crate) struct StreamQuery {
-    /// Only this kind.
-    #[param(schema_with = words::kept_kind)]
-    kind: Option<Kind>,
-    /// Only what goes to this webhook.
-    #[param(value_type = Option<String>)]
-    webhook_id: Option<WebhookId>,
+query! {
+    /// Filter for a stream.
+    StreamQuery {
+        /// Only this kind.
+        #[param(schema_with = words::kept_kind)]
+        kind: Kind,
+        /// Only what goes to this webhook.
+        #[param(value_type = Option<String>)]
+        webhook_id: WebhookId,
+    }
 }
 
 /// Tells events and attempts as they happen.
@@ -64,11 +60,9 @@ pub(crate) struct StreamQuery {
 pub(crate) async fn stream(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<StreamQuery>,
 ) -> Result<Response, ApiError> {
-    let query = Query::of(&uri);
-    let kind: Option<Kind> = query.kind()?;
-    let webhook_id: Option<WebhookId> = query.id("webhook_id")?;
+    let StreamQuery { kind, webhook_id } = query;
     if let Some(kind) = kind {
         caller.require_visible(kind)?;
     }

@@ -20,12 +20,12 @@ use switchhook_node::caller::Caller;
 use switchhook_node::subscriptions::{self, SubscriptionView};
 use switchhook_protocol::TargetType;
 use switchhook_store::SubscriptionFilter;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::SharedApi;
 use super::compat::Items;
 use super::endpoint::EndpointAnswer;
-use super::request::{PageQuery, Query};
+use super::query::{PageQuery, Parameters, query};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 use switchhook_ingress::words;
@@ -47,38 +47,28 @@ pub(crate) trait SubscriptionResource {
     fn filter(answer: &Self::Answer) -> Filter;
 }
 
-/// To whom a list can be narrowed.
-#[derive(Debug, Clone, Copy, Default, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct TargetQuery {
-    /// Only subscriptions with a target of this type.
-    #[param(schema_with = words::target_type, required = false)]
-    target_type: Option<TargetType>,
-    /// Only subscriptions with this target.
-    #[param(value_type = Option<String>)]
-    target_id: Option<i64>,
-}
-
-impl TargetQuery {
-    fn read(query: Query<'_>) -> Result<Self, ApiError> {
-        let target_id = query.id("target_id")?;
-        Ok(Self {
-            target_type: query.word("target_type")?,
-            target_id,
-        })
+query! {
+    /// To whom a list can be narrowed.
+    TargetQuery {
+        /// Only subscriptions with a target of this type.
+        #[param(schema_with = words::target_type, required = false)]
+        target_type: TargetType,
+        /// Only subscriptions with this target.
+        #[param(value_type = Option<String>)]
+        target_id: i64,
     }
 }
 
 async fn list<R: SubscriptionResource>(
     api: SharedApi,
     caller: Caller,
-    uri: Uri,
+    page: PageQuery,
+    uri: &Uri,
 ) -> Result<Items<R::Answer>, ApiError> {
-    let query = Query::of(&uri);
-    let page = PageQuery::read(query)?.compatible();
+    let page = page.compatible();
     let mut filter = SubscriptionFilter::default();
     if R::KIND.has_target() {
-        let target = TargetQuery::read(query)?;
+        let target = TargetQuery::read(uri)?;
         filter.target_type = target.target_type;
         filter.target_id = target.target_id;
     }

@@ -10,7 +10,6 @@ pub(crate) mod trial;
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::Deserialize;
 use switchhook_domain::id::WebhookId;
 use switchhook_node::visibility::Visibility;
@@ -24,7 +23,8 @@ use self::schema::SettingsRequest;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::Items;
-use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::query::{PageQuery, Query};
+use super::request::{Field, JsonBody, PathId};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 
@@ -55,10 +55,10 @@ pub(crate) struct RotationRequest {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<WebhookWithSettings>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let page = api.node.store.list_webhooks(caller.company_id, page).await?;
+    let page = query.ours()?;
+    let page = webhooks::list(&api.node, caller, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
     let healths = health::of_all(&api.node, &page.items).await?;
     let ids: Vec<_> = page.items.iter().map(|webhook| webhook.id).collect();
@@ -101,8 +101,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
-    let webhook = api.node.store.webhook(caller.company_id, id).await?;
-    let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
+    let shown = webhooks::get(&api.node, caller, id).await?;
     Ok(Json(WebhookWithSettings::of(&api.node, caller, shown).await?))
 }
 

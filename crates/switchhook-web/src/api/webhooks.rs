@@ -4,7 +4,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::Deserialize;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::WebhookRequest;
@@ -14,7 +13,8 @@ use utoipa::ToSchema;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::{Items, WebhookAnswer};
-use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::query::{PageQuery, Query};
+use super::request::{Field, JsonBody, PathId};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 
@@ -52,10 +52,10 @@ impl From<CompatibleRequest> for WebhookRequest {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<WebhookAnswer>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.compatible();
-    let page = api.node.store.list_webhooks(caller.company_id, page).await?;
+    let page = query.compatible();
+    let page = webhooks::list(&api.node, caller, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for webhook in page.items {
         let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
@@ -93,8 +93,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookAnswer>, ApiError> {
-    let webhook = api.node.store.webhook(caller.company_id, id).await?;
-    let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
+    let shown = webhooks::get(&api.node, caller, id).await?;
     Ok(Json(WebhookAnswer::of(&shown)))
 }
 

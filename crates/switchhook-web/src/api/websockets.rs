@@ -4,7 +4,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::id::WebsocketId;
 use switchhook_domain::secret::Secret;
@@ -15,7 +14,8 @@ use utoipa::ToSchema;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::{Items, Signature};
-use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::query::{PageQuery, Query};
+use super::request::{Field, JsonBody, PathId};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::IdText;
 
@@ -72,18 +72,12 @@ impl WebsocketAnswer {
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Items<WebsocketAnswer>>, ApiError> {
-    let page = PageQuery::read(Query::of(&uri))?.compatible();
-    let company_id = Some(caller.company_id);
-    let page = api.node.store.list_websockets(company_id, page).await?;
-    let mut items = Vec::with_capacity(page.items.len());
-    for websocket in page.items {
-        let shown = websockets::shown_to(&api.node, caller, websocket).await?;
-        items.push(WebsocketAnswer::of(shown));
-    }
+    let page = query.compatible();
+    let page = websockets::list(&api.node, caller, page).await?;
     Ok(Json(Items {
-        items,
+        items: page.items.into_iter().map(WebsocketAnswer::of).collect(),
         cursor: page.next.map(IdText),
     }))
 }

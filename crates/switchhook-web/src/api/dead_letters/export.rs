@@ -10,13 +10,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
-use http::Uri;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_domain::delivery::Delivery;
 use switchhook_node::events;
 use switchhook_node::lease::Lease;
+use switchhook_node::refusal::Refusal;
 use switchhook_node::visibility::Visibility;
 use switchhook_node::{Node, blocking, dead_letters, deliveries};
 use switchhook_store::{DeadLetterFilter, EventHead, PageRequest, StoreError};
@@ -28,7 +28,7 @@ use crate::api::SharedApi;
 use crate::api::auth::{Caller, Reader};
 use crate::api::deliveries::{AttemptAnswer, DeliveryAnswer};
 use crate::api::events::answer::EventSummary;
-use crate::api::request::{PageQuery, Query};
+use crate::api::query::{PageQuery, Query};
 use switchhook_ingress::error::ApiError;
 
 /// Bound on the dead letters of an export.
@@ -70,16 +70,17 @@ pub(crate) struct ExportedEvent<'a> {
 pub(crate) async fn get(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
-    uri: Uri,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<DeadLetterQuery>,
 ) -> Result<Response, ApiError> {
-    let query = Query::of(&uri);
-    let page = PageQuery::read(query)?.ours()?;
-    let left = match query.text("limit") {
-        Some(_) => page.limit,
-        None => MOST_EXPORTED,
+    let asked = page.ours()?;
+    let limit = if page.has_limit() {
+        asked.limit
+    } else {
+        MOST_EXPORTED
     };
-    let page = PageRequest { limit: left, ..page };
-    export(&api.node, caller, DeadLetterQuery::read(query)?, page).await
+    let page = PageRequest { limit, ..asked };
+    export(&api.node, caller, query.into(), page).await
 }
 
 /// Answers with as many lines as the page has, or fewer if there are no more.
@@ -164,11 +165,11 @@ impl Export {
     /// A dead letter as a line; `None` if it was removed meanwhile.
     async fn line(&self, delivery: Delivery) -> Result<Option<Bytes>, ApiError> {
         let node = &self.node;
-        let event = match node.store.event(self.caller.company_id, delivery.event_id).await {
-            Err(StoreError::NotFound(_)) => return Ok(None),
+        let event = match events::get(node, self.caller, delivery.event_id).await {
+            Err(Refusal::Store(StoreError::NotFound(_))) => return Ok(None),
             event => event?,
         };
-        let attempts = node.store.attempts_of(delivery.id).await?;
+        let attempts = deliveries::attempts_of(node, &delivery).await?;
         let status = deliveries::status(node, &delivery).await?;
         let visibility = Visibility::of(self.caller, node);
         let bytes = event.body.len();

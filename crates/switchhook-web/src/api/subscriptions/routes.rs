@@ -13,7 +13,8 @@ macro_rules! subscription_routes {
         use crate::api::SharedApi;
         use crate::api::auth::{Reader, Writer};
         use crate::api::compat::Items;
-        use crate::api::request::{JsonBody, PageQuery, PathId};
+        use crate::api::query::{PageQuery, Query};
+        use crate::api::request::{JsonBody, PathId};
 
         #[utoipa::path(
             get, path = $path, tag = $tag,
@@ -24,9 +25,10 @@ macro_rules! subscription_routes {
         pub(crate) async fn list(
             State(api): State<SharedApi>,
             Reader(caller): Reader,
+            Query(page): Query<PageQuery>,
             uri: Uri,
         ) -> Result<Json<Items<$answer>>, ApiError> {
-            super::list::<$resource>(api, caller, uri).await.map(Json)
+            super::list::<$resource>(api, caller, page, &uri).await.map(Json)
         }
 
         #[utoipa::path(
