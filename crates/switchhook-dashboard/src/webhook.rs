@@ -11,7 +11,9 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::history::Counts;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::webhook::{SETTINGS, Setting, Severity, ValueFormat, Webhook};
+use switchhook_domain::webhook::{
+    DeliveryDefaults, SETTINGS, Setting, Severity, ValueFormat, Webhook, WebhookSettings,
+};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeliveryFilter, PageRequest};
 
@@ -187,76 +189,55 @@ fn recent(counts: &Counts) -> String {
 fn facts(dashboard: &DashboardState, webhook: &Webhook) -> Vec<(&'static str, String)> {
     let defaults = &dashboard.node.settings.delivery;
     let settings = &webhook.settings;
-    let mut facts = vec![
-        ("Retry rules", settings.profile(defaults).to_string()),
-        (
-            "Order",
-            if settings.ordered(defaults) {
-                "one call, message, agent or contact after the other".to_owned()
-            } else {
-                "none".to_owned()
-            },
-        ),
-        (
-            "Concurrency",
-            format!("up to {} attempts", settings.max_in_flight(defaults)),
-        ),
-        (
-            "Rate",
-            settings
-                .rate
-                .map_or_else(|| "not limited".to_owned(), |rate| format!("{rate} a second")),
-        ),
-        (
-            "Timeouts",
-            format!(
-                "connect {}, whole attempt {}",
-                millis(settings.connect_timeout(defaults).as_secs_f64() * 1_000.0),
-                millis(settings.timeout(defaults).as_secs_f64() * 1_000.0)
-            ),
-        ),
-    ];
-    if !settings.retry_schedule.is_empty() {
-        let waits = settings
-            .retry_schedule
-            .iter()
-            .map(|seconds| span(Duration::from_secs((*seconds).into())));
-        facts.push(("Retried after", waits.collect::<Vec<_>>().join(", ")));
-    }
-    if let Some(after) = settings.disable_after(defaults) {
-        facts.push(("Disabled after", format!("{} without a success", span(after))));
-    }
-    if let Some(hours) = &settings.quiet_hours {
-        facts.push(("Quiet hours", hours.clone()));
-    }
-    if !settings.headers.is_empty() {
-        let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
-        facts.push(("Own headers", names.join(", ")));
-    }
     let set = serde_json::to_value(settings).unwrap_or_default();
-    let others = SETTINGS
-        .iter()
-        .filter(|setting| !IN_WORDS.contains(&setting.name));
-    facts.extend(
-        others.filter_map(|setting| Some((setting.label, value_in_words(setting, &set[setting.name])?))),
-    );
-    facts
+    let fact = |setting: &Setting| {
+        let words = match in_force(setting.name, settings, defaults) {
+            Some(words) => words,
+            None => value_in_words(setting, &set[setting.name])?,
+        };
+        Some((setting.label, words))
+    };
+    SETTINGS.iter().filter_map(fact).collect()
 }
 
-/// The settings that the facts say in words of their own.
-const IN_WORDS: [&str; 11] = [
-    "profile",
-    "ordered",
-    "max_in_flight",
-    "rate",
-    "connect_timeout_ms",
-    "head_timeout_ms",
-    "timeout_ms",
-    "retry_schedule",
-    "disable_after_days",
-    "quiet_hours",
-    "headers",
-];
+/// A setting in words of its own, with what the server adds; nothing for one that is shown as it was set.
+fn in_force(name: &str, settings: &WebhookSettings, defaults: &DeliveryDefaults) -> Option<String> {
+    let time = |time: Duration| millis(time.as_secs_f64() * 1_000.0);
+    match name {
+        "profile" => Some(settings.profile(defaults).to_string()),
+        "ordered" if settings.ordered(defaults) => {
+            Some("one call, message, agent or contact after the other".to_owned())
+        }
+        "ordered" => Some("none".to_owned()),
+        "max_in_flight" => Some(format!("up to {} attempts", settings.max_in_flight(defaults))),
+        "rate" => Some(match settings.rate {
+            Some(rate) => rate.to_string(),
+            None => "not limited".to_owned(),
+        }),
+        "connect_timeout_ms" => Some(time(settings.connect_timeout(defaults))),
+        "timeout_ms" => Some(time(settings.timeout(defaults))),
+        "head_timeout_ms" => Some(match settings.head_timeout(defaults) {
+            Some(limit) => time(limit),
+            None => "as long as the attempt".to_owned(),
+        }),
+        "retry_schedule" if !settings.retry_schedule.is_empty() => {
+            let waits = settings.retry_schedule.iter();
+            let waits: Vec<_> = waits
+                .map(|seconds| span(Duration::from_secs((*seconds).into())))
+                .collect();
+            Some(waits.join(", "))
+        }
+        "disable_after_days" => Some(match settings.disable_after(defaults) {
+            Some(after) => format!("{} without a success", span(after)),
+            None => "never".to_owned(),
+        }),
+        "headers" if !settings.headers.is_empty() => {
+            let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
+            Some(names.join(", "))
+        }
+        _ => None,
+    }
+}
 
 /// A setting as it was set; nothing if it follows the server. What is long, or a credential, is only said to be there.
 fn value_in_words(setting: &Setting, value: &Value) -> Option<String> {
@@ -266,6 +247,8 @@ fn value_in_words(setting: &Setting, value: &Value) -> Option<String> {
     );
     Some(match value {
         Value::Null => return None,
+        Value::Array(none) if none.is_empty() => return None,
+        Value::Object(none) if none.is_empty() => return None,
         Value::Bool(is_on) => if *is_on { "yes" } else { "no" }.to_owned(),
         Value::String(text) if is_short => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -378,8 +361,41 @@ mod tests {
             Some("set"),
         );
         check("template", &json!("{{ event.text }}"), Some("set"));
-        for name in IN_WORDS {
-            assert!(SETTINGS.iter().any(|setting| setting.name == name), "{name}");
+        check("retry_schedule", &json!([]), None);
+        check("event_headers", &json!({}), None);
+    }
+
+    #[test]
+    fn what_the_server_adds_to_a_setting_is_said() {
+        let says = |settings: &WebhookSettings, name| {
+            let known = SETTINGS.iter().any(|setting| setting.name == name);
+            assert!(known, "{name}");
+            in_force(name, settings, &DeliveryDefaults::default())
+        };
+        let follows = WebhookSettings::default();
+        let own = WebhookSettings {
+            rate: Some(2.5),
+            head_timeout_ms: Some(1_500),
+            retry_schedule: vec![5, 90],
+            disable_after_days: Some(3),
+            headers: [("X-Team".to_owned(), "telephony".to_owned())].into(),
+            ..WebhookSettings::default()
+        };
+        for (name, by_default, set) in [
+            ("profile", Some("durable"), Some("durable")),
+            ("rate", Some("not limited"), Some("2.5")),
+            ("head_timeout_ms", Some("as long as the attempt"), Some("1.5 s")),
+            ("retry_schedule", None, Some("5.0 s, 90 s")),
+            (
+                "disable_after_days",
+                Some("never"),
+                Some("3 days without a success"),
+            ),
+            ("headers", None, Some("X-Team")),
+            ("template", None, None),
+        ] {
+            assert_eq!(says(&follows, name).as_deref(), by_default, "{name}");
+            assert_eq!(says(&own, name).as_deref(), set, "{name}");
         }
     }
 }

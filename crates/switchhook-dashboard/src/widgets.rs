@@ -11,6 +11,7 @@ use switchhook_domain::webhook::{Severity, Webhook};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::json_text::escape;
+pub(super) use switchhook_node::amounts::many;
 use switchhook_node::deliveries::DeliveryStatus;
 use switchhook_store::LastAttempt;
 
@@ -77,15 +78,6 @@ pub(super) fn span(length: Duration) -> String {
 /// Formats milliseconds.
 pub(super) fn millis(millis: f64) -> String {
     span(Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or(Duration::MAX))
-}
-
-/// Count with its noun, in singular or plural.
-pub(super) fn many(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        count if noun.ends_with('y') => format!("{count} {}ies", &noun[..noun.len() - 1]),
-        count => format!("{count} {noun}s"),
-    }
 }
 
 /// A row about a delivery.
@@ -268,8 +260,5 @@ mod tests {
         ] {
             assert_eq!(span(Duration::from_millis(millis)), expected);
         }
-        assert_eq!(many(1, "delivery"), "1 delivery");
-        assert_eq!(many(2, "delivery"), "2 deliveries");
-        assert_eq!(many(0, "event"), "0 events");
     }
 }

@@ -16,6 +16,16 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// A number of things with their noun, in singular or plural: `2 deliveries`.
+#[must_use]
+pub fn many(count: usize, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (count, Some(stem)) => format!("{count} {stem}ies"),
+        (count, None) => format!("{count} {noun}s"),
+    }
+}
+
 /// A number of bytes: `16 KiB`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
@@ -55,6 +65,13 @@ mod tests {
     fn limits_are_written_as_people_read_them() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), text);
+        }
+        for (number, noun, text) in [
+            (1, "delivery", "1 delivery"),
+            (2, "delivery", "2 deliveries"),
+            (0, "event", "0 events"),
+        ] {
+            assert_eq!(many(number, noun), text);
         }
         for (bytes, text) in [
             (100, "100 bytes"),

@@ -13,13 +13,13 @@ use switchhook_domain::replay::{Replay, ReplayFilter, Tally};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroups, Page, PageRequest, StoreError};
 
-use crate::Node;
 use crate::caller::Caller;
 use crate::health::first_line;
 use crate::refusal::Refusal;
 use crate::replays::{self, ReplayRequest, ReplayTarget};
 use crate::visibility::Visibility;
 use crate::webhooks::hook_url;
+use crate::{Node, amounts};
 
 /// Up to how many dead letters of a sort are counted.
 pub const MOST_COUNTED: u32 = 10_000;
@@ -83,11 +83,8 @@ impl Group {
 }
 
 fn in_words(count: u32, is_more: bool) -> String {
-    match count {
-        count if is_more => format!("{count} deliveries or more"),
-        1 => "1 delivery".to_owned(),
-        count => format!("{count} deliveries"),
-    }
+    let more = if is_more { " or more" } else { "" };
+    format!("{}{more}", amounts::many(count as usize, "delivery"))
 }
 
 /// All dead letters of one webhook.

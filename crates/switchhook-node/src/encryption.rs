@@ -14,6 +14,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use switchhook_domain::secret::Secret;
+use switchhook_protocol::hex;
 use switchhook_store::{Sealer, SecretOwner};
 use zeroize::Zeroizing;
 
@@ -56,12 +57,8 @@ impl EncryptionKey {
             &hmac::Key::new(hmac::HMAC_SHA256, bytes),
             b"switchhook encryption key",
         );
-        let name = tag.as_ref()[..4]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok(Self {
-            name,
+            name: hex(&tag.as_ref()[..4]),
             key: Arc::new(key),
         })
     }

@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use switchhook_domain::id::RefusalId;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{RepeatKey, StandardError, StandardHeaders, StandardKey, tell_kind};
+use switchhook_protocol::{RepeatKey, StandardError, StandardHeaders, StandardKey, hex, tell_kind};
 use switchhook_receiver::Receiver;
 use switchhook_store::StoreError;
 
@@ -211,9 +211,8 @@ impl LoadedSource {
     fn repeat_key(&self, kind: Kind, body: &[u8]) -> IdempotencyKey {
         let key = RepeatKey::natural(Some(kind), body);
         let bytes = keys::hash_of(body);
-        let digits: String = bytes[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         IdempotencyKey {
-            text: format!("source:{}:{key}:{digits}", self.source.id),
+            text: format!("source:{}:{key}:{}", self.source.id, hex(&bytes[..8])),
             lasts: key.window().unwrap_or(KEY_LASTS),
         }
     }

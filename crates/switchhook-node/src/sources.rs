@@ -7,6 +7,7 @@ use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, SourceId};
 use switchhook_domain::key::Right;
 use switchhook_domain::source::{self, RecentRefusals, Source, SourceChange};
+use switchhook_protocol::hex;
 use switchhook_store::{Page, PageRequest, StoreError};
 
 use crate::caller::{Caller, uncleared};
@@ -93,6 +94,12 @@ pub(crate) async fn refusing_of(
 ) -> Result<Vec<RecentRefusals>, StoreError> {
     let since = node.clock.now().minus(LATELY);
     node.store.refusing_sources(company_id, since, MOST_COUNTED).await
+}
+
+/// Fingerprint of a source's token, by which its address is recognized: a few digits of the token's hash.
+#[must_use]
+pub fn fingerprint(token_hash: &[u8; 32]) -> String {
+    hex(&token_hash[..8])
 }
 
 /// Makes a source: an address to give to a webhook of a real account.

@@ -66,7 +66,7 @@ pub use signature::{
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
 pub use spelling::{UnknownWord, same_word};
 pub use target::{Target, TargetType};
-pub use text::{Text, quoted, shortened};
+pub use text::{Text, hex, quoted, shortened};
 pub use timestamp::{InvalidTimestamp, Timestamp, format_http_date, parse_http_date};
 pub use value::{Id, Json, Milliseconds, Word};
 

@@ -10,6 +10,7 @@ use aws_lc_rs::digest;
 
 use crate::event::Payload;
 use crate::kind::Kind;
+use crate::text::hex;
 
 /// Tells events apart: two with the same key are the same event. A digest, so that it has one length and no content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,7 +97,7 @@ impl fmt::Display for RepeatKey {
         if self.is_brief {
             f.write_str("~")?;
         }
-        self.digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.digest))
     }
 }
 

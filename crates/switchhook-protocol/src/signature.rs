@@ -18,6 +18,8 @@ use base64::engine::Simd;
 use base64::engine::general_purpose::{NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroize;
 
+use crate::text::hex;
+
 pub use diagnosis::{Cause, Diagnosis, Hash, Respelling, SecretChange, diagnose};
 pub use error::{TokenPart, VerifyError};
 pub use standard::{
@@ -146,10 +148,7 @@ impl fmt::Debug for Signer {
 pub fn key_id(secret: impl AsRef<[u8]>) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref());
     let tag = hmac::sign(&key, b"switchhook kid");
-    tag.as_ref()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&tag.as_ref()[..8])
 }
 
 /// Signs one event. For many with the same secret, keep a [`Signer`].

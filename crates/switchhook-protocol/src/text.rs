@@ -50,6 +50,20 @@ pub fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
     }
 }
 
+/// Bytes as hexadecimal digits, in lower case.
+///
+/// ```
+/// assert_eq!(switchhook_protocol::hex(&[0, 0x7f, 0xff]), "007fff");
+/// ```
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
+
 /// A JSON string's text. Half a surrogate pair (a text cut inside an emoji) becomes U+FFFD characters.
 pub(crate) fn read_text(json: &str) -> Option<Text<'_>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;

@@ -7,7 +7,7 @@ use switchhook_domain::dead_letter::{Resolution, Resolved};
 use switchhook_domain::delivery::{Delivery, DeliveryState, PendingFacts, WaitingFor};
 use switchhook_store::{DeliveryProgress, StoreError};
 
-use crate::Node;
+use crate::{Node, amounts};
 
 /// Status of a delivery, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,8 +196,5 @@ fn whose(delivery: &Delivery) -> &'static str {
 
 /// Number of attempts, in words.
 pub(crate) fn attempts(count: u32) -> String {
-    match count {
-        1 => "1 attempt".to_owned(),
-        count => format!("{count} attempts"),
-    }
+    amounts::many(count as usize, "attempt")
 }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Cause, Hash, LooseToken, Respelling, SecretChange, decode, decode_hex, signed_text};
+use crate::text::hex;
 
 /// Causes for which the token is not signed with any of the secrets. Empty if it is.
 pub(super) fn why<S: AsRef<[u8]>>(token: &LooseToken, secrets: &[S], original: Option<&[u8]>) -> Vec<Cause> {
@@ -93,7 +94,7 @@ fn changes_of(secret: &[u8]) -> Vec<(SecretChange, Vec<u8>)> {
         let inner = secret.trim_ascii().strip_prefix(quote)?.strip_suffix(quote)?;
         Some((SecretChange::QuotedHere, inner.to_vec()))
     };
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(secret);
     let line_feed = [secret, b"\n"].concat();
     let certain = [
         (SecretChange::WhiteSpaceHere, secret.trim_ascii().to_vec()),
