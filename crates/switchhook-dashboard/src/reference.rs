@@ -53,7 +53,7 @@ struct AnswerOf {
 #[derive(Debug, Clone)]
 struct Member {
     name: String,
-    /// Of which type it is, and whether it must be there.
+    /// Type, and `always` if it is required.
     kind: String,
     text: String,
 }
@@ -135,11 +135,11 @@ impl Operation {
             answers: answers
                 .map(|(status, answer)| AnswerOf {
                     status: status.replace("default", "else"),
-                    text: plain(&answer["description"]),
-                    members: match status.as_str() {
-                        // It is the same for all.
-                        "default" => Vec::new(),
-                        _ => members_of_content(document, &answer["content"]),
+                    text: plain(&resolved(document, answer)["description"]),
+                    // Errors that operations have in common have one form.
+                    members: match status == "default" || answer.get("$ref").is_some() {
+                        true => Vec::new(),
+                        false => members_of_content(document, &answer["content"]),
                     },
                 })
                 .collect(),
@@ -215,7 +215,7 @@ fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let target = reference.and_then(|pointer| document.pointer(pointer));
     match (target, schema["oneOf"].as_array()) {
         (Some(target), _) => target,
-        // What may be null or something.
+        // Null or one schema.
         (None, Some(choices)) => {
             let some = choices.iter().find(|choice| choice["type"] != "null");
             some.filter(|_| choices.len() == 2)

@@ -1,9 +1,9 @@
-//! The words that members of requests and answers can be, for the OpenAPI document.
+//! Schemas of members that are one of some words, for the OpenAPI document.
 //!
-//! The words themselves are the protocol's and the domain's; here is only how their lists are shown.
+//! The words themselves are the protocol's and the domain's.
 
 use switchhook_domain::Kind;
-use switchhook_domain::attempt::FailureReason;
+use switchhook_domain::attempt::{FailureReason, OutcomeClass};
 use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::{StateName, WaitingFor};
 use switchhook_domain::notification::{ChannelType, NotificationKind};
@@ -53,7 +53,14 @@ pub fn resolution_or_null() -> Object {
     )
 }
 
-/// A status, or why no answer came.
+pub fn outcome() -> Object {
+    one_of(
+        OutcomeClass::ALL.into_iter().map(OutcomeClass::as_str),
+        "Class of the attempt's outcome.",
+    )
+}
+
+/// A status, or the reason for which no answer came.
 pub fn failure() -> Object {
     failure_of(SchemaType::new(Type::String))
 }

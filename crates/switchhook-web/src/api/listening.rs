@@ -1,6 +1,6 @@
 //! `/events/{token}`: listening at a websocket. The token in the address is the right to do so; no key is needed.
 //!
-//! What is sent, and until when, is `websocket.rs`.
+//! The connection itself is `websocket/connection.rs` of the node.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use super::SharedApi;
 use super::query::{ParameterValue, Parameters, is_not, query};
 use switchhook_ingress::auth::key_has_ended;
-use switchhook_ingress::error::ApiError;
+use switchhook_ingress::error::{ApiError, ErrorEnvelope};
 use switchhook_node::visibility::require_unmasked;
 use switchhook_node::websocket::connection::{self, LARGEST_MESSAGE, Session};
 use switchhook_node::websocket::token::{self, InvalidToken};
@@ -44,19 +44,24 @@ impl ParameterValue for LogPosition {
 
 /// Opens a websocket that sends one text frame per matching event, from now on.
 ///
-/// The frame is the event as a webhook would get it: its JSON, or a JWT if the websocket has a secret. What the client
-/// sends is ignored. The connection ends with the token's hour, or with the API key that asked for it.
+/// The frame is the event as a webhook would get it: its JSON, or a JWT if the websocket has a secret. Frames of the client
+/// are ignored. The connection ends with the token's hour, or with the API key that asked for it.
 ///
-/// Ours: with `?labelled=true` each frame is an object `{"position", "event": {"id", "kind", "accepted_at",
+/// Extensions: with `?labelled=true` each frame is an object `{"position", "event": {"id", "kind", "accepted_at",
 /// "content_type", "body"}}`, the first one without an event; and `?after=POSITION` goes on after that position, so that
 /// nothing is lost while a listener is away.
 #[utoipa::path(
     get, path = "/events/{token}", tag = "websockets", operation_id = "websockets.listen",
     params(
-        ("token" = String, Path, description = "From a `websocket_url`"),
+        ("token" = String, Path, description = "Token of a `websocket_url`."),
         ListenQuery,
     ),
-    responses((status = 101, description = "A websocket")),
+    responses(
+        (status = 101, description = "The opened websocket."),
+        (status = 401, description = "The token is unknown or has expired.", body = ErrorEnvelope),
+        (status = 403, description = "The API key behind the token may not see the events unmasked.", body = ErrorEnvelope),
+        (status = 426, description = "The websocket version is not 13.", body = ErrorEnvelope),
+    ),
     security(()),
 )]
 pub(crate) async fn listen(

@@ -1,10 +1,12 @@
-//! Deliveries and attempts as the API shows them, and as whoever asks it reads them.
+//! Answers about deliveries and attempts, as the API writes and its clients read them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Failure, Phases};
+use switchhook_domain::attempt::{
+    Answer, Attempt, AttemptOutcome, AttemptRequest, Failure, OutcomeClass, Phases,
+};
 use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName, WaitingFor};
@@ -38,7 +40,7 @@ pub struct DeliveryAnswer {
     /// Status in a few words: `delivered`, `retrying`, `held: receiver fails` and the like.
     #[schema(example = "delivered")]
     pub label: String,
-    /// The same in sentences.
+    /// Status in sentences.
     #[schema(example = "Delivered at 2026-11-30T08:24:42.630Z, after 1 attempt.")]
     pub text: String,
     /// The delivery that it waits for, if `waiting_for` is `delivery`.
@@ -47,7 +49,7 @@ pub struct DeliveryAnswer {
     /// Time of the next attempt, in unix milliseconds; null unless it is pending.
     #[schema(value_type = Option<i64>, required)]
     pub due_at: Option<Timestamp>,
-    /// Since when it is in its final state; null while it is pending.
+    /// Time at which it reached its final state, in unix milliseconds; null while it is pending.
     #[schema(value_type = Option<i64>, required)]
     pub ended_at: Option<Timestamp>,
     /// The number of its last attempt, one under way included; 0 before the first.
@@ -57,12 +59,12 @@ pub struct DeliveryAnswer {
     /// Key shared with the deliveries that it must not overtake.
     #[schema(required)]
     pub order_key: Option<String>,
-    /// Until when it holds those up, if it is not delivered before.
+    /// Time until which it holds those up, in unix milliseconds, unless it is delivered before.
     #[schema(value_type = i64)]
     pub blocks_until: Timestamp,
     /// Parts of the event that are removed before it is sent: `recordings`, `message_text`.
     pub hidden: Vec<String>,
-    /// Something to know of it.
+    /// Remark, such as a reason for being sent out of order.
     #[schema(required)]
     pub note: Option<String>,
     /// The delivery that it repeats; null for an original one.
@@ -75,7 +77,7 @@ pub struct DeliveryAnswer {
     /// failed.
     #[schema(schema_with = words::failure_or_null, required)]
     pub last_failure: Option<Failure>,
-    /// If it was given up: what was done about it since. `resent`: its event was sent to the webhook again, as another delivery;
+    /// Resolution of a delivery that was given up. `resent`: its event was sent to the webhook again, as another delivery;
     /// `dismissed`: somebody decided against it. Null for a dead letter, which waits for one of the two.
     #[schema(schema_with = words::resolution_or_null, required)]
     pub resolution: Option<Resolution>,
@@ -91,7 +93,7 @@ pub struct DeliveryAnswer {
 pub struct ListedDelivery {
     #[serde(flatten)]
     pub delivery: DeliveryAnswer,
-    /// What happened in its event, and between whom; masked if the server masks. Never the text of a message. Null if the event is
+    /// Summary of its event and its participants; masked if the server masks. Never the text of a message. Null if the event is
     /// larger than {largest-summed-up}, or has no payload any more.
     #[schema(required, example = "hangup, Ann → Support")]
     pub summary: Option<String>,
@@ -128,19 +130,18 @@ pub struct AttemptAnswer {
     pub started_at: Timestamp,
     #[schema(value_type = i64)]
     pub finished_at: Timestamp,
-    /// `accepted`, `redirected`, `postponed`, `gone`, `refused`, `failed`, `unanswered` or `lost`.
-    #[schema(example = "accepted")]
-    pub outcome: String,
+    #[schema(schema_with = words::outcome)]
+    pub outcome: OutcomeClass,
     /// The answer's HTTP status.
     #[schema(required, example = 200)]
     pub status: Option<u16>,
     /// Reason for which no answer came: `dns`, `connect_timeout`, `tls` and the like.
     #[schema(required)]
     pub error: Option<String>,
-    /// In words: why no answer came, or what was odd about the one that did.
+    /// Explanation of why no answer came, or of an odd one.
     #[schema(required)]
     pub detail: Option<String>,
-    /// Until when the answer asked us to wait.
+    /// Time until which the answer asked to wait, in unix milliseconds.
     #[schema(value_type = Option<i64>, required)]
     pub retry_after: Option<Timestamp>,
     /// Request without its body; null if nothing was sent, as far as we know.
@@ -165,7 +166,7 @@ pub struct RequestAnswer {
 pub struct AnswerHead {
     pub status: u16,
     pub headers: BTreeMap<String, String>,
-    /// At most {answer-head}, as text.
+    /// Body as text, at most {answer-head} of it.
     pub body: String,
     /// True if the body was longer.
     pub truncated: bool,
@@ -235,7 +236,7 @@ impl DeliveryAnswer {
 
 impl AttemptAnswer {
     pub(crate) fn of(attempt: Attempt, delivery: &Delivery, visibility: Visibility) -> Self {
-        let outcome = attempt.outcome.class().as_str().to_owned();
+        let outcome = attempt.outcome.class();
         let detail = attempt
             .detail()
             .map(|detail| visibility.mask.loose(&shown_text(detail)).into_owned());

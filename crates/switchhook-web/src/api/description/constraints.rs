@@ -21,8 +21,8 @@ const TEXT: &str = r"^[^\u0000]*$";
 /// Ids, and places in lists, where nothing is as good as none.
 const ID_OR_EMPTY: &str = "^([0-9]{1,18}|[0-8][0-9]{18})?$";
 
-/// Tells the whole truth about a server with these settings.
-pub(super) fn tell(document: &mut Value, server: &Settings) {
+/// Adds the constraints of a server with these settings.
+pub(super) fn add(document: &mut Value, server: &Settings) {
     let bounds = webhooks::bounds(server);
     let overlay = serde_json::from_str(include_str!("overlay.json")).expect("the overlay is JSON");
     merge(document, overlay);
@@ -35,7 +35,7 @@ pub(super) fn tell(document: &mut Value, server: &Settings) {
             members
                 .into_iter()
                 .flat_map(Map::values_mut)
-                .for_each(tell_member);
+                .for_each(constrain_member);
         }
     }
     let settings = &mut schemas["WebhookWithSettingsRequest"]["properties"];
@@ -67,7 +67,7 @@ pub(super) fn tell(document: &mut Value, server: &Settings) {
     let paths = document["paths"].as_object_mut().expect("the document has paths");
     for (path, item) in paths {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            tell_parameters(path, operation);
+            constrain_parameters(path, operation);
             let body = operation.get_mut("requestBody").filter(|body| body.is_object());
             if let Some(body) = body {
                 let schema = body["content"]["application/json"]["schema"]["$ref"].as_str();
@@ -88,7 +88,7 @@ fn requires_something(schema: &Value) -> bool {
         || choices.is_some_and(|choices| choices.iter().all(requires))
 }
 
-fn tell_member(member: &mut Value) {
+fn constrain_member(member: &mut Value) {
     let Some(schema) = member.as_object_mut() else {
         return;
     };
@@ -107,16 +107,16 @@ fn tell_member(member: &mut Value) {
         schema.insert("pattern".to_owned(), json!(TEXT));
     }
     if let Some(item) = schema.get_mut("items") {
-        tell_member(item);
+        constrain_member(item);
     }
     if is("integer", &kind) || is("number", &kind) {
-        // Its bounds are told; those of 32 signed bits are not ours.
+        // The bounds are in the document already; those of 32 signed bits are not ours.
         schema.remove("format");
     }
 }
 
 /// A parameter of one name means the same everywhere; one without a value is as good as none.
-fn tell_parameters(path: &str, operation: &mut Value) {
+fn constrain_parameters(path: &str, operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap_or_default().to_owned();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use switchhook_domain::source::{Refusal, Source};
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::sources::fingerprint;
 use switchhook_node::visibility::Visibility;
 use utoipa::ToSchema;
 
@@ -26,7 +27,7 @@ pub struct SourceAnswer {
     pub fingerprint: String,
     /// True if requests must be signed.
     pub signed: bool,
-    /// Until when secrets that were replaced still count.
+    /// Time until which secrets that were replaced still count, in unix milliseconds.
     #[schema(value_type = Vec<i64>)]
     pub old_secrets_until: Vec<Timestamp>,
     /// Time of creation, in unix milliseconds.
@@ -66,14 +67,13 @@ pub struct RefusalAnswer {
     pub content_type: Option<String>,
     /// Size in bytes.
     pub size: u32,
-    /// Its first {refusal-head}; what is no UTF-8 in it is replaced. Null unless the key is an admin's with all scopes.
+    /// Body, the first {refusal-head} of it, with U+FFFD in place of what is no UTF-8. Null unless the key is an admin's with all scopes.
     #[schema(required)]
     pub body: Option<String>,
 }
 
 impl SourceAnswer {
     pub(super) fn of(source: &Source, now: Timestamp) -> Self {
-        let digits = source.token_hash[..8].iter().map(|byte| format!("{byte:02x}"));
         let unsigned =
             "without a secret anybody who learns its address can send events: give it the webhook's";
         let weakness = match &source.secret {
@@ -86,7 +86,7 @@ impl SourceAnswer {
             name: source.name.clone(),
             kind: source.kind,
             url: None,
-            fingerprint: digits.collect(),
+            fingerprint: fingerprint(&source.token_hash),
             signed: source.secret.is_some(),
             old_secrets_until: counting.filter(|until| *until > now).collect(),
             created_at: source.created_at,

@@ -1,6 +1,6 @@
 //! The five routes of one kind of subscription, made by a macro because they differ in their types only.
 //!
-//! What they do is in `subscriptions.rs`. Each kind's file calls the macro once.
+//! Their code is in `subscriptions.rs`. Each kind's file calls the macro once.
 
 /// `routes!(resource, request, answer, query parameters, path, path of one, tag)`.
 macro_rules! subscription_routes {
@@ -8,6 +8,7 @@ macro_rules! subscription_routes {
         use axum::Json;
         use axum::extract::State;
         use http::Uri;
+        use switchhook_ingress::error::ErrorEnvelope;
         use switchhook_domain::id::SubscriptionId;
 
         use crate::api::SharedApi;
@@ -20,7 +21,7 @@ macro_rules! subscription_routes {
             get, path = $path, tag = $tag,
             operation_id = concat!($tag, ".list"), summary = "Lists the company's subscriptions, oldest first.",
             params(PageQuery $(, $query)*),
-            responses((status = 200, description = "A page of subscriptions", body = Items<$answer>)),
+            responses((status = 200, description = "A page of subscriptions.", body = Items<$answer>)),
         )]
         pub(crate) async fn list(
             State(api): State<SharedApi>,
@@ -34,9 +35,12 @@ macro_rules! subscription_routes {
         #[utoipa::path(
             post, path = $path, tag = $tag,
             operation_id = concat!($tag, ".create"), summary = "Makes a subscription.",
-            description = "It sees of the events what the key that makes it may see.",
+            description = "The subscription sees of the events what the key that makes it may see.",
             request_body = $request,
-            responses((status = 200, description = "The subscription", body = $answer)),
+            responses(
+                (status = 200, description = "The subscription.", body = $answer),
+                (status = 404, description = "The company has no such webhook or websocket.", body = ErrorEnvelope),
+            ),
         )]
         pub(crate) async fn create(
             State(api): State<SharedApi>,
@@ -49,8 +53,8 @@ macro_rules! subscription_routes {
         #[utoipa::path(
             get, path = $path_of_one, tag = $tag,
             operation_id = concat!($tag, ".get"), summary = "Shows a subscription.",
-            params(("id" = IdText, Path, description = "The subscription's id")),
-            responses((status = 200, description = "The subscription", body = $answer)),
+            params(("id" = IdText, Path, description = "The subscription's id.")),
+            responses((status = 200, description = "The subscription.", body = $answer)),
         )]
         pub(crate) async fn get(
             State(api): State<SharedApi>,
@@ -64,10 +68,10 @@ macro_rules! subscription_routes {
             patch, path = $path_of_one, tag = $tag,
             operation_id = concat!($tag, ".update"),
             summary = "Changes a subscription: what is not sent stays, null clears.",
-            description = "It keeps the scopes of the key that made it. To point it elsewhere, to let more through or to enable it takes a key that may see what it sends; any key with `write` may disable or delete it.",
-            params(("id" = IdText, Path, description = "The subscription's id")),
+            description = "A subscription keeps the scopes of the key that made it. Pointing it elsewhere, letting more through and enabling it take a key that may see what it sends; any key with `write` may disable or delete it.",
+            params(("id" = IdText, Path, description = "The subscription's id.")),
             request_body = $request,
-            responses((status = 200, description = "The subscription", body = $answer)),
+            responses((status = 200, description = "The subscription.", body = $answer)),
         )]
         pub(crate) async fn update(
             State(api): State<SharedApi>,
@@ -80,9 +84,9 @@ macro_rules! subscription_routes {
 
         #[utoipa::path(
             delete, path = $path_of_one, tag = $tag,
-            operation_id = concat!($tag, ".delete"), summary = "Deletes a subscription and shows what it was.",
-            params(("id" = IdText, Path, description = "The subscription's id")),
-            responses((status = 200, description = "What the subscription was", body = $answer)),
+            operation_id = concat!($tag, ".delete"), summary = "Deletes a subscription and shows it.",
+            params(("id" = IdText, Path, description = "The subscription's id.")),
+            responses((status = 200, description = "The deleted subscription.", body = $answer)),
         )]
         pub(crate) async fn delete(
             State(api): State<SharedApi>,

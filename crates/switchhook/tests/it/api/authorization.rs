@@ -19,7 +19,7 @@ use crate::support::test_server::{ADMIN, TestServer};
 
 /// The sorts of keys, in the order of the table's columns. Those of `read`, `write` and `ingest` have all scopes and are
 /// no admin's; `unscoped` is an admin's without a scope; `admin` may do everything.
-const SORTS: [&str; 8] = [
+pub(super) const SORTS: [&str; 8] = [
     "none", "revoked", "read", "write", "ingest", "other", "unscoped", "admin",
 ];
 

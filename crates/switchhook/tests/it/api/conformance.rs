@@ -1,13 +1,15 @@
-//! Answers compared with the OpenAPI document: one request of every operation, its status and its body.
+//! Answers compared with the OpenAPI document: of every operation one success, and the errors that can be provoked alike
+//! for all, each with its status and its body.
 //!
 //! An operation of the document that is not requested here fails the test, unless it is a stream.
 
-use http::Method;
-use http::header::CONTENT_TYPE;
+use axum::body::Body;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{Method, Request};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::authorization::{OPEN, TABLE, body, prepared, server};
+use super::authorization::{OPEN, SORTS, TABLE, body, prepared, server};
 use crate::support::test_server::{ADMIN, Answered, TestServer};
 
 /// Streams, which never end, and so are not validated.
@@ -29,6 +31,8 @@ fn judge(document: &Value, operation: &Value, answered: &Answered) -> Option<Str
     let Some(response) = operation["responses"].get(&status) else {
         return Some(format!("the document has no answer {status}: {answered:?}"));
     };
+    let shared = (response["$ref"].as_str()).and_then(|pointer| document.pointer(&pointer[1..]));
+    let response = shared.unwrap_or(response);
     let media_type = answered.headers.get(CONTENT_TYPE).map(|value| {
         let text = value.to_str().expect("it is plain text");
         text.split(';').next().unwrap_or_default().trim().to_owned()
@@ -87,6 +91,148 @@ async fn every_operation_answers_as_the_openapi_document_says() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A request of an operation that is refused, and the status that says so.
+struct Refused {
+    because: &'static str,
+    status: u16,
+    request: Request<Body>,
+}
+
+fn request(method: &str, uri: &str, key: &str, body: impl Into<Body>) -> Request<Body> {
+    let method = method.to_uppercase().parse::<Method>().expect("it is one");
+    let mut request = Request::builder().method(method).uri(uri);
+    if key != "none" {
+        request = request.header(AUTHORIZATION, format!("Bearer {key}"));
+    }
+    request.body(body.into()).expect("the path is one")
+}
+
+/// The largest body that some route takes is smaller.
+const TOO_LARGE: usize = 4 << 20;
+
+/// Requests of an operation that are refused whatever the operation does.
+async fn refused(server: &TestServer, method: &str, path: &str, operation: &Value) -> Vec<Refused> {
+    let mut all = Vec::new();
+    let mut add = |because, status, request| {
+        all.push(Refused {
+            because,
+            status,
+            request,
+        });
+    };
+    let uri = prepared(server, method, path).await;
+    let ask = |uri: &str| request(method, uri, ADMIN, Body::empty());
+    add("its address has a NUL", 400, ask(&format!("{uri}?x=%00")));
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let has_limit = parameters.clone().any(|parameter| parameter["name"] == "limit");
+    if has_limit || path.starts_with("/v1/") {
+        add("its query is wrong", 400, ask(&format!("{uri}?limit=none")));
+    }
+    // A consumer that is not there is made.
+    if path.contains("{id}") || path.contains("{event}") || (path.contains("{name}") && method != "put") {
+        let names = [("{id}", "7"), ("{event}", "7"), ("{name}", "nobody")];
+        let nowhere = names.iter().fold(path.to_owned(), |path, (name, nothing)| {
+            path.replace(name, nothing)
+        });
+        let body = body(server, &format!("{method} {path}")).await;
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            Body::from(body.to_string())
+        };
+        add("it names nothing", 404, request(method, &nowhere, ADMIN, body));
+    }
+    if !operation["requestBody"].is_null() {
+        add(
+            "its body is broken",
+            400,
+            request(method, &uri, ADMIN, "{\"a\": "),
+        );
+        add(
+            "its body is too large",
+            413,
+            request(method, &uri, ADMIN, vec![b' '; TOO_LARGE]),
+        );
+        let mut packed = request(method, &uri, ADMIN, "{}");
+        let brotli = "br".parse().expect("it is plain");
+        packed.headers_mut().insert(CONTENT_ENCODING, brotli);
+        add("its body is packed otherwise", 415, packed);
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_operation_refuses_as_the_openapi_document_says() {
+    let server = server().await;
+    let document = server.get("/openapi.json").await.ok();
+    let mut wrong = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("there are paths") {
+        for (method, operation) in item.as_object().expect("a path has operations") {
+            for Refused {
+                because,
+                status,
+                request,
+            } in refused(&server, method, path, operation).await
+            {
+                let answered = server.send(request).await;
+                if answered.status != status {
+                    wrong.push(format!("{method} {path}, {because}: {answered:?}"));
+                } else if let Some(why) = judge(&document, operation, &answered) {
+                    wrong.push(format!("{method} {path}, {because}: {why}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_key_is_refused_as_the_openapi_document_says() {
+    let server = server().await;
+    let document = server.get("/openapi.json").await.ok();
+    let mut wrong = Vec::new();
+    for (name, statuses) in TABLE {
+        let (method, path) = name.split_once(' ').expect("a method and a path");
+        let operation = &document["paths"][path][method];
+        // A request that is refused changes nothing.
+        let uri = prepared(&server, method, path).await;
+        let body = body(&server, name).await;
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        for (sort, status) in SORTS.into_iter().zip(statuses) {
+            if status < 400 {
+                continue;
+            }
+            let answered = server.send(request(method, &uri, sort, body.clone())).await;
+            if answered.status != status {
+                wrong.push(format!("{name} with {sort}: {answered:?}"));
+            } else if let Some(why) = judge(&document, operation, &answered) {
+                wrong.push(format!("{name} with {sort}: {why}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_that_no_operation_has_is_refused_in_the_form_of_errors() {
+    let server = server().await;
+    let document = server.get("/openapi.json").await.ok();
+    let envelope = json!({"$ref": "#/components/schemas/ErrorEnvelope"});
+    let error = json!({"responses": {"405": {"content": {"application/json": {"schema": envelope}}}}});
+    for (path, item) in document["paths"].as_object().expect("there are paths") {
+        let mut methods = ["post", "put", "patch", "delete"].into_iter();
+        let method = methods.find(|method| item.get(*method).is_none());
+        let method = method.expect("no path has all of them");
+        let answered = server.send(request(method, path, ADMIN, Body::empty())).await;
+        assert_eq!(answered.status, 405, "{method} {path}: {answered:?}");
+        assert_eq!(judge(&document, &error, &answered), None, "{method} {path}");
+    }
 }
 
 #[test]
