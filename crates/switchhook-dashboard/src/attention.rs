@@ -26,7 +26,7 @@ use super::widgets::{Sentence, tone_of};
 /// Time for which a result is reused.
 const FRESH_FOR: Duration = Duration::from_secs(3);
 
-/// Of how many companies it is remembered.
+/// Bound on the companies remembered.
 const MOST_COMPANIES: usize = 256;
 
 /// Bound on the webhooks examined.

@@ -229,7 +229,7 @@ fn arrival_page(
     visibility: Visibility,
 ) -> Response {
     let is_token = arrival.verdict != Verdict::Unsigned;
-    // What was hidden from the webhook is gone from it already; a token shows all that is in it.
+    // Content hidden from the webhook is gone from it already; a token shows all that is in it.
     let is_withheld = visibility.sees_less_than(kind, Hidden::NOTHING);
     let is_masked = !visibility.mask.is_nothing() || is_withheld;
     let header = |name: &str| arrival.header(name).to_owned();

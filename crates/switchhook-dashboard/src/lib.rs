@@ -1,8 +1,7 @@
-//! The dashboard: pages made on the server, one room each, readable without a script.
+//! The dashboard: pages made on the server, readable without a script.
 //!
-//! What a page shows is read from the store, page by page of the key and never counted; what it changes is done by the
-//! node's verbs, as for the API, with the rights of who is signed in. `session.rs` knows who that is, `page.rs` what all
-//! pages share, `widgets.rs` the small elements on them. Scripts and styles are `assets.rs`.
+//! Pages read and change through the node's verbs, as the API does, with the rights of the signed-in person (`session.rs`), page by
+//! page of a key and never by counting. `page.rs` has the parts that all pages share, `widgets.rs` the small elements on them. Scripts and styles are `assets.rs`.
 
 mod assets;
 mod attention;

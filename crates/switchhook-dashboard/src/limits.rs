@@ -27,7 +27,7 @@ pub(super) fn refusals_last() -> String {
     time(RefusalBounds::DEFAULT.age)
 }
 
-/// How long ago a source's refusals still count as new.
+/// Time for which a source's refusals count as new.
 pub(super) fn lately() -> String {
     time(LATELY)
 }

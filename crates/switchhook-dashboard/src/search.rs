@@ -143,7 +143,7 @@ impl Search {
             self.looked_at += 1;
             self.last = Some((event.id.0, Moment(event.accepted_at)));
             if self.needles.are_in(event) {
-                // What is hidden must not be found: that would tell what it is.
+                // Hidden text must not be found: a match would reveal it.
                 let seen = self.visibility.event(event.clone());
                 if let Some(event) = seen.filter(|event| self.needles.are_in(event)) {
                     self.rows.push(EventRow::of(&event, self.needles.mask));

@@ -154,7 +154,7 @@ async fn take_up(dashboard: &DashboardState, token: &str) -> Result<Option<Sessi
 #[derive(Debug, Clone)]
 pub(super) struct Viewer {
     pub(super) caller: Caller,
-    /// In which session; none where nobody needs to sign in.
+    /// Session; none where nobody needs to sign in.
     pub(super) session: Option<KeptSession>,
     pub(super) csrf: String,
     /// True if nobody needs to sign in.

@@ -31,7 +31,7 @@ const A_PAGE: u32 = 50;
 /// Bound on the options of the webhook field.
 const MOST_WEBHOOKS: u32 = 500;
 
-/// In how many events targets are looked for.
+/// Bound on the events in which targets are looked for.
 const EVENTS_WITH_TARGETS: u32 = 400;
 
 /// A row about a subscription.

@@ -1,4 +1,4 @@
-//! Who asks: from the API key of a request to its caller.
+//! Authentication: from the API key of a request to its caller.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,10 @@ use crate::query::parameter;
 /// Names the company, where a key could be used for several. Ours belong to one.
 const COMPANY_HEADER: &str = "dp-company-id";
 
-/// Finds out who asks.
+/// The caller of a request.
+///
+/// # Errors
+/// If no key is presented, it is not valid, or another company is named.
 pub async fn authenticate(node: &Node, headers: &HeaderMap, uri: &Uri) -> Result<Caller, ApiError> {
     let key = presented_key(headers, uri)?;
     let caller = node.callers.find(keys::hash(&key)).await?;
@@ -27,7 +30,7 @@ pub async fn authenticate(node: &Node, headers: &HeaderMap, uri: &Uri) -> Result
     Ok(caller)
 }
 
-/// Asks again after something that took its time, such as a body that came slowly: the key may have been revoked meanwhile.
+/// Checks the key again after a slow step, such as a body that came slowly: it may have been revoked meanwhile.
 pub async fn still_allowed(node: &Node, parts: &Parts, since: Instant) -> Result<(), ApiError> {
     if since.elapsed() < REMEMBERED {
         return Ok(());
@@ -35,7 +38,7 @@ pub async fn still_allowed(node: &Node, parts: &Parts, since: Instant) -> Result
     authenticate(node, &parts.headers, &parts.uri).await.map(drop)
 }
 
-/// The key by which something was opened is not what it was: it was revoked, has expired, or may do something else.
+/// Error for something open whose key was revoked, has expired, or has other rights now.
 pub fn key_has_ended() -> ApiError {
     Refusal::KeyEnded.into()
 }

@@ -33,14 +33,14 @@ pub struct ErrorBody {
     /// The HTTP status.
     #[schema(example = 400)]
     pub code: u16,
-    /// Message: what is wrong, and what to try.
+    /// Message for a person: the mistake, and a remedy.
     #[schema(example = "hook_url is required: the URL that events are posted to")]
     pub message: String,
-    /// The same one by one, if several things are wrong.
+    /// Mistakes one by one.
     pub errors: Vec<ErrorDetail>,
 }
 
-/// One thing that is wrong.
+/// One mistake in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorDetail {
     /// Always `global`.
@@ -48,12 +48,12 @@ pub struct ErrorDetail {
     pub domain: Cow<'static, str>,
     /// Description of the mistake.
     pub message: String,
-    /// A word for programs.
+    /// Reason, a word for programs.
     #[schema(example = "required")]
     pub reason: Cow<'static, str>,
 }
 
-/// A request that was not done.
+/// Error that a request is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     status: StatusCode,
@@ -62,7 +62,7 @@ pub struct ApiError {
     details: Vec<String>,
     retry_after_seconds: Option<u64>,
     closes_connection: bool,
-    /// In which ways a body may be packed.
+    /// Value of `Accept-Encoding`: the ways in which a body may be packed.
     accepted_codings: Option<&'static str>,
 }
 
@@ -82,37 +82,37 @@ impl ApiError {
         }
     }
 
-    /// 400: something in the request is wrong.
+    /// 400 for something wrong in the request.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid", message)
     }
 
-    /// 400: something is missing.
+    /// 400 for something missing.
     pub fn required(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "required", message)
     }
 
-    /// 401: nobody that we know.
+    /// 401 for an unknown caller.
     pub fn unauthorized(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, reason, message)
     }
 
-    /// 403: somebody who may not.
+    /// 403 for a caller without the right.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
-    /// 404: it is not there, or not the caller's.
+    /// 404 for something that is not there, or not the caller's.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "notFound", message)
     }
 
-    /// 405: it is there, but that cannot be done with it.
+    /// 405 for a method that a path does not take.
     pub fn method_not_allowed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", message)
     }
 
-    /// 408: the body came too slowly. Whatever else is on the connection is not worth reading.
+    /// 408 for a body that came too slowly. The rest of the connection is not worth reading.
     pub fn too_slow(message: impl Into<String>) -> Self {
         let error = Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", message);
         Self {
@@ -121,12 +121,12 @@ impl ApiError {
         }
     }
 
-    /// 409: it collides with what is there.
+    /// 409 for a conflict with the current state.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", message)
     }
 
-    /// 413: the body is too large. The rest of it was not read, so the connection cannot go on.
+    /// 413 for a body that is too large. The rest of it was not read, so the connection cannot go on.
     pub fn too_large(message: impl Into<String>) -> Self {
         let error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "uploadTooLarge", message);
         Self {
@@ -135,12 +135,12 @@ impl ApiError {
         }
     }
 
-    /// 426: it is a websocket, and this is not how to connect to one.
+    /// 426 for a request to a websocket that does not upgrade as it should.
     pub fn upgrade_required(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UPGRADE_REQUIRED, "upgradeRequired", message)
     }
 
-    /// 415: the body is packed, and not in one of these ways.
+    /// 415 for a body that is packed in none of these ways.
     pub fn unknown_coding(accepted: &'static str) -> Self {
         let message = match accepted {
             "identity" => "the body is packed (Content-Encoding): send lines as they are".to_owned(),
@@ -159,7 +159,7 @@ impl ApiError {
         }
     }
 
-    /// 429: too often.
+    /// 429 for requests that come too often.
     pub fn too_often(message: impl Into<String>, retry_after_seconds: u64) -> Self {
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rateLimitExceeded", message);
         Self {
@@ -181,7 +181,6 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internalError", message)
     }
 
-    /// The status that is answered.
     pub const fn status(&self) -> StatusCode {
         self.status
     }
@@ -190,13 +189,13 @@ impl ApiError {
         &self.message
     }
 
-    /// The same error with something to know before its message.
+    /// Puts a preface before the message.
     pub fn with_preface(mut self, preface: &str) -> Self {
         self.message = format!("{preface}{}", self.message);
         self
     }
 
-    /// The same error with the things that are wrong one by one.
+    /// Adds the mistakes one by one.
     fn with_details(mut self, details: Vec<String>) -> Self {
         self.details = details;
         self
@@ -296,7 +295,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(what) => Self::not_found(format!("there is no such {what}")),
             StoreError::Conflict(message) => Self::conflict(message),
-            // By itself it may be right; it is what it would make of the subscription that cannot be.
+            // The change may be right by itself; the subscription that it would make is not.
             StoreError::Invalid(change) => Self::conflict(change.to_string()),
             StoreError::LimitReached(message) => Self::new(StatusCode::BAD_REQUEST, "limitExceeded", message),
             StoreError::Unavailable(_) => Self::unavailable(format!("{error}; try again")),
@@ -309,7 +308,7 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
-    /// Why a body could not be read, of which at most `limit` bytes are taken.
+    /// Error for a body that could not be read, of which at most `limit` bytes are taken.
     pub fn unread(trouble: BodyReadError, limit: usize) -> Self {
         match trouble {
             BodyReadError::TooLarge => Self::too_large(format!(

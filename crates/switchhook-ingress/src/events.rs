@@ -1,8 +1,8 @@
-//! `POST /v1/events/{kind}`: events come in, one by one or line by line.
+//! `POST /v1/events/{kind}`: accepting events, one by one or line by line.
 //!
-//! Nearly all requests of a busy server send an event in, so they pass the routes by: what those do for each request (taking the path
-//! apart, keeping its parts, boxing one service after the other) would be a twelfth of what accepting one costs. What happens to an
-//! event is `ingest` of the node; here are size, key and form of the requests.
+//! Nearly all requests of a busy server send an event in, so they pass the routes by: those would take the path apart, keep its parts and box
+//! one service after the other for each request, a twelfth of the cost of accepting one. Accepting is `ingest` of the node; size, key
+//! and form of the requests are here.
 
 mod answer;
 
@@ -35,18 +35,18 @@ use crate::forbid_caching;
 use crate::id::IdText;
 use crate::request_log::{LoggedCompany, LoggedRequest};
 
-/// The route of those that bring events.
+/// Route of the requests that bring events, for metrics and logs.
 const EVENTS: &str = "/v1/events/{event}";
 
 /// The longest idempotency key.
 pub const LONGEST_KEY: usize = 255;
 
-/// Whether a request brings events, spelled as it should be. Other spellings find their way by the routes.
+/// True if a request brings events and its path has the usual spelling. Other spellings go by the routes.
 #[must_use]
 pub fn brings_events(request: &Request) -> bool {
     let kind = request.uri().path().strip_prefix("/v1/events/");
     request.method() == Method::POST
-        // Whether a parameter is known is the routes' to say.
+        // The routes check parameters.
         && request.uri().query().is_none()
         && kind.is_some_and(|kind| Kind::ALL.iter().any(|known| known.route() == kind))
 }
@@ -71,10 +71,10 @@ async fn take(node: Arc<Node>, request: Request) -> Response {
     response
 }
 
-/// Takes in the event of a request, or its lines.
+/// Accepts the event of a request, or its lines.
 ///
 /// # Errors
-/// If it is not kept, or of lines not all were looked at.
+/// If it is not accepted, or not all lines were read.
 pub async fn send(node: &Arc<Node>, caller: Caller, request: Request) -> Result<Response, ApiError> {
     let sent_as = sent_as(request.uri())?;
     let (parts, body) = request.into_parts();
@@ -102,7 +102,7 @@ pub async fn send(node: &Arc<Node>, caller: Caller, request: Request) -> Result<
     Ok(accepted_answer(&accepted))
 }
 
-/// The answer to an event that is kept.
+/// Answer to an accepted event.
 pub fn accepted_answer(accepted: &Accepted) -> Response {
     answer(&AcceptedEvent {
         id: IdText(accepted.id.0),
@@ -113,7 +113,7 @@ pub fn accepted_answer(accepted: &Accepted) -> Response {
     })
 }
 
-/// How many bytes the answer to an event with one delivery has at most, so that its memory is taken once.
+/// Size of the answer to an event with one delivery, in bytes, so that its memory is allocated once.
 const USUAL_ANSWER: usize = 256;
 
 fn answer(value: &impl Serialize) -> Response {

@@ -1,4 +1,4 @@
-//! `POST /in/{token}`: where a source's events come in. The token in the address is the right to send; no key is needed.
+//! `POST /in/{token}`: accepting a source's events. The token in the address is the right to send; no key is needed.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use switchhook_protocol::StandardHeaders;
 
 use crate::error::ApiError;
 
-/// Takes an event from outside. What is refused is kept for inspection.
+/// Accepts an event from outside. A refused request is stored for inspection.
 ///
 /// # Errors
-/// If it is refused, or not kept.
+/// If it is refused, or cannot be stored.
 pub async fn take(
     node: &Arc<Node>,
     inlets: &SourceCache,

@@ -1,6 +1,6 @@
-//! The way into a node over HTTP: who asks, how errors are told, and the requests that bring events.
+//! The way into a node over HTTP: authentication, errors, and the requests that bring events.
 //!
-//! What each event passes is here, and compiled to be fast. The routes of the API, which need not be, are `switchhook-web`.
+//! The code that each event passes is here, compiled to be fast. The routes of the API are `switchhook-web`.
 
 pub mod auth;
 pub mod error;
@@ -14,7 +14,7 @@ pub mod words;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue};
 
-/// Answers may hold secrets, numbers and what people wrote.
+/// Keeps an answer out of caches: it may hold secrets, numbers and texts.
 pub fn forbid_caching(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

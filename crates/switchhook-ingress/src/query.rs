@@ -1,4 +1,4 @@
-//! The parameters of an address.
+//! Query parameters.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use crate::id::absent_if_empty;
 
-/// The value of a parameter.
+/// Value of a parameter; an empty one is absent.
 #[must_use]
 pub fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let mut parameters = form_urlencoded::parse(query.as_bytes());

@@ -1,5 +1,4 @@
-//! What is counted of every request, and logged if that is wanted: method, route, status, time, company, and the client's address
-//! where the server knows it. No path, query, header or body: they hold tokens, keys, numbers and texts.
+//! Counts and log lines of requests: method, route, status, time, company, and the client's address where the server knows it. No path, query, header or body: they hold tokens, keys, numbers and texts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,18 +12,18 @@ use switchhook_node::telemetry::Telemetry;
 use tokio::time::Instant;
 use tracing::Level;
 
-/// What the log lines of requests are told apart by: `--log-level info,requests=info`.
+/// Log target of requests: `--log-level info,requests=info`.
 pub const LOG_TARGET: &str = "requests";
 
-/// The route of what leads nowhere.
+/// Route of requests that no route takes.
 const NOWHERE: &str = "none";
 
-/// Whose request it is, as soon as that is known; only while requests are logged.
+/// Company of a request, as soon as it is known; only while requests are logged.
 #[derive(Debug, Clone, Default)]
 pub struct LoggedCompany(Arc<OnceLock<CompanyId>>);
 
 impl LoggedCompany {
-    /// Notes whose request this is.
+    /// Notes the company of a request.
     pub fn note(extensions: &Extensions, company_id: CompanyId) {
         if let Some(company) = extensions.get::<Self>() {
             let _ = company.0.set(company_id);
@@ -41,7 +40,7 @@ pub struct LoggedRequest {
 }
 
 impl LoggedRequest {
-    /// A request has come.
+    /// Begins with a request.
     pub fn begin(method: &Method, extensions: &mut Extensions) -> Self {
         let is_logged = tracing::enabled!(target: LOG_TARGET, Level::INFO);
         let company = is_logged.then(LoggedCompany::default);
@@ -56,7 +55,7 @@ impl LoggedRequest {
         }
     }
 
-    /// Its answer begins.
+    /// Ends with the head of its answer.
     pub fn end(self, telemetry: &Telemetry, route: &str, status: StatusCode) {
         telemetry.answered(route, &self.method, status);
         let Some(company) = self.company else { return };
@@ -76,7 +75,7 @@ impl LoggedRequest {
     }
 }
 
-/// Stands before every route.
+/// Middleware of every route.
 pub async fn observe(State(telemetry): State<Telemetry>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();

@@ -1,7 +1,7 @@
 //! The HTTP API: every route is on this screen, and described where it is handled.
 //!
-//! A handler reads its request, asks the store or ingest once, and shows the answer. Who asks is `auth.rs`, what goes
-//! wrong is `error.rs`, what imitates Dialpad's oddities is `compat.rs`. The server that listens is in `switchhook-http`.
+//! A handler reads its request, calls one verb of the node, and shows the answer. Callers are `auth.rs`, errors `error.rs` of
+//! `switchhook-ingress`, oddities of Dialpad's API `compat.rs`. The server that listens is in `switchhook-http`.
 
 mod auth;
 mod compat;
@@ -211,7 +211,7 @@ pub fn router(node: Arc<Node>) -> Router {
     request_handler(node).into_router()
 }
 
-/// The same, as what a server of connections asks.
+/// Handler of the whole API, for a server of connections.
 pub fn request_handler(node: Arc<Node>) -> RequestHandler {
     let openapi = openapi_text(&node.settings);
     let limiter = Limiter::new(node.settings.api_limits, DefaultClock::default());
@@ -250,7 +250,7 @@ pub fn openapi() -> OpenApi {
     description::complete(gathered)
 }
 
-/// The same as JSON, with what can be sent to a server with these settings.
+/// Description of every route as JSON, with the constraints of a server with these settings.
 pub fn openapi_text(settings: &Settings) -> String {
     description::text(&openapi(), settings)
 }

@@ -194,17 +194,17 @@ settings! {
     profile: Option<Profile>, "Retry rules", ValueFormat::Word(&["durable", "dialpad"]), "durable", any,
         "Retry rules: `durable` (for days, in order) or `dialpad` (exactly as Dialpad)";
     ordered: Option<bool>, "Order", ValueFormat::YesNoOr("as the retry rules"), "true", any,
-        "Whether deliveries of one call, message, agent or contact go one after the other";
+        "True to send the deliveries of one call, message, agent or contact one after the other";
     max_in_flight: Option<u32>, "Concurrency", ValueFormat::Count, "64", check_count,
-        "How many deliveries are sent at once";
+        "Bound on the deliveries that are sent at once";
     rate: Option<f64>, "Attempts per second", ValueFormat::Rate, "50", check_rate,
         "Attempts per second at most; null for no limit";
     connect_timeout_ms: Option<u32>, "Connect timeout", ValueFormat::Millis, "5000", check_timeout,
-        "How long connecting may take";
+        "Time limit of connecting";
     head_timeout_ms: Option<u32>, "Response timeout", ValueFormat::Millis, "10000", check_timeout,
-        "How long the receiver may take to begin its answer once connected; null for as long as the attempt";
+        "Time limit of the receiver's beginning its answer once connected; null for as long as the attempt";
     timeout_ms: Option<u32>, "Attempt timeout", ValueFormat::Millis, "15000", check_timeout,
-        "How long a whole attempt may take";
+        "Time limit of a whole attempt";
     retry_schedule: Vec<u32>, "Retry schedule", ValueFormat::Seconds, "5, 30, 120", check_schedule,
         "Seconds to wait after the first, second, … failure, ±20 %, before the delivery is given up (`durable` only); \
          null for the profile's own";
@@ -215,27 +215,27 @@ settings! {
     event_headers: BTreeMap<String, String>, "Headers of the event", ValueFormat::EventHeaders, "X-Call-State: {{ event.state }}", check_event_headers,
         "Headers that templates make from the event for every delivery, all of them";
     idempotency_key: bool, "Idempotency-Key", ValueFormat::YesNo, "true", any,
-        "Whether deliveries carry `Idempotency-Key`: the delivery's id, the same for each of its attempts";
+        "True to send `Idempotency-Key` with deliveries: the delivery's id, the same for each of its attempts";
     quiet_hours: Option<String>, "Quiet hours", ValueFormat::Hours, "22:00-07:00 Europe/Berlin", check_quiet_hours,
-        "The hours of each day, with their time zone, in which nothing is sent: what comes then waits until they end";
+        "Hours of each day, with their time zone, in which nothing is sent: deliveries wait until they end";
     jwt_content_type: Option<String>, "Content-Type of signed deliveries", ValueFormat::MediaType, "application/jwt", check_media_type,
         "The `Content-Type` of signed deliveries, for receivers that cannot take `application/jwt`";
     hide_secret: bool, "Hide the secret", ValueFormat::YesNo, "true", any,
-        "Whether API answers and the dashboard leave the secret out";
+        "True to leave the secret out of API answers and the dashboard";
     announce_kid: bool, "Announce kid", ValueFormat::YesNo, "true", any,
-        "Whether the header of signed deliveries names the secret (`kid`)";
+        "True to name the secret in the header of signed deliveries (`kid`)";
     standard_webhooks: bool, "Standard Webhooks", ValueFormat::YesNo, "true", any,
-        "Whether deliveries carry the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` of Standard Webhooks, \
+        "True to send the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` of Standard Webhooks, \
          made with the secret";
     jwt: Option<bool>, "Body as a JWT", ValueFormat::YesNoOr("with a secret"), "false", any,
-        "Whether the body of a webhook with a secret is a signed JWT; false for plain JSON, which libraries for Standard \
+        "True to send a signed JWT as the body, if the webhook has a secret; false for plain JSON, which libraries for Standard \
          Webhooks expect; null for a JWT, unless there is a template";
     template: Option<String>, "Template", ValueFormat::Template, "slack-missed-call", check_template,
         "The template that makes the body of deliveries from the event, or the name of a ready one";
     content_type: Option<String>, "Content-Type of other deliveries", ValueFormat::MediaType, "application/json", check_media_type,
         "The `Content-Type` of deliveries that are not JWTs, such as those that a template makes; null for `application/json`";
     auth: Auth, "Authentication", ValueFormat::Auth, r#"{"type": "bearer", "token": "…"}"#, check_auth,
-        "How deliveries show the receiver whom they are from: `bearer` (token), `basic` (username, password), `oauth2` (token_url, \
+        "Authentication of deliveries to the receiver: `bearer` (token), `basic` (username, password), `oauth2` (token_url, \
          client_id, client_secret, scope) or `mtls` (cert, key); the value `***` keeps the one that is set";
     ca: Option<String>, "Certificate authority", ValueFormat::Pem, "-----BEGIN CERTIFICATE-----", check_ca,
         "The certificates (PEM) of the authority that alone may vouch for the receiver; null for those that the server trusts";

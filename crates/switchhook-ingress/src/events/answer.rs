@@ -1,4 +1,4 @@
-//! What sending events answers, as the API shows it, and as whoever asks it reads it.
+//! Answers to sent events, as the API writes and its clients read them.
 
 use std::borrow::Cow;
 
@@ -12,15 +12,15 @@ use crate::error::ErrorBody;
 use crate::id::IdText;
 use crate::words;
 
-/// An event that is kept.
+/// An accepted event.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct AcceptedEvent<'a> {
     pub id: IdText,
     #[schema(schema_with = words::kind)]
     pub kind: Kind,
-    /// Whether it had been accepted before with the same `Idempotency-Key`; then this is the first answer.
+    /// True if it had been accepted before with the same `Idempotency-Key`; then this is the first answer.
     pub duplicate: bool,
-    /// Where it deviates from its schema: a JSON pointer and what is wrong there.
+    /// Deviations from its schema: a JSON pointer and the mistake of each.
     #[schema(value_type = Vec<String>)]
     pub warnings: Cow<'a, [String]>,
     #[schema(value_type = Vec<AcceptedDeliveryAnswer>)]
@@ -35,7 +35,7 @@ pub struct AcceptedDeliveryAnswer {
     pub subscription_ids: Vec<IdText>,
 }
 
-/// Written as they are, one after the other, without a list in between.
+/// Deliveries, serialized one after the other without a list in between.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Vec<AcceptedDeliveryAnswer>")]
 pub struct Deliveries<'a>(pub Cow<'a, [AcceptedDelivery]>);
@@ -63,36 +63,36 @@ impl Serialize for Deliveries<'_> {
     }
 }
 
-/// What became of many events.
+/// Counts of accepted and rejected lines.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct BatchAnswer {
-    /// How many events are kept that were not before.
+    /// Number of new events that are stored.
     pub accepted: u64,
-    /// How many had come before with the same key.
+    /// Number of events that had come before with the same key.
     pub duplicates: u64,
-    /// The first {most-rejected} lines that are not kept.
+    /// The first {most-rejected} rejected lines.
     pub rejected: Vec<RejectedLineAnswer>,
-    /// How many are not kept in all.
+    /// Number of all rejected lines.
     pub rejected_count: u64,
-    /// The first {most-warned} lines that are kept and deviate from their schema, or look like another kind.
+    /// The first {most-warned} stored lines that deviate from their schema, or look like another kind.
     pub warnings: Vec<WarnedLineAnswer>,
-    /// How many such lines there are in all.
+    /// Number of all such lines.
     pub warnings_count: u64,
 }
 
-/// A line that is kept, and what is said of it.
+/// Warnings about a line that is stored.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct WarnedLineAnswer {
-    /// Its number, from 1, blank lines counted.
+    /// Line number, from 1, blank lines counted.
     pub line: u64,
-    /// Where it deviates from its schema.
+    /// Deviations from its schema.
     pub warnings: Vec<String>,
 }
 
-/// A line that is not kept.
+/// A rejected line.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RejectedLineAnswer {
-    /// Its number, from 1, blank lines counted.
+    /// Line number, from 1, blank lines counted.
     pub line: u64,
     pub error: ErrorBody,
 }

@@ -1,4 +1,4 @@
-//! What a caller may do: a handler that takes a `Writer` is not called by one who may only look.
+//! Callers with a right: a handler that takes a `Writer` is not called by one who may only look.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;

@@ -1,7 +1,6 @@
 //! The oddities of Dialpad's API that we imitate: each is one thing with a name here, and nowhere else.
 //!
-//! Only `/api/v2` and what it shares with `/v1` use them; what the API does is in the files of its resources. How ids are written is
-//! `id.rs` of `switchhook-ingress`.
+//! Only `/api/v2` and the parts of it that `/v1` shares use them. The form of ids is `id.rs` of `switchhook-ingress`.
 
 use std::borrow::Cow;
 
@@ -57,7 +56,7 @@ pub struct WebhookAnswer {
     /// only read.
     #[schema(example = "https://example.com/hooks/dialpad")]
     pub hook_url: String,
-    /// Its id: the `endpoint_id` of subscriptions.
+    /// Webhook's id, the `endpoint_id` of subscriptions.
     pub id: IdText,
     /// Signature of its deliveries.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -30,19 +30,19 @@ use switchhook_ingress::words;
 query! {
     /// Filter for dead letters.
     DeadLetterQuery {
-        /// Only those to this webhook.
+        /// Webhook to narrow to.
         #[param(value_type = Option<String>)]
         webhook_id: WebhookId,
-        /// Only those whose last attempt failed so: an HTTP status, or why no answer came.
+        /// Failure of the last attempt to narrow to: an HTTP status, or the reason for which no answer came.
         #[param(schema_with = words::failure)]
         failure: Failure,
-        /// Only this kind.
+        /// Kind to narrow to.
         #[param(schema_with = words::kept_kind)]
         kind: Kind,
-        /// Made at this time or later: RFC 3339 or unix milliseconds.
+        /// Start of the period in which they were made: RFC 3339 or unix milliseconds.
         #[param(value_type = Option<String>)]
         since: Timestamp,
-        /// Made before this time.
+        /// End of that period.
         #[param(value_type = Option<String>)]
         until: Timestamp,
     }
@@ -64,18 +64,18 @@ impl From<DeadLetterQuery> for DeadLetterFilter {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct DeadLetterFilterRequest {
-    /// Only those to this webhook.
+    /// Webhook to narrow to.
     webhook_id: Option<LooseId>,
-    /// Only those whose last attempt failed so.
+    /// Failure of the last attempt to narrow to.
     #[schema(schema_with = words::failure_or_null)]
     failure: Option<Failure>,
-    /// Only this kind.
+    /// Kind to narrow to.
     #[schema(schema_with = words::kept_kind_or_null)]
     kind: Option<Kind>,
-    /// Made at this time or later: RFC 3339 or unix milliseconds.
+    /// Start of the period in which they were made: RFC 3339 or unix milliseconds.
     #[schema(value_type = Option<String>)]
     since: Option<Instant>,
-    /// Made before this time.
+    /// End of that period.
     #[schema(value_type = Option<String>)]
     until: Option<Instant>,
 }
@@ -101,7 +101,7 @@ pub(crate) struct ResendRequest {
     /// Maximum events per second. Without it, as fast as the receivers take them.
     #[schema(example = 50)]
     rate: Option<f64>,
-    /// Only tell how many deliveries it would make.
+    /// True to only count the deliveries.
     dry_run: Option<bool>,
 }
 
@@ -120,7 +120,7 @@ pub(crate) struct DismissRequest {
 #[utoipa::path(
     get, path = "/v1/dead-letters", tag = "deliveries", operation_id = "dead_letters.list",
     params(DeadLetterQuery),
-    responses((status = 200, description = "The groups", body = DeadLetterGroups)),
+    responses((status = 200, description = "The groups of dead letters.", body = DeadLetterGroups)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -136,14 +136,14 @@ pub(crate) async fn list(
 
 /// Sends dead letters again, each to the webhook that it was for, or counts them.
 ///
-/// What does it is a replay: it goes on after a restart, and can be watched and cancelled under `/v1/replays`. It sends nothing that
-/// the key may not see. What it sends is no dead letter any more, unless it is given up once more.
+/// A replay sends them: it goes on after a restart, and can be watched and cancelled under `/v1/replays`. It sends nothing that
+/// the key may not see. A dead letter that it sends is none any more, unless it is given up once more.
 #[utoipa::path(
     post, path = "/v1/dead-letters/resend", tag = "deliveries", operation_id = "dead_letters.resend",
     request_body = ResendRequest,
     responses(
-        (status = 202, description = "The replay, which is running", body = ReplayAnswer),
-        (status = 200, description = "What it would do: nothing was sent", body = DryRunAnswer),
+        (status = 202, description = "The replay, which is running.", body = ReplayAnswer),
+        (status = 200, description = "The counts of a dry run, which sends nothing.", body = DryRunAnswer),
     ),
 )]
 pub(crate) async fn resend(
@@ -165,7 +165,7 @@ pub(crate) async fn resend(
 #[utoipa::path(
     post, path = "/v1/dead-letters/dismiss", tag = "deliveries", operation_id = "dead_letters.dismiss",
     request_body = DismissRequest,
-    responses((status = 200, description = "What was done", body = DismissAnswer)),
+    responses((status = 200, description = "The number of dismissed dead letters.", body = DismissAnswer)),
 )]
 pub(crate) async fn dismiss(
     State(api): State<SharedApi>,

@@ -1,4 +1,4 @@
-//! `/v1/deliveries`: what became of each event at each webhook, and what a person can do about it.
+//! `/v1/deliveries`: the deliveries of each event to each webhook, and their attempts.
 //!
 //! A delivery is sent again by making another one; history is never rewritten.
 
@@ -33,34 +33,34 @@ use switchhook_node::visibility::Visibility;
 query! {
     /// Filter for a list of deliveries.
     DeliveryQuery {
-        /// Only those to this webhook.
+        /// Webhook to narrow to.
         #[param(value_type = Option<String>)]
         webhook_id: WebhookId,
-        /// Only those of this event.
+        /// Event to narrow to.
         #[param(value_type = Option<String>)]
         event_id: EventId,
-        /// Only those that this replay made.
+        /// Replay to narrow to: only deliveries that it made.
         #[param(value_type = Option<String>)]
         replay_id: ReplayId,
-        /// Only those in this state: pending, delivered, exhausted or cancelled.
+        /// State to narrow to.
         #[param(schema_with = words::state)]
         state: StateName,
-        /// `true`: only those of which an attempt failed, whatever became of them.
+        /// True for only those of which an attempt failed, whatever their state is now.
         failed: bool,
-        /// Only those whose last failed attempt failed so, whatever became of them: an HTTP status, or why no answer came.
+        /// Failure of the last failed attempt to narrow to, whatever the state is now: an HTTP status, or the reason for which no answer came.
         #[param(schema_with = words::failure)]
         failure: Failure,
-        /// Only those with an attempt that failed and has this text in its answer, or in the words for why there was none. Small and large
-        /// letters are alike. What is hidden from the key is not found. A page ends within a second, with what it has found.
+        /// Text to find in the answer of a failed attempt, or in the reason for which there was none, in upper or lower case. Text that is
+        /// hidden from the key is not found. A page ends within a second, with what was found until then.
         #[param(example = "upstream connect error")]
         error: String,
-        /// Only this kind.
+        /// Kind to narrow to.
         #[param(schema_with = words::kept_kind)]
         kind: Kind,
-        /// Made at this time or later: RFC 3339 or unix milliseconds.
+        /// Start of the period in which they were made: RFC 3339 or unix milliseconds.
         #[param(value_type = Option<String>)]
         since: Timestamp,
-        /// Made before this time.
+        /// End of that period.
         #[param(value_type = Option<String>)]
         until: Timestamp,
     }
@@ -73,7 +73,7 @@ query! {
 #[utoipa::path(
     get, path = "/v1/deliveries", tag = "deliveries", operation_id = "deliveries.list",
     params(PageQuery, DeliveryQuery),
-    responses((status = 200, description = "A page of deliveries", body = Items<ListedDelivery>)),
+    responses((status = 200, description = "A page of deliveries.", body = Items<ListedDelivery>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -123,7 +123,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// Deliveries with how their last attempts went, and what happened in their events.
+/// Deliveries with their last attempts and the summaries of their events.
 pub(crate) async fn listed(
     api: &SharedApi,
     deliveries: Vec<Delivery>,
@@ -150,8 +150,8 @@ pub(crate) async fn listed(
 /// Shows a delivery with its attempts.
 #[utoipa::path(
     get, path = "/v1/deliveries/{id}", tag = "deliveries", operation_id = "deliveries.get",
-    params(("id" = IdText, Path, description = "The delivery's id")),
-    responses((status = 200, description = "The delivery", body = DeliveryWithAttempts)),
+    params(("id" = IdText, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "The delivery.", body = DeliveryWithAttempts)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -170,11 +170,14 @@ pub(crate) async fn get(
     }))
 }
 
-/// Sends the same event to the same webhook again, as a new delivery, at once and also while the webhook's breaker is open; of a webhook that is paused, or in its quiet hours, it waits until that ends. Takes a key that may see what it shows.
+/// Sends the same event to the same webhook again, as a new delivery.
+///
+/// The delivery is sent at once, also while the webhook's breaker is open; while the webhook is paused or in its quiet hours, it waits
+/// until that ends. It takes a key that may see what the delivery shows.
 #[utoipa::path(
     post, path = "/v1/deliveries/{id}/redeliver", tag = "deliveries", operation_id = "deliveries.redeliver",
-    params(("id" = IdText, Path, description = "The delivery's id")),
-    responses((status = 200, description = "The new delivery", body = DeliveryAnswer)),
+    params(("id" = IdText, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "The new delivery.", body = DeliveryAnswer)),
 )]
 pub(crate) async fn redeliver(
     State(api): State<SharedApi>,
@@ -185,11 +188,11 @@ pub(crate) async fn redeliver(
     Ok(Json(shown(&api, delivery).await?))
 }
 
-/// Gives a pending delivery up.
+/// Gives up a pending delivery.
 #[utoipa::path(
     post, path = "/v1/deliveries/{id}/cancel", tag = "deliveries", operation_id = "deliveries.cancel",
-    params(("id" = IdText, Path, description = "The delivery's id")),
-    responses((status = 200, description = "The delivery", body = DeliveryAnswer)),
+    params(("id" = IdText, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "The delivery.", body = DeliveryAnswer)),
 )]
 pub(crate) async fn cancel(
     State(api): State<SharedApi>,

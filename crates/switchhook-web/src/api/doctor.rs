@@ -1,6 +1,6 @@
 //! `/v1/doctor`: what is wrong with the company's webhooks, subscriptions and deliveries, and what to do.
 //!
-//! What is looked at and how is `doctor.rs`; here is how one asks for it.
+//! The examination is `doctor.rs` of the node; its request and answer are here.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,13 +17,13 @@ use switchhook_ingress::id::IdText;
 use switchhook_node::Node;
 use switchhook_node::doctor::{ConnectionCheck, ExamineOptions, Finding, Location, Report, examine};
 
-/// How many findings are shown.
+/// Bound on the findings shown.
 pub(super) const MOST_FINDINGS: usize = 500;
 
 query! {
     /// Options of an examination.
     DoctorQuery {
-        /// Only this webhook.
+        /// Webhook to narrow to.
         #[param(value_type = Option<String>)]
         webhook_id: WebhookId,
         /// Tests whether a connection to each webhook can be made, without sending an event; true by default.
@@ -34,7 +34,7 @@ query! {
 /// Result of an examination.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DoctorAnswer {
-    /// What is wrong, the gravest first; empty if all is well. At most {most-findings}.
+    /// Findings, the gravest first; empty if all is well. At most {most-findings}.
     pub findings: Vec<FindingAnswer>,
     /// Number of all findings.
     pub findings_count: usize,
@@ -83,13 +83,13 @@ pub struct FindingAnswer {
     pub remedy: String,
 }
 
-/// Says what is wrong with the company's webhooks, subscriptions and deliveries, and what to do.
+/// Examines the company's webhooks, subscriptions and deliveries: lists the problems and their remedies.
 ///
 /// Connections are tried from where the server stands, by one examination of a company at a time.
 #[utoipa::path(
     get, path = "/v1/doctor", tag = "operation", operation_id = "doctor",
     params(DoctorQuery),
-    responses((status = 200, description = "What is wrong", body = DoctorAnswer)),
+    responses((status = 200, description = "The findings.", body = DoctorAnswer)),
 )]
 pub(crate) async fn see(
     State(api): State<SharedApi>,

@@ -11,7 +11,7 @@ use switchhook_node::documents;
 /// Redirects to the dashboard.
 #[utoipa::path(
     get, path = "/", tag = "operation", operation_id = "index", security(()),
-    responses((status = 303, description = "The dashboard is at /dashboard/")),
+    responses((status = 303, description = "The dashboard is at /dashboard/.")),
 )]
 pub(crate) async fn index() -> Redirect {
     Redirect::to("/dashboard/")
@@ -20,7 +20,7 @@ pub(crate) async fn index() -> Redirect {
 /// Returns the AsyncAPI document of the events.
 #[utoipa::path(
     get, path = "/asyncapi.yaml", tag = "operation", operation_id = "asyncapi", security(()),
-    responses((status = 200, description = "AsyncAPI 2.6.0", body = String, content_type = "application/yaml")),
+    responses((status = 200, description = "AsyncAPI 2.6.0.", body = String, content_type = "application/yaml")),
 )]
 pub(crate) async fn asyncapi() -> Response {
     (
@@ -33,7 +33,7 @@ pub(crate) async fn asyncapi() -> Response {
 /// Returns the OpenAPI document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "operation", operation_id = "openapi", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json")),
+    responses((status = 200, description = "OpenAPI 3.1.", body = Object, content_type = "application/json")),
 )]
 pub(crate) async fn openapi(State(api): State<SharedApi>) -> Response {
     (

@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use super::compat::WebhookAnswer;
 use super::websockets::WebsocketAnswer;
 
-/// Where a subscription points: **`websocket` for a websocket, else `webhook`, null if that was deleted or never given**.
+/// Endpoint of a subscription: **`websocket` for a websocket, else `webhook`, null if that was deleted or never given**.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct EndpointAnswer {
-    /// Where it sends; null if that was deleted or never given, absent if it tells a websocket.
+    /// The webhook that it sends to; null if that was deleted or never given, absent if it sends to a websocket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<WebhookAnswer>)]
     webhook: Option<Option<WebhookAnswer>>,
-    /// The websocket that it tells, with a URL for this subscription's events alone.
+    /// The websocket that it sends to, with a URL for this subscription's events alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub websocket: Option<WebsocketAnswer>,

@@ -1,4 +1,4 @@
-//! `POST /v1/erasures`: removing what the store knows of a phone number. What that touches is the store's.
+//! `POST /v1/erasures`: removing a phone number from the store, which knows the places.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,7 +22,7 @@ pub(crate) struct ErasureRequest {
     #[serde(default)]
     #[schema(value_type = String, example = "+15551234567")]
     number: Field<String>,
-    /// Only count what would be erased.
+    /// True to only count the erasures.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     dry_run: Field<bool>,
@@ -43,7 +43,7 @@ pub struct ErasureAnswer {
     pub events: u64,
     /// Number of their pending deliveries that were cancelled.
     pub deliveries_cancelled: u64,
-    /// From how many attempts the receiver's answer or a record of the request was taken.
+    /// Number of attempts that lost the receiver's answer or the record of the request.
     pub attempts_cleaned: u64,
     /// Send the request again with this to go on; absent when all events were looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ pub struct ErasureAnswer {
 #[utoipa::path(
     post, path = "/v1/erasures", tag = "events", operation_id = "erasures.create",
     request_body = ErasureRequest,
-    responses((status = 200, description = "What was done", body = ErasureAnswer)),
+    responses((status = 200, description = "The result.", body = ErasureAnswer)),
 )]
 pub(crate) async fn erase(
     State(api): State<SharedApi>,

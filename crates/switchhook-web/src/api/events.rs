@@ -1,4 +1,4 @@
-//! `/v1/events`: sending events in, and looking at what came.
+//! `/v1/events`: sending events in, listing and reading them.
 
 pub(super) mod answer;
 
@@ -25,27 +25,27 @@ use super::deliveries::listed;
 use super::query::{PageQuery, Query, query};
 use super::request::PathId;
 
-/// How many deliveries are shown with an event. The list of deliveries has them all.
+/// Bound on the deliveries shown with an event. The list of deliveries has them all.
 pub(super) const MOST_DELIVERIES: u32 = 200;
 
-/// Takes an event in, or many.
+/// Accepts an event, or many.
 ///
-/// With `application/x-ndjson` every line is an event: good lines are kept, bad ones are named. With anything else the
-/// body is one event. The response is sent once the accepted events are stored. The bytes of an event are sent on as
+/// Every line is an event if the content type is `application/x-ndjson`: good lines are kept, bad ones are named. The body is one
+/// event with any other content type. The response is sent once the accepted events are stored. The bytes of an event are sent on as
 /// they are. An `Idempotency-Key` counts for {idempotency-key-lasts}; each line's own is `KEY:LINE`. Sent as `auto`, each event's shape
 /// tells its kind.
 #[utoipa::path(
     post, path = "/v1/events/{event}", tag = "events", operation_id = "events.send",
     params(
-        ("event" = String, Path, description = "Kind of the events, such as `call`; or `auto`, by which each event's kind is found in its body"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Key that identifies a repeated request"),
+        ("event" = String, Path, description = "Kind of the events, such as `call`; or `auto`, by which each event's kind is found in its body."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Key that identifies a repeated request."),
     ),
     request_body(
-        description = "An event of that kind, at most {largest-event}; or one a line",
+        description = "An event of that kind, at most {largest-event}; or one a line.",
         content((Object = "application/json"), (String = "application/x-ndjson")),
     ),
     responses(
-        (status = 202, description = "The event is kept; for lines: what became of them", body = SendAnswer<'_>),
+        (status = 202, description = "The accepted event; for lines, the counts of accepted and rejected ones.", body = SendAnswer<'_>),
     ),
 )]
 pub(crate) async fn send(
@@ -59,16 +59,16 @@ pub(crate) async fn send(
 query! {
     /// Filter for a list of events.
     EventQuery {
-        /// Only this kind.
+        /// Kind to narrow to.
         #[param(schema_with = words::kept_kind)]
         kind: Kind,
-        /// Only those of one call, message, agent or contact.
+        /// Order key to narrow to: one call, message, agent or contact.
         #[param(example = "call:4513924407164928")]
         order_key: String,
-        /// Accepted at this time or later: RFC 3339 or unix milliseconds.
+        /// Start of the period in which they were accepted: RFC 3339 or unix milliseconds.
         #[param(value_type = Option<String>)]
         since: Timestamp,
-        /// Accepted before this time.
+        /// End of that period.
         #[param(value_type = Option<String>)]
         until: Timestamp,
     }
@@ -81,7 +81,7 @@ query! {
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "events.list",
     params(PageQuery, EventQuery),
-    responses((status = 200, description = "A page of events", body = Items<EventSummary>)),
+    responses((status = 200, description = "A page of events.", body = Items<EventSummary>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -113,8 +113,8 @@ pub(crate) async fn list(
 /// Shows an event as it came, with its deliveries; without what the key's scopes hide, and masked if the server masks.
 #[utoipa::path(
     get, path = "/v1/events/{event}", tag = "events", operation_id = "events.get",
-    params(("event" = IdText, Path, description = "The event's id")),
-    responses((status = 200, description = "The event", body = EventAnswer<'_>)),
+    params(("event" = IdText, Path, description = "The event's id.")),
+    responses((status = 200, description = "The event.", body = EventAnswer<'_>)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,

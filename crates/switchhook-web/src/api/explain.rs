@@ -1,6 +1,6 @@
-//! `/v1/events/{id}/explain`: why an event went, or did not go, to each subscription.
+//! `/v1/events/{id}/explain`: reasons for which an event was or was not sent to each subscription.
 //!
-//! What is said is put together by the node; here it is shown.
+//! The node makes the explanation; it is shown here.
 
 use axum::Json;
 use axum::extract::State;
@@ -25,7 +25,7 @@ use switchhook_ingress::words;
 query! {
     /// Subscriptions to explain.
     ExplainQuery {
-        /// Only this subscription.
+        /// Subscription to narrow to.
         #[param(value_type = Option<String>)]
         subscription_id: SubscriptionId,
     }
@@ -65,13 +65,13 @@ pub struct ExplainedSubscription {
     /// Reason for passing it over: `other_kind`, `state_not_in_list` and the like; null if it was sent.
     #[schema(required, example = "state_not_in_list")]
     pub reason: Option<String>,
-    /// The same as a sentence, or how the delivery stands.
+    /// Verdict as a sentence, or the status of the delivery.
     #[schema(example = "its call_states (hangup) do not include ringing")]
     pub explanation: String,
-    /// With reason `filter`: the clause of its filter that does not hold, and where in the event it looks.
+    /// Clause of its filter that does not hold, after the place in the event that it is about; null unless the reason is `filter`.
     #[schema(required, example = "duration: {\"$gt\":30000}")]
     pub clause: Option<String>,
-    /// With reason `filter`: what stands there, as JSON; `***` if the key may not see it, null if nothing does.
+    /// Value at that place, as JSON; `***` if the key may not see it, null if there is none.
     #[schema(required, example = "8951.03")]
     pub seen: Option<String>,
     /// Time of the subscription's next change, after which its verdict may differ.
@@ -82,14 +82,14 @@ pub struct ExplainedSubscription {
     pub delivery: Option<DeliveryAnswer>,
 }
 
-/// Explains why an event went, or did not go, to each subscription of the company.
+/// Explains for each subscription of the company why an event was sent to it or not.
 ///
-/// The answer is given by the subscriptions as they stood when the event was accepted, whatever became of them. Those of
-/// kinds that the key may not see are left out.
+/// The subscriptions are those at the time of the event's acceptance, whatever happened to them since. Those of kinds that the key
+/// may not see are left out.
 #[utoipa::path(
     get, path = "/v1/events/{event}/explain", tag = "events", operation_id = "events.explain",
-    params(("event" = IdText, Path, description = "The event's id"), PageQuery, ExplainQuery),
-    responses((status = 200, description = "A page of subscriptions and what each said", body = Explanation)),
+    params(("event" = IdText, Path, description = "The event's id."), PageQuery, ExplainQuery),
+    responses((status = 200, description = "A page of subscriptions with the verdict of each.", body = Explanation)),
 )]
 pub(crate) async fn explain(
     State(api): State<SharedApi>,

@@ -34,19 +34,19 @@ query! {
         /// Maximum number of items, up to {most-feed-items}; {usual-feed-items} unless told otherwise.
         #[param(value_type = Option<u32>)]
         limit: u64,
-        /// How many seconds to wait if there is nothing, up to {longest-wait-seconds}; 0 unless told otherwise.
+        /// Seconds to wait for an event if there is none, up to {longest-wait-seconds}; 0 by default.
         #[param(value_type = Option<u32>)]
         wait: u64,
-        /// Only this kind.
+        /// Kind to narrow to.
         #[param(schema_with = words::kept_kind)]
         kind: Kind,
-        /// Only what the subscriptions to this webhook let through now.
+        /// Webhook to narrow to: only events that its subscriptions let through now.
         #[param(value_type = Option<String>)]
         webhook_id: WebhookId,
-        /// Only what this subscription lets through now.
+        /// Subscription to narrow to: only events that it lets through now.
         #[param(value_type = Option<String>)]
         subscription_id: SubscriptionId,
-        /// `json`, or `jwt` for what is sent to the webhook: signed with its secret; takes `webhook_id`.
+        /// Form of the items: `json`, or `jwt` for what is sent to the webhook, signed with its secret, which takes `webhook_id`.
         #[param(value_type = Option<String>, example = "json")]
         format: Format,
     }
@@ -55,7 +55,7 @@ query! {
 query! {
     /// Position to start from.
     AfterQuery {
-        /// A `cursor` that was answered, `start` (the oldest event; so it is without) or `now`.
+        /// Position to start from: a `cursor` that was answered, `start` (the oldest event, the default) or `now`.
         #[param(value_type = Option<String>, example = "start")]
         after: Start,
     }
@@ -103,7 +103,7 @@ pub(crate) struct FeedAnswer {
 /// An event of the feed.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FeedItemAnswer {
-    /// Its place: everything up to it is acknowledged with it.
+    /// Position of the event: acknowledging it acknowledges everything up to it.
     cursor: IdText,
     event_id: IdText,
     #[schema(schema_with = words::kept_kind)]
@@ -159,8 +159,8 @@ pub(crate) struct SeekRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "start")]
     cursor: Field<String>,
-    /// Or a time: everything that was accepted from then on, in unix milliseconds. A little from before may be among it. A time to
-    /// come counts as now.
+    /// Time to move to instead, in unix milliseconds: everything that was accepted from then on follows, and perhaps a little from
+    /// before. A time to come counts as now.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     at: Field<Timestamp>,
@@ -168,12 +168,12 @@ pub(crate) struct SeekRequest {
 
 /// Reads the feed: every event that the key may see, in the order in which they were accepted.
 ///
-/// It is the log that websockets read. The first request has the company keep a feed: its last {earlier-events} events are in it then, and all
-/// that come. With `wait` the answer comes as soon as there is an event, or empty when the time is over.
+/// The feed is the log that websockets read. It begins with the company's first request, which puts the last {earlier-events} events into it.
+/// With `wait` the answer comes as soon as there is an event, or empty after that time.
 #[utoipa::path(
     get, path = "/v1/feed", tag = "feed", operation_id = "feed.read",
     params(AfterQuery, FeedQuery),
-    responses((status = 200, description = "A page of the feed", body = FeedAnswer)),
+    responses((status = 200, description = "A page of the feed.", body = FeedAnswer)),
 )]
 pub(crate) async fn read(
     State(api): State<SharedApi>,
@@ -191,7 +191,7 @@ pub(crate) async fn read(
 /// Lists the company's consumers, by name.
 #[utoipa::path(
     get, path = "/v1/consumers", tag = "feed", operation_id = "consumers.list",
-    responses((status = 200, description = "All consumers: a company has at most {most-consumers}", body = Items<ConsumerAnswer>)),
+    responses((status = 200, description = "All consumers, of which a company has at most {most-consumers}.", body = Items<ConsumerAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -204,14 +204,14 @@ pub(crate) async fn list(
     }))
 }
 
-/// Makes a consumer: a reader of the feed whose place the server keeps. One that is there stays as it is.
+/// Makes a consumer, a reader of the feed whose position the server keeps. An existing one stays as it is.
 #[utoipa::path(
     put, path = "/v1/consumers/{name}", tag = "feed", operation_id = "consumers.put",
-    params(("name" = String, Path, description = "Letters, digits, `.`, `_` and `-`, at most {longest-consumer-name}")),
+    params(("name" = String, Path, description = "Letters, digits, `.`, `_` and `-`, at most {longest-consumer-name}.")),
     request_body = ConsumerRequest,
     responses(
-        (status = 200, description = "The consumer that was there", body = ConsumerAnswer),
-        (status = 201, description = "The new consumer", body = ConsumerAnswer),
+        (status = 200, description = "The consumer that was there.", body = ConsumerAnswer),
+        (status = 201, description = "The new consumer.", body = ConsumerAnswer),
     ),
 )]
 pub(crate) async fn put(
@@ -234,8 +234,8 @@ pub(crate) async fn put(
 /// Shows a consumer.
 #[utoipa::path(
     get, path = "/v1/consumers/{name}", tag = "feed", operation_id = "consumers.get",
-    params(("name" = String, Path, description = "The consumer's name")),
-    responses((status = 200, description = "The consumer", body = ConsumerAnswer)),
+    params(("name" = String, Path, description = "The consumer's name.")),
+    responses((status = 200, description = "The consumer.", body = ConsumerAnswer)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -247,11 +247,11 @@ pub(crate) async fn get(
     )))
 }
 
-/// Forgets a consumer and shows what it was.
+/// Deletes a consumer and shows it.
 #[utoipa::path(
     delete, path = "/v1/consumers/{name}", tag = "feed", operation_id = "consumers.delete",
-    params(("name" = String, Path, description = "The consumer's name")),
-    responses((status = 200, description = "What the consumer was", body = ConsumerAnswer)),
+    params(("name" = String, Path, description = "The consumer's name.")),
+    responses((status = 200, description = "The deleted consumer.", body = ConsumerAnswer)),
 )]
 pub(crate) async fn delete(
     State(api): State<SharedApi>,
@@ -263,11 +263,11 @@ pub(crate) async fn delete(
     )))
 }
 
-/// Reads the feed from where a consumer is. The same comes again until it is acknowledged.
+/// Reads the feed from a consumer's position. The same events come again until they are acknowledged.
 #[utoipa::path(
     get, path = "/v1/consumers/{name}/feed", tag = "feed", operation_id = "consumers.read",
-    params(("name" = String, Path, description = "The consumer's name"), FeedQuery),
-    responses((status = 200, description = "A page of the feed", body = FeedAnswer)),
+    params(("name" = String, Path, description = "The consumer's name."), FeedQuery),
+    responses((status = 200, description = "A page of the feed.", body = FeedAnswer)),
 )]
 pub(crate) async fn read_as(
     State(api): State<SharedApi>,
@@ -281,12 +281,12 @@ pub(crate) async fn read_as(
     Ok(Json(FeedAnswer::of(page)))
 }
 
-/// Acknowledges everything up to a cursor: it does not come again. What was acknowledged before stays so.
+/// Acknowledges everything up to a cursor, so that it does not come again. A cursor before the consumer's position changes nothing.
 #[utoipa::path(
     post, path = "/v1/consumers/{name}/ack", tag = "feed", operation_id = "consumers.acknowledge",
-    params(("name" = String, Path, description = "The consumer's name")),
+    params(("name" = String, Path, description = "The consumer's name.")),
     request_body = AckRequest,
-    responses((status = 200, description = "The consumer", body = ConsumerAnswer)),
+    responses((status = 200, description = "The consumer.", body = ConsumerAnswer)),
 )]
 pub(crate) async fn acknowledge(
     State(api): State<SharedApi>,
@@ -299,12 +299,12 @@ pub(crate) async fn acknowledge(
     Ok(Json(ConsumerAnswer::of(consumer)))
 }
 
-/// Puts a consumer anywhere, back too: to a cursor or to a time.
+/// Moves a consumer forwards or back, to a cursor or to a time.
 #[utoipa::path(
     post, path = "/v1/consumers/{name}/seek", tag = "feed", operation_id = "consumers.seek",
-    params(("name" = String, Path, description = "The consumer's name")),
+    params(("name" = String, Path, description = "The consumer's name.")),
     request_body = SeekRequest,
-    responses((status = 200, description = "The consumer", body = ConsumerAnswer)),
+    responses((status = 200, description = "The consumer.", body = ConsumerAnswer)),
 )]
 pub(crate) async fn seek(
     State(api): State<SharedApi>,

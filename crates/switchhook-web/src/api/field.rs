@@ -5,12 +5,12 @@ use serde::{Deserialize, Deserializer};
 /// A member of a request: absent means "leave as it is", null means "clear".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Field<T> {
-    /// It is not there.
+    /// Absent from the request.
     #[default]
     Absent,
-    /// It is null.
+    /// Given as null.
     Null,
-    /// It has a value.
+    /// Given with a value.
     Given(T),
 }
 

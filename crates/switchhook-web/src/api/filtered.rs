@@ -37,7 +37,7 @@ pub struct FilteredSubscription {
     updated_at: Timestamp,
 }
 
-/// What to change: what is not sent stays.
+/// A change of a subscription: what is not sent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(crate) struct FilteredRequest {
@@ -99,8 +99,8 @@ pub struct TriedEvent {
 /// Shows a subscription of any kind with its filter on the payload.
 #[utoipa::path(
     get, path = "/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "subscriptions.get",
-    params(("id" = IdText, Path, description = "The subscription's id")),
-    responses((status = 200, description = "The subscription", body = FilteredSubscription)),
+    params(("id" = IdText, Path, description = "The subscription's id.")),
+    responses((status = 200, description = "The subscription.", body = FilteredSubscription)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -117,9 +117,9 @@ pub(crate) async fn get(
 /// A filter sees of an event what the subscription's deliveries show. Changing it takes a key that may see that.
 #[utoipa::path(
     patch, path = "/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "subscriptions.update",
-    params(("id" = IdText, Path, description = "The subscription's id")),
+    params(("id" = IdText, Path, description = "The subscription's id.")),
     request_body = FilteredRequest,
-    responses((status = 200, description = "The subscription", body = FilteredSubscription)),
+    responses((status = 200, description = "The subscription.", body = FilteredSubscription)),
 )]
 pub(crate) async fn update(
     State(api): State<SharedApi>,
@@ -143,7 +143,7 @@ pub(crate) async fn update(
 #[utoipa::path(
     post, path = "/v1/subscriptions/try-filter", tag = "subscriptions", operation_id = "subscriptions.try_filter",
     request_body = TrialRequest,
-    responses((status = 200, description = "What it would say", body = TrialAnswer)),
+    responses((status = 200, description = "The decision on each event.", body = TrialAnswer)),
 )]
 pub(crate) async fn try_filter(
     State(api): State<SharedApi>,

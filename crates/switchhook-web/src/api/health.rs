@@ -84,7 +84,7 @@ impl LastReadiness {
 /// Says that the server is there.
 #[utoipa::path(
     get, path = "/healthz", tag = "operation", operation_id = "healthz", security(()),
-    responses((status = 200, description = "The process runs", body = String)),
+    responses((status = 200, description = "The process runs.", body = String)),
 )]
 pub(crate) async fn healthz() -> &'static str {
     "ok\n"
@@ -94,8 +94,8 @@ pub(crate) async fn healthz() -> &'static str {
 #[utoipa::path(
     get, path = "/readyz", tag = "operation", operation_id = "readyz", security(()),
     responses(
-        (status = 200, description = "Ready", body = Readiness),
-        (status = 503, description = "Not ready, with the reasons", body = Readiness),
+        (status = 200, description = "The node is ready.", body = Readiness),
+        (status = 503, description = "Not ready, with the reasons.", body = Readiness),
     ),
 )]
 pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
@@ -136,10 +136,10 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
 
 /// Shows what was counted, for Prometheus.
 ///
-/// With `--metrics-listen` it is served there, and this address answers 404.
+/// The metrics are served elsewhere with `--metrics-listen`, and this address answers 404.
 #[utoipa::path(
     get, path = "/metrics", tag = "operation", operation_id = "metrics", security(()),
-    responses((status = 200, description = "Prometheus text", body = String)),
+    responses((status = 200, description = "Prometheus text.", body = String)),
 )]
 pub(crate) async fn metrics(State(api): State<SharedApi>) -> Response {
     if api.node.settings.metrics_listen.is_some() {

@@ -20,20 +20,19 @@ use switchhook_node::history;
 const USUAL: Duration = Duration::from_secs(60 * 60);
 
 query! {
-    /// Of what and when.
+    /// Webhook and period of a history.
     HistoryQuery {
-        /// Only this webhook; else the company with all its webhooks.
+        /// Webhook to narrow to; by default the company with all its webhooks.
         #[param(value_type = Option<String>)]
         webhook_id: WebhookId,
-        /// From this time on: RFC 3339 or unix milliseconds. An hour before `to` unless told otherwise.
+        /// Start of the period: RFC 3339 or unix milliseconds; by default an hour before `to`.
         #[param(value_type = Option<String>)]
         from: Timestamp,
-        /// Until this time: now unless told otherwise.
+        /// End of the period; by default now.
         #[param(value_type = Option<String>)]
         to: Timestamp,
-        /// How long the time of each point is, at least: whole minutes (`1m`, `15m`, `1h`). It is longer if `from` is more than
-        /// {minutes-kept} ago (whole hours) or there would be more than {most-points} points. Unless told otherwise it is such that there are
-        /// at most about {usual-points}.
+        /// Shortest time that each point covers, in whole minutes (`1m`, `15m`, `1h`). It is longer if `from` is more than {minutes-kept}
+        /// ago (whole hours) or there would be more than {most-points} points. By default there are at most about {usual-points}.
         #[param(value_type = Option<String>, example = "15m")]
         step: Duration,
     }
@@ -51,10 +50,10 @@ pub(crate) struct HistoryAnswer {
     /// Length of each point's time, in seconds.
     #[schema(example = 60)]
     step: u64,
-    /// Since when most attempts fail; null if they do not now.
+    /// Time since which most attempts fail, in unix milliseconds; null if they do not now.
     #[schema(value_type = Option<i64>, required)]
     failing_since: Option<Timestamp>,
-    /// Oldest first. The last one may be of a time that has not passed yet.
+    /// Points, oldest first. The last one may be of a time that has not passed yet.
     points: Vec<PointAnswer>,
 }
 
@@ -82,25 +81,25 @@ pub(crate) struct PointAnswer {
     /// Share of attempts that succeeded, from 0 to 1; null if there were none.
     #[schema(required)]
     success: Option<f64>,
-    /// Within how long half of what was delivered arrived, from acceptance to delivery, to within a factor of 1.4.
+    /// Median time from acceptance to delivery, in milliseconds, to within a factor of 1.4.
     #[schema(required)]
     p50_ms: Option<f64>,
-    /// Within how long 95 % of it did.
+    /// 95th percentile of that time.
     #[schema(required)]
     p95_ms: Option<f64>,
-    /// Within how long 99 % of it did.
+    /// 99th percentile of that time.
     #[schema(required)]
     p99_ms: Option<f64>,
 }
 
-/// Shows what came of the attempts to a webhook, or to all of the company's: how many, how they ended, how long it took.
+/// Shows the results of the attempts to a webhook, or to all of the company's: their number, outcomes and times.
 ///
 /// Counted by the minute for {minutes-kept} and by the hour for as long as `--retention-history` says, on all nodes together; the last
 /// few seconds may be missing.
 #[utoipa::path(
     get, path = "/v1/history", tag = "deliveries", operation_id = "history.get",
     params(HistoryQuery),
-    responses((status = 200, description = "What came of the attempts", body = HistoryAnswer)),
+    responses((status = 200, description = "The counts and times of each step.", body = HistoryAnswer)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,

@@ -52,7 +52,7 @@ pub struct KeyAnswer {
     pub id: IdText,
     pub company_id: IdText,
     pub name: String,
-    /// The key itself: only when it is made.
+    /// The key itself; only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub key: Option<String>,
@@ -70,7 +70,7 @@ pub struct KeyAnswer {
     /// Time of expiry; null: never.
     #[schema(value_type = Option<i64>, required)]
     pub expires_at: Option<Timestamp>,
-    /// Since when it is revoked; null: it is not.
+    /// Time of revocation; null: it is not revoked.
     #[schema(value_type = Option<i64>, required)]
     pub revoked_at: Option<Timestamp>,
     /// Time of last use, to within five minutes; null: never.
@@ -100,7 +100,7 @@ impl From<ApiKey> for KeyAnswer {
 #[utoipa::path(
     get, path = "/v1/keys", tag = "keys", operation_id = "keys.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of keys", body = Items<KeyAnswer>)),
+    responses((status = 200, description = "A page of keys.", body = Items<KeyAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -119,7 +119,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/v1/keys", tag = "keys", operation_id = "keys.create",
     request_body = KeyRequest,
-    responses((status = 200, description = "The key", body = KeyAnswer)),
+    responses((status = 200, description = "The key.", body = KeyAnswer)),
 )]
 pub(crate) async fn create(
     State(api): State<SharedApi>,
@@ -150,8 +150,8 @@ pub(crate) async fn create(
 /// revoke itself.
 #[utoipa::path(
     delete, path = "/v1/keys/{id}", tag = "keys", operation_id = "keys.revoke",
-    params(("id" = IdText, Path, description = "The key's id")),
-    responses((status = 200, description = "The key", body = KeyAnswer)),
+    params(("id" = IdText, Path, description = "The key's id.")),
+    responses((status = 200, description = "The key.", body = KeyAnswer)),
 )]
 pub(crate) async fn revoke(
     State(api): State<SharedApi>,

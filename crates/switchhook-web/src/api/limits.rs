@@ -21,7 +21,7 @@ use super::SharedApi;
 use switchhook_ingress::auth::authenticate;
 use switchhook_ingress::error::ApiError;
 
-/// From how many companies on those that are within their rates are forgotten.
+/// Number of companies from which on those within their rates are forgotten.
 const MANY_COMPANIES: usize = 1_024;
 
 /// Number of nodes that can share a rate: the smallest allowance, which is a second's worth of everything.
@@ -67,7 +67,7 @@ impl<C: Clock + Clone> Limiter<C> {
         Self { rates, clock }
     }
 
-    /// Counts a request, unless it is one too many: then says how long to wait. Where several nodes answer, a request
+    /// Counts a request, unless it is one too many: then it says how long to wait. Where several nodes answer, a request
     /// counts once for each of them, so that all together allow what one alone would.
     fn count(&self, company_id: CompanyId, method: &Method, path: &str, nodes: u32) -> Result<(), Duration> {
         let Some(rates) = &self.rates else { return Ok(()) };

@@ -79,7 +79,7 @@ impl From<NotificationChannelRequest> for ChannelRequest {
 #[utoipa::path(
     get, path = "/v1/notifications", tag = "notifications", operation_id = "notifications.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of notifications", body = Items<NotificationAnswer>)),
+    responses((status = 200, description = "A page of notifications.", body = Items<NotificationAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -98,7 +98,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get, path = "/v1/notification-channels", tag = "notifications", operation_id = "notification_channels.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of channels", body = Items<NotificationChannel>)),
+    responses((status = 200, description = "A page of channels.", body = Items<NotificationChannel>)),
 )]
 pub(crate) async fn list_channels(
     State(api): State<SharedApi>,
@@ -117,7 +117,7 @@ pub(crate) async fn list_channels(
 #[utoipa::path(
     post, path = "/v1/notification-channels", tag = "notifications", operation_id = "notification_channels.create",
     request_body = NotificationChannelRequest,
-    responses((status = 200, description = "The channel", body = NotificationChannel)),
+    responses((status = 200, description = "The channel.", body = NotificationChannel)),
 )]
 pub(crate) async fn create_channel(
     State(api): State<SharedApi>,
@@ -131,8 +131,8 @@ pub(crate) async fn create_channel(
 /// Shows a notification channel.
 #[utoipa::path(
     get, path = "/v1/notification-channels/{id}", tag = "notifications", operation_id = "notification_channels.get",
-    params(("id" = IdText, Path, description = "The channel's id")),
-    responses((status = 200, description = "The channel", body = NotificationChannel)),
+    params(("id" = IdText, Path, description = "The channel's id.")),
+    responses((status = 200, description = "The channel.", body = NotificationChannel)),
 )]
 pub(crate) async fn get_channel(
     State(api): State<SharedApi>,
@@ -146,9 +146,9 @@ pub(crate) async fn get_channel(
 /// Changes a notification channel: what is not sent stays.
 #[utoipa::path(
     patch, path = "/v1/notification-channels/{id}", tag = "notifications", operation_id = "notification_channels.update",
-    params(("id" = IdText, Path, description = "The channel's id")),
+    params(("id" = IdText, Path, description = "The channel's id.")),
     request_body = NotificationChannelRequest,
-    responses((status = 200, description = "The channel", body = NotificationChannel)),
+    responses((status = 200, description = "The channel.", body = NotificationChannel)),
 )]
 pub(crate) async fn update_channel(
     State(api): State<SharedApi>,
@@ -160,11 +160,11 @@ pub(crate) async fn update_channel(
     Ok(Json(NotificationChannel::of(&channel)))
 }
 
-/// Deletes a notification channel and shows what it was. What was still to be sent there is not.
+/// Deletes a notification channel and shows it. Notifications that were still to be sent there are not.
 #[utoipa::path(
     delete, path = "/v1/notification-channels/{id}", tag = "notifications", operation_id = "notification_channels.delete",
-    params(("id" = IdText, Path, description = "The channel's id")),
-    responses((status = 200, description = "What the channel was", body = NotificationChannel)),
+    params(("id" = IdText, Path, description = "The channel's id.")),
+    responses((status = 200, description = "The deleted channel.", body = NotificationChannel)),
 )]
 pub(crate) async fn delete_channel(
     State(api): State<SharedApi>,
@@ -179,8 +179,8 @@ pub(crate) async fn delete_channel(
 #[utoipa::path(
     post, path = "/v1/notification-channels/{id}/test", tag = "notifications",
     operation_id = "notification_channels.test",
-    params(("id" = IdText, Path, description = "The channel's id")),
-    responses((status = 200, description = "What came of it", body = NotificationTest)),
+    params(("id" = IdText, Path, description = "The channel's id.")),
+    responses((status = 200, description = "The result of the test.", body = NotificationTest)),
 )]
 pub(crate) async fn test_channel(
     State(api): State<SharedApi>,

@@ -55,7 +55,7 @@ impl Parameters {
         let Some(path) = request.extensions().get::<MatchedPath>() else {
             return Ok(());
         };
-        // What answers GET answers HEAD.
+        // A route of GET answers HEAD as well.
         let method = match *request.method() {
             Method::HEAD => Method::GET,
             ref other => other.clone(),

@@ -1,6 +1,6 @@
 //! `/v1/replays`: sending old events again, as a job that is kept, goes on after a restart and can be cancelled.
 //!
-//! What a request means is read in `replays/request.rs`; what is done is done by the node's verbs.
+//! Requests are read in `replays/request.rs`; the node's verbs act on them.
 
 pub(super) mod answer;
 mod request;
@@ -31,8 +31,8 @@ use switchhook_node::replays;
     post, path = "/v1/replays", tag = "replays", operation_id = "replays.create",
     request_body = ReplayRequest,
     responses(
-        (status = 202, description = "The replay, which is running", body = ReplayAnswer),
-        (status = 200, description = "What it would do: nothing was sent", body = DryRunAnswer),
+        (status = 202, description = "The replay, which is running.", body = ReplayAnswer),
+        (status = 200, description = "The counts of a dry run, which sends nothing.", body = DryRunAnswer),
     ),
 )]
 pub(crate) async fn create(
@@ -55,7 +55,7 @@ pub(crate) async fn create(
 #[utoipa::path(
     get, path = "/v1/replays", tag = "replays", operation_id = "replays.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of replays", body = Items<ReplayAnswer>)),
+    responses((status = 200, description = "A page of replays.", body = Items<ReplayAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -72,11 +72,11 @@ pub(crate) async fn list(
     }))
 }
 
-/// Shows a replay and how far it has come.
+/// Shows a replay and its progress.
 #[utoipa::path(
     get, path = "/v1/replays/{id}", tag = "replays", operation_id = "replays.get",
-    params(("id" = IdText, Path, description = "The replay's id")),
-    responses((status = 200, description = "The replay", body = ReplayAnswer)),
+    params(("id" = IdText, Path, description = "The replay's id.")),
+    responses((status = 200, description = "The replay.", body = ReplayAnswer)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -91,8 +91,8 @@ pub(crate) async fn get(
 /// a few deliveries that are about to be sent may still go out.
 #[utoipa::path(
     delete, path = "/v1/replays/{id}", tag = "replays", operation_id = "replays.cancel",
-    params(("id" = IdText, Path, description = "The replay's id")),
-    responses((status = 200, description = "The replay, which is cancelled", body = ReplayAnswer)),
+    params(("id" = IdText, Path, description = "The replay's id.")),
+    responses((status = 200, description = "The replay, which is cancelled.", body = ReplayAnswer)),
 )]
 pub(crate) async fn cancel(
     State(api): State<SharedApi>,

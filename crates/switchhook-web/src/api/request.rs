@@ -1,6 +1,6 @@
 //! Reading requests: JSON whose mistakes name their field, ids in paths. Queries are `query.rs`.
 //!
-//! What of this imitates an oddity of Dialpad's is in `compat.rs`; who asks is `auth.rs`.
+//! Oddities of Dialpad's API are in `compat.rs`, callers in `auth.rs`.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -72,7 +72,7 @@ fn parse_as_written<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// The same JSON with its whole numbers written as such, if some are not.
+/// JSON with its whole numbers written as such; `None` if they are already.
 fn with_whole_numbers(bytes: &[u8]) -> Option<Value> {
     let mut json = serde_json::from_slice(bytes).ok()?;
     write_whole_numbers(&mut json).then_some(json)
@@ -80,7 +80,7 @@ fn with_whole_numbers(bytes: &[u8]) -> Option<Value> {
 
 /// Says whether there were any.
 fn write_whole_numbers(json: &mut Value) -> bool {
-    /// Up to here every whole number is one of 64 bits.
+    /// Bound up to which every whole number is one of 64 bits.
     const LARGEST: f64 = 9_007_199_254_740_992.0;
     // Unlike `Iterator::any` it does not stop at the first.
     let any = |done: &mut dyn Iterator<Item = bool>| done.filter(|was| *was).count() > 0;
@@ -108,7 +108,7 @@ fn check_for_nul<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), ApiError> {
         return Ok(());
     }
     let Ok(mut json) = serde_json::from_slice::<Value>(bytes) else {
-        // What is nested too deeply to be looked through is JSON all the same; other mistakes are told later.
+        // JSON that is nested too deeply to be looked through is refused as well; other mistakes are reported later.
         return match serde_json::from_slice::<IgnoredAny>(bytes) {
             Ok(_) => Err(nul_at("the body")),
             Err(_) => Ok(()),
@@ -118,7 +118,7 @@ fn check_for_nul<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), ApiError> {
     write_whole_numbers(&mut json);
     let mut unread = HashSet::new();
     let mut note = |path: serde_ignored::Path<'_>| _ = unread.insert(path.to_string().replace(".?", ""));
-    // Whether it can be read is asked afterwards.
+    // Mistakes in it are reported when it is read as a whole.
     let _ = serde_ignored::deserialize::<_, _, T>(&json, &mut note);
     place_of_nul(&json, &FieldPath::default(), &unread).map_or(Ok(()), |place| Err(nul_at(&place)))
 }
@@ -184,7 +184,7 @@ fn explain(path: &str, error: &serde_json::Error) -> ApiError {
     }
 }
 
-/// The id in a path. What is no id names nothing.
+/// The id in a path. A text that is no id names nothing.
 #[derive(Debug)]
 pub(crate) struct PathId<T>(pub(crate) T);
 

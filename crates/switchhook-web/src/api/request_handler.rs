@@ -19,7 +19,7 @@ pub struct RequestHandler {
 }
 
 impl RequestHandler {
-    /// The same door to more routes.
+    /// Adds routes to the handler.
     pub fn with(self, more: Router) -> Self {
         Self {
             router: self.router.merge(more),
@@ -27,7 +27,7 @@ impl RequestHandler {
         }
     }
 
-    /// The same, with each request counted, and logged if that is wanted.
+    /// Counts each request, and logs it if that is wanted.
     #[must_use]
     pub fn observed(self) -> Self {
         let telemetry = self.api.node.telemetry.clone();

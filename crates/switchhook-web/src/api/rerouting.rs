@@ -31,9 +31,9 @@ pub(crate) struct RouteRequest {
 /// for it. The one that is there stays. Within {idempotency-key-lasts} the same again is answered with the same.
 #[utoipa::path(
     post, path = "/v1/events/{event}/route", tag = "events", operation_id = "events.route",
-    params(("event" = IdText, Path, description = "The event's id")),
+    params(("event" = IdText, Path, description = "The event's id.")),
     request_body = RouteRequest,
-    responses((status = 202, description = "The new event", body = AcceptedEvent<'_>)),
+    responses((status = 202, description = "The new event.", body = AcceptedEvent<'_>)),
 )]
 pub(crate) async fn route(
     State(api): State<SharedApi>,

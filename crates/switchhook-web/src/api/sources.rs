@@ -39,7 +39,7 @@ pub(crate) struct SourceRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
-    /// With another secret: for how long the one before still counts, such as `12h`: {usual-overlap} unless told otherwise, at most {longest-overlap}.
+    /// Time for which a replaced secret still counts, such as `12h`: {usual-overlap} by default, at most {longest-overlap}.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "24h")]
     overlap: Field<String>,
@@ -60,7 +60,7 @@ impl From<SourceRequest> for sources::SourceRequest {
 #[utoipa::path(
     get, path = "/v1/sources", tag = "sources", operation_id = "sources.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of sources", body = Items<SourceAnswer>)),
+    responses((status = 200, description = "A page of sources.", body = Items<SourceAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -81,7 +81,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/v1/sources", tag = "sources", operation_id = "sources.create",
     request_body = SourceRequest,
-    responses((status = 200, description = "The source with its address", body = SourceAnswer)),
+    responses((status = 200, description = "The source with its address.", body = SourceAnswer)),
 )]
 pub(crate) async fn create(
     State(api): State<SharedApi>,
@@ -98,8 +98,8 @@ pub(crate) async fn create(
 /// Shows a source.
 #[utoipa::path(
     get, path = "/v1/sources/{id}", tag = "sources", operation_id = "sources.get",
-    params(("id" = IdText, Path, description = "The source's id")),
-    responses((status = 200, description = "The source", body = SourceAnswer)),
+    params(("id" = IdText, Path, description = "The source's id.")),
+    responses((status = 200, description = "The source.", body = SourceAnswer)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -113,9 +113,9 @@ pub(crate) async fn get(
 /// Changes a source: what is not sent stays. A secret that is replaced still counts for the overlap.
 #[utoipa::path(
     patch, path = "/v1/sources/{id}", tag = "sources", operation_id = "sources.update",
-    params(("id" = IdText, Path, description = "The source's id")),
+    params(("id" = IdText, Path, description = "The source's id.")),
     request_body = SourceRequest,
-    responses((status = 200, description = "The source", body = SourceAnswer)),
+    responses((status = 200, description = "The source.", body = SourceAnswer)),
 )]
 pub(crate) async fn update(
     State(api): State<SharedApi>,
@@ -127,11 +127,11 @@ pub(crate) async fn update(
     Ok(Json(shown(&api, &source)))
 }
 
-/// Deletes a source and shows what it was. The events that came in by it stay, what it refused goes.
+/// Deletes a source and shows it. Its events stay, the requests that it refused go.
 #[utoipa::path(
     delete, path = "/v1/sources/{id}", tag = "sources", operation_id = "sources.delete",
-    params(("id" = IdText, Path, description = "The source's id")),
-    responses((status = 200, description = "What the source was", body = SourceAnswer)),
+    params(("id" = IdText, Path, description = "The source's id.")),
+    responses((status = 200, description = "The deleted source.", body = SourceAnswer)),
 )]
 pub(crate) async fn delete(
     State(api): State<SharedApi>,
@@ -142,11 +142,11 @@ pub(crate) async fn delete(
     Ok(Json(shown(&api, &source)))
 }
 
-/// Lists what a source did not take, newest first. It is kept for {refusals-last}, the newest {refusal-bytes} of each source.
+/// Lists the requests that a source refused, newest first. They are kept for {refusals-last}, the newest {refusal-bytes} of each source.
 #[utoipa::path(
     get, path = "/v1/sources/{id}/refusals", tag = "sources", operation_id = "sources.list_refusals",
-    params(("id" = IdText, Path, description = "The source's id"), PageQuery),
-    responses((status = 200, description = "A page of refusals", body = Items<RefusalAnswer>)),
+    params(("id" = IdText, Path, description = "The source's id."), PageQuery),
+    responses((status = 200, description = "A page of refusals.", body = Items<RefusalAnswer>)),
 )]
 pub(crate) async fn list_refusals(
     State(api): State<SharedApi>,
@@ -167,14 +167,14 @@ pub(crate) async fn list_refusals(
     }))
 }
 
-/// Judges what a source did not take again, oldest first: after its secret or its kind was corrected.
+/// Judges the requests that a source refused again, oldest first: after its secret or its kind was corrected.
 ///
-/// What is taken is an event as of now, with its deliveries, and no refusal any more; the rest stays. Can be done again at
-/// any time.
+/// A request that is taken becomes an event as of now, with its deliveries, and is no refusal any more; the rest stays. This can be
+/// repeated at any time.
 #[utoipa::path(
     post, path = "/v1/sources/{id}/retry-refusals", tag = "sources", operation_id = "sources.retry_refusals",
-    params(("id" = IdText, Path, description = "The source's id")),
-    responses((status = 200, description = "What became of them", body = RetriedAnswer)),
+    params(("id" = IdText, Path, description = "The source's id.")),
+    responses((status = 200, description = "The counts.", body = RetriedAnswer)),
 )]
 pub(crate) async fn retry_refusals(
     State(api): State<SharedApi>,

@@ -1,7 +1,7 @@
 //! `GET /v1/stream`: events and attempts as they happen, as server-sent events.
 //!
-//! Nothing is kept for a stream: who reads too slowly gets a `missed` with how many there were, and goes on with what is
-//! new. What is told is put together in `live.rs`.
+//! Nothing is kept for a stream: a slow reader gets a `missed` with the number of lost events, and goes on with new ones. The events
+//! are made in `live.rs` of the node.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -38,16 +38,16 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 query! {
     /// Filter for a stream.
     StreamQuery {
-        /// Only this kind.
+        /// Kind to narrow to.
         #[param(schema_with = words::kept_kind)]
         kind: Kind,
-        /// Only what goes to this webhook.
+        /// Webhook to narrow to.
         #[param(value_type = Option<String>)]
         webhook_id: WebhookId,
     }
 }
 
-/// Tells events and attempts as they happen.
+/// Streams events and attempts as they happen.
 ///
 /// Server-sent events: `event` when one was accepted, `attempt` when one ended, and `missed` with `{"count":n}` after
 /// the reader was too slow for n of them. Kinds that the key may not see are left out. The stream ends when its key is
@@ -55,7 +55,7 @@ query! {
 #[utoipa::path(
     get, path = "/v1/stream", tag = "events", operation_id = "stream",
     params(StreamQuery),
-    responses((status = 200, description = "A stream of server-sent events", body = String, content_type = "text/event-stream")),
+    responses((status = 200, description = "A stream of server-sent events.", body = String, content_type = "text/event-stream")),
 )]
 pub(crate) async fn stream(
     State(api): State<SharedApi>,

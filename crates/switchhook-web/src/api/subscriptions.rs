@@ -36,7 +36,7 @@ pub(crate) trait SubscriptionResource {
     const KIND: Kind;
     /// Body of requests.
     type Request: DeserializeOwned + Send;
-    /// What they get.
+    /// Body of answers.
     type Answer: Serialize + DeserializeOwned + ToSchema;
 
     /// Reads the body of a request.
@@ -48,12 +48,12 @@ pub(crate) trait SubscriptionResource {
 }
 
 query! {
-    /// To whom a list can be narrowed.
+    /// Target to narrow a list to.
     TargetQuery {
-        /// Only subscriptions with a target of this type.
+        /// Type of the target to narrow to.
         #[param(schema_with = words::target_type, required = false)]
         target_type: TargetType,
-        /// Only subscriptions with this target.
+        /// Target to narrow to.
         #[param(value_type = Option<String>)]
         target_id: i64,
     }

@@ -1,7 +1,7 @@
 //! `/v1/webhooks`: webhooks with their settings, as they are made, changed and deleted.
 //!
-//! What is done is done by the node's verbs; here requests are read and webhooks are shown. What holds deliveries back and sends
-//! them is `flow.rs`, trying a webhook out is `trial.rs`.
+//! Requests are read and webhooks shown here; the node's verbs act on them. Holding deliveries back and sending them is `flow.rs`,
+//! trying a webhook out `trial.rs`.
 
 pub(super) mod answer;
 pub(crate) mod flow;
@@ -36,11 +36,11 @@ pub(crate) struct RotationRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
-    /// For how long the old one still counts, such as `12h`: {usual-overlap} unless told otherwise, at most {longest-overlap}; `0s` forgets it at once.
+    /// Time for which the old one still counts, such as `12h`: {usual-overlap} by default, at most {longest-overlap}; `0s` forgets it at once.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "24h")]
     overlap: Field<String>,
-    /// Whether the header of signed deliveries names the secret (`kid`) from now on; absent leaves it.
+    /// True if the header of signed deliveries names the secret (`kid`) from now on; absent leaves it.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     announce_kid: Field<bool>,
@@ -50,7 +50,7 @@ pub(crate) struct RotationRequest {
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks", operation_id = "webhook_settings.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of webhooks", body = Items<WebhookWithSettings>)),
+    responses((status = 200, description = "A page of webhooks.", body = Items<WebhookWithSettings>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -79,7 +79,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", operation_id = "webhook_settings.create",
     request_body = SettingsRequest,
-    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+    responses((status = 200, description = "The webhook.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn create(
     State(api): State<SharedApi>,
@@ -93,8 +93,8 @@ pub(crate) async fn create(
 /// Shows a webhook with its settings.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "webhook_settings.get",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The webhook.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -111,9 +111,9 @@ pub(crate) async fn get(
 /// there: each subscription with its scopes, and the deliveries that wait.
 #[utoipa::path(
     patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "webhook_settings.update",
-    params(("id" = IdText, Path, description = "The webhook's id")),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
     request_body = SettingsRequest,
-    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+    responses((status = 200, description = "The webhook.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn update(
     State(api): State<SharedApi>,
@@ -128,8 +128,8 @@ pub(crate) async fn update(
 /// Deletes a webhook and shows what it was. Its subscriptions stay, with `webhook: null`, and deliver nothing.
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "webhook_settings.delete",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "What the webhook was", body = WebhookWithSettings)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The deleted webhook.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn delete(
     State(api): State<SharedApi>,
@@ -146,9 +146,9 @@ pub(crate) async fn delete(
 /// shown in this answer even if the webhook hides its secret. Takes a key that may see everything that goes there.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/rotate-secret", tag = "webhooks", operation_id = "webhooks.rotate_secret",
-    params(("id" = IdText, Path, description = "The webhook's id")),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
     request_body = RotationRequest,
-    responses((status = 200, description = "The webhook with its new secret", body = WebhookWithSettings)),
+    responses((status = 200, description = "The webhook with its new secret.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn rotate_secret(
     State(api): State<SharedApi>,

@@ -1,6 +1,6 @@
-//! `/api/v2/webhooks`: where we send, as Dialpad's API shows it. What is done is done by the node's verbs.
+//! `/api/v2/webhooks`: receivers' URLs, as Dialpad's API shows them.
 //!
-//! The same webhooks with their settings are `webhook_settings.rs`.
+//! Webhooks with their settings are `webhook_settings.rs`.
 
 use axum::Json;
 use axum::extract::State;
@@ -27,7 +27,7 @@ pub(crate) struct CompatibleRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "https://example.com/hooks/dialpad")]
     hook_url: Field<String>,
-    /// With a secret deliveries are signed (HS256); null or an empty text means none.
+    /// Secret with which deliveries are signed (HS256); null or an empty text means none.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
@@ -47,7 +47,7 @@ impl From<CompatibleRequest> for WebhookRequest {
 #[utoipa::path(
     get, path = "/api/v2/webhooks", tag = "webhooks", operation_id = "webhooks.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of webhooks", body = Items<WebhookAnswer>)),
+    responses((status = 200, description = "A page of webhooks.", body = Items<WebhookAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -71,7 +71,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/api/v2/webhooks", tag = "webhooks", operation_id = "webhooks.create",
     request_body = CompatibleRequest,
-    responses((status = 200, description = "The webhook", body = WebhookAnswer)),
+    responses((status = 200, description = "The webhook.", body = WebhookAnswer)),
 )]
 pub(crate) async fn create(
     State(api): State<SharedApi>,
@@ -85,8 +85,8 @@ pub(crate) async fn create(
 /// Shows a webhook.
 #[utoipa::path(
     get, path = "/api/v2/webhooks/{id}", tag = "webhooks", operation_id = "webhooks.get",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "The webhook", body = WebhookAnswer)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The webhook.", body = WebhookAnswer)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -103,9 +103,9 @@ pub(crate) async fn get(
 /// deliveries that wait.
 #[utoipa::path(
     patch, path = "/api/v2/webhooks/{id}", tag = "webhooks", operation_id = "webhooks.update",
-    params(("id" = IdText, Path, description = "The webhook's id")),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
     request_body = CompatibleRequest,
-    responses((status = 200, description = "The webhook", body = WebhookAnswer)),
+    responses((status = 200, description = "The webhook.", body = WebhookAnswer)),
 )]
 pub(crate) async fn update(
     State(api): State<SharedApi>,
@@ -117,11 +117,11 @@ pub(crate) async fn update(
     Ok(Json(WebhookAnswer::of(&changed)))
 }
 
-/// Deletes a webhook and shows what it was. Its subscriptions stay, with `webhook: null`, and deliver nothing.
+/// Deletes a webhook and shows it. Its subscriptions stay, with `webhook: null`, and deliver nothing.
 #[utoipa::path(
     delete, path = "/api/v2/webhooks/{id}", tag = "webhooks", operation_id = "webhooks.delete",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "What the webhook was", body = WebhookAnswer)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The deleted webhook.", body = WebhookAnswer)),
 )]
 pub(crate) async fn delete(
     State(api): State<SharedApi>,

@@ -23,7 +23,7 @@ use switchhook_ingress::id::IdText;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object")]
 pub(crate) struct WebsocketRequest {
-    /// With a secret its frames are signed (HS256); null or an empty text means none.
+    /// Secret with which frames are signed (HS256); null or an empty text means none.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Field<String>,
@@ -32,13 +32,13 @@ pub(crate) struct WebsocketRequest {
 /// A websocket. `signature` is left out without a secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct WebsocketAnswer {
-    /// Its id: the `endpoint_id` of subscriptions.
+    /// Websocket's id, the `endpoint_id` of subscriptions.
     pub id: IdText,
     /// Signature of its frames.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub signature: Option<Signature>,
-    /// Where to listen: fresh in every answer, for {websocket-urls-last}. Absent if the key may not see all that is told there.
+    /// URL to connect to: fresh in every answer, valid for {websocket-urls-last}. Absent if the key may not see all that is sent there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "wss://switchhook.example.com/events/eyJ…")]
     pub websocket_url: Option<String>,
@@ -67,7 +67,7 @@ impl WebsocketAnswer {
 #[utoipa::path(
     get, path = "/api/v2/websockets", tag = "websockets", operation_id = "websockets.list",
     params(PageQuery),
-    responses((status = 200, description = "A page of websockets", body = Items<WebsocketAnswer>)),
+    responses((status = 200, description = "A page of websockets.", body = Items<WebsocketAnswer>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
@@ -86,7 +86,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/api/v2/websockets", tag = "websockets", operation_id = "websockets.create",
     request_body = WebsocketRequest,
-    responses((status = 200, description = "The websocket", body = WebsocketAnswer)),
+    responses((status = 200, description = "The websocket.", body = WebsocketAnswer)),
 )]
 pub(crate) async fn create(
     State(api): State<SharedApi>,
@@ -97,11 +97,11 @@ pub(crate) async fn create(
     Ok(Json(WebsocketAnswer::of(made)))
 }
 
-/// Shows a websocket, with a fresh URL: for a key that may see everything that is told there.
+/// Shows a websocket, with a fresh URL, to a key that may see everything that is sent there.
 #[utoipa::path(
     get, path = "/api/v2/websockets/{id}", tag = "websockets", operation_id = "websockets.get",
-    params(("id" = IdText, Path, description = "The websocket's id")),
-    responses((status = 200, description = "The websocket", body = WebsocketAnswer)),
+    params(("id" = IdText, Path, description = "The websocket's id.")),
+    responses((status = 200, description = "The websocket.", body = WebsocketAnswer)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -115,9 +115,9 @@ pub(crate) async fn get(
 /// Changes a websocket's secret: the next frame is signed with it.
 #[utoipa::path(
     patch, path = "/api/v2/websockets/{id}", tag = "websockets", operation_id = "websockets.update",
-    params(("id" = IdText, Path, description = "The websocket's id")),
+    params(("id" = IdText, Path, description = "The websocket's id.")),
     request_body = WebsocketRequest,
-    responses((status = 200, description = "The websocket", body = WebsocketAnswer)),
+    responses((status = 200, description = "The websocket.", body = WebsocketAnswer)),
 )]
 pub(crate) async fn update(
     State(api): State<SharedApi>,
@@ -129,11 +129,11 @@ pub(crate) async fn update(
     Ok(Json(WebsocketAnswer::of(changed)))
 }
 
-/// Deletes a websocket and shows what it was. Its subscriptions stay, with `webhook: null`; whoever listens is let go.
+/// Deletes a websocket and shows it. Its subscriptions stay, with `webhook: null`; connections are closed.
 #[utoipa::path(
     delete, path = "/api/v2/websockets/{id}", tag = "websockets", operation_id = "websockets.delete",
-    params(("id" = IdText, Path, description = "The websocket's id")),
-    responses((status = 200, description = "What the websocket was", body = WebsocketAnswer)),
+    params(("id" = IdText, Path, description = "The websocket's id.")),
+    responses((status = 200, description = "The deleted websocket.", body = WebsocketAnswer)),
 )]
 pub(crate) async fn delete(
     State(api): State<SharedApi>,

@@ -44,13 +44,13 @@ pub struct DeadLetterGroupAnswer {
     /// Reason for which no answer came; null if one did.
     #[schema(required)]
     pub error: Option<String>,
-    /// The same in words, as the end of a sentence about the receiver.
+    /// Failure in words, as the end of a sentence about the receiver.
     #[schema(example = "answered 503")]
     pub text: String,
     /// The first line of what was answered to the newest of them, or why no answer came; null if the key may not see it.
     #[schema(required)]
     pub last_line: Option<String>,
-    /// How many, counted up to {most-dead-letters-counted}.
+    /// Count, up to {most-dead-letters-counted}.
     pub count: u32,
     /// True if there may be more than were counted.
     pub more: bool,

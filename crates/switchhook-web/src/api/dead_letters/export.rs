@@ -65,7 +65,7 @@ pub(crate) struct ExportedEvent<'a> {
 #[utoipa::path(
     get, path = "/v1/dead-letters/export", tag = "deliveries", operation_id = "dead_letters.export",
     params(PageQuery, DeadLetterQuery),
-    responses((status = 200, description = "A line for each, as `ExportedDelivery` says", body = String, content_type = "application/x-ndjson")),
+    responses((status = 200, description = "A line for each dead letter, in the form of `ExportedDelivery`.", body = String, content_type = "application/x-ndjson")),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -101,7 +101,7 @@ pub async fn export(
         _place: node.shares.place_to_read(caller.company_id).await?,
         node: Arc::clone(node),
     };
-    // What cannot be read at all is an error, and no line.
+    // An error before the first line is answered as one.
     export.read_on().await?;
     let lines = Body::from_stream(export.lines());
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response())

@@ -1,4 +1,4 @@
-//! Events, as the API shows them, and as whoever asks it reads them.
+//! Answers about events, as the API writes and its clients read them.
 
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ pub struct EventSummary {
     /// The call, message, agent or contact that it is about.
     #[schema(required, example = "call:4513924407164928")]
     pub order_key: Option<String>,
-    /// What happened, and between whom; masked if the server masks. Never the text of a message. Null if there is no payload any
+    /// Summary of the event and its participants; masked if the server masks. Never the text of a message. Null if there is no payload any
     /// more; lists and explanations do not read events larger than {largest-summed-up} for it.
     #[schema(required, example = "hangup, Ann → Support")]
     pub summary: Option<String>,
@@ -52,16 +52,16 @@ pub struct EventSummary {
     /// The key that its sender gave it.
     #[schema(required)]
     pub idempotency_key: Option<String>,
-    /// Since when and why there is no payload any more; absent if there is one.
+    /// Time and reason of the payload's removal; absent if there is a payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub payload_removed: Option<PayloadRemovalAnswer>,
 }
 
-/// Since when and why an event has no payload any more.
+/// Removal of an event's payload.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PayloadRemovalAnswer {
-    /// Since when, in unix milliseconds.
+    /// Time of the removal, in unix milliseconds.
     #[schema(value_type = i64)]
     pub at: Timestamp,
     /// `delivered` (its company keeps none), or `erased` (somebody asked for it).
@@ -77,7 +77,7 @@ pub struct EventAnswer<'a> {
     /// The event itself; null if it was removed.
     #[schema(value_type = Option<serde_json::Value>, required)]
     pub payload: Option<Cow<'a, RawValue>>,
-    /// Its deliveries, newest first, at most {most-deliveries} of them.
+    /// Deliveries of the event, newest first, at most {most-deliveries} of them.
     pub deliveries: Vec<ListedDelivery>,
 }
 

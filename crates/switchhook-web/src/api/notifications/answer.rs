@@ -67,7 +67,7 @@ pub struct NotificationTest {
 /// Something that people were told, or are about to be.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NotificationAnswer {
-    /// Its id, the same wherever it was sent.
+    /// Notification's id, the same in every channel.
     #[schema(value_type = IdText)]
     pub id: String,
     #[schema(schema_with = words::notification_kind)]

@@ -35,7 +35,7 @@ pub struct ReplayAnswer {
     pub eta: Option<Timestamp>,
     #[schema(value_type = i64)]
     pub created_at: Timestamp,
-    /// Since when it is in its final state; null while it is running.
+    /// Time at which it reached its final state, in unix milliseconds; null while it is running.
     #[schema(value_type = Option<i64>, required)]
     pub ended_at: Option<Timestamp>,
 }
@@ -99,7 +99,7 @@ pub struct ProgressAnswer {
     pub created: u64,
     /// Deliveries not made, because their webhook or event is gone.
     pub skipped: u64,
-    /// Of those that were made: not ended yet.
+    /// Number of those made that have not ended yet.
     pub pending: u64,
     pub delivered: u64,
     pub exhausted: u64,

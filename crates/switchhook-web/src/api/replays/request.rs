@@ -26,7 +26,7 @@ pub(crate) struct ReplayRequest {
     /// Maximum events per second. Without it, as fast as the receiver takes them.
     #[schema(example = 50)]
     rate: Option<f64>,
-    /// Only tell how many deliveries it would make.
+    /// True to only count the deliveries.
     dry_run: Option<bool>,
 }
 
@@ -34,19 +34,19 @@ pub(crate) struct ReplayRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct FilterRequest {
-    /// Only these: at most {most-named}.
+    /// Events to narrow to, at most {most-named}.
     ids: Option<Vec<LooseId>>,
-    /// Only this kind.
+    /// Kind to narrow to.
     #[schema(schema_with = words::kept_kind_or_null)]
     kind: Option<Kind>,
-    /// Only those of one call, message, agent or contact.
+    /// Order key to narrow to: one call, message, agent or contact.
     #[schema(example = "call:4513924407164928")]
     order_key: Option<String>,
-    /// Only those of one call: the same as the order key `call:ID`.
+    /// Call to narrow to: the same as the order key `call:ID`.
     call: Option<LooseId>,
-    /// Only those with an original delivery to this webhook.
+    /// Webhook of the original delivery to narrow to.
     webhook_id: Option<LooseId>,
-    /// Only those with an original delivery in this state.
+    /// State of the original delivery to narrow to.
     #[schema(schema_with = words::state)]
     state: Option<String>,
     /// Accepted at this time or later: RFC 3339 or unix milliseconds.
@@ -55,7 +55,7 @@ pub(crate) struct FilterRequest {
     /// Accepted before this time.
     #[schema(value_type = Option<String>)]
     until: Option<Instant>,
-    /// Only those whose original delivery was given up or cancelled, and that the same webhook did not get since nor
+    /// True for only those whose original delivery was given up or cancelled, and that the same webhook did not get since nor
     /// is about to.
     not_delivered: Option<bool>,
 }
@@ -69,7 +69,7 @@ pub(crate) struct ToRequest {
     /// An address that is nobody's webhook.
     #[schema(example = "https://example.com/replayed")]
     url: Option<String>,
-    /// With the address: signs the deliveries.
+    /// Secret that signs the deliveries to the URL.
     secret: Option<String>,
 }
 

@@ -16,7 +16,7 @@ use super::sms::{SmsSubscription, SmsSubscriptions};
 use crate::api::endpoint::EndpointAnswer;
 use switchhook_ingress::id::IdText;
 
-/// What the kind adds.
+/// Fields that a kind adds.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum AnySubscription {
@@ -41,7 +41,7 @@ impl AnySubscription {
     /// Reads what a server answered about a subscription of a kind.
     ///
     /// # Errors
-    /// If it answered something else.
+    /// If the answer is something else.
     pub fn read(kind: Kind, json: &str) -> serde_json::Result<Self> {
         match kind {
             Kind::Call => serde_json::from_str(json).map(Self::Call),
@@ -53,7 +53,7 @@ impl AnySubscription {
         }
     }
 
-    /// Which events it is for.
+    /// Filter of its events.
     #[must_use]
     pub fn filter(&self) -> Filter {
         match self {
@@ -87,7 +87,7 @@ impl AnySubscription {
         }
     }
 
-    /// Where it points.
+    /// Webhook or websocket that it points to.
     #[must_use]
     pub const fn endpoint(&self) -> &EndpointAnswer {
         match self {

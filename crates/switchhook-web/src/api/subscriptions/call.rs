@@ -36,11 +36,11 @@ pub(crate) struct CallSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<LooseId>, deprecated)]
     webhook_id: Field<LooseId>,
-    /// Only calls to groups; false unless told otherwise.
+    /// True for only calls to groups; false by default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     group_calls_only: Field<bool>,
-    /// Only this target's calls; without one the whole company's.
+    /// Target whose calls are meant; the whole company's if absent.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     target_id: Field<LooseId>,

@@ -44,7 +44,7 @@ pub(crate) struct SmsSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     status: Field<bool>,
-    /// Only this target's messages; without one the whole company's.
+    /// Target whose messages are meant; the whole company's if absent.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     target_id: Field<LooseId>,

@@ -1,4 +1,4 @@
-//! Webhooks with their settings as the API shows them, and as whoever asks it reads them. How they do is `answer/health.rs`.
+//! Answers about webhooks with their settings, as the API writes and its clients read them. Their health is `answer/health.rs`.
 
 pub(in crate::api) mod health;
 
@@ -45,10 +45,10 @@ pub struct WebhookWithSettings {
     pub warnings: Vec<String>,
     /// Settings in force, with the server's defaults.
     pub in_force: SettingsInForce,
-    /// Since when its deliveries are held back, in unix milliseconds; null if they are not.
+    /// Time since which its deliveries are held back, in unix milliseconds; null if they are not.
     #[schema(value_type = Option<i64>, required)]
     pub paused_at: Option<Timestamp>,
-    /// Since when it is held back because its receiver had failed for too long or asked for it; null if that is not why.
+    /// Time since which it is held back because its receiver failed for too long or asked for it; null if that is not why.
     #[schema(value_type = Option<i64>, required)]
     pub disabled_at: Option<Timestamp>,
     /// Health of its receiver.
@@ -83,7 +83,7 @@ pub struct BreakerAnswer {
     pub state: String,
     /// Failures since the last success.
     pub failures: u32,
-    /// Since when it is open, in unix milliseconds.
+    /// Time since which it is open, in unix milliseconds.
     #[schema(value_type = Option<i64>, required)]
     pub since: Option<Timestamp>,
     /// Time of the next attempt, in unix milliseconds.
@@ -128,7 +128,7 @@ pub struct SkippedAnswer {
     /// Number of deliveries cancelled.
     #[schema(example = 214)]
     pub skipped: usize,
-    /// Whether there are more: one request cancels no more than about {most-skipped}.
+    /// True if there are more: one request cancels no more than about {most-skipped}.
     pub has_more: bool,
 }
 

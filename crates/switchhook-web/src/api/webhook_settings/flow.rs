@@ -15,8 +15,8 @@ use switchhook_ingress::id::IdText;
 /// Holds a webhook's deliveries back: none is lost, none is sent.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/pause", tag = "webhooks", operation_id = "webhooks.pause",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The webhook.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn pause(
     State(api): State<SharedApi>,
@@ -30,8 +30,8 @@ pub(crate) async fn pause(
 /// Sends what was held back, oldest first, and tries at once if the receiver had failed. `health.waiting` says how much waits.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/resume", tag = "webhooks", operation_id = "webhooks.resume",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The webhook.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn resume(
     State(api): State<SharedApi>,
@@ -48,8 +48,8 @@ pub(crate) async fn resume(
 /// The answer shows the webhook as it is before that attempt. A webhook that is paused, or in its quiet hours, is refused (409).
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/retry", tag = "webhooks", operation_id = "webhooks.retry",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The webhook.", body = WebhookWithSettings)),
 )]
 pub(crate) async fn retry(
     State(api): State<SharedApi>,
@@ -66,8 +66,8 @@ pub(crate) async fn retry(
 /// An attempt that is under way may still arrive.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/skip-to-now", tag = "webhooks", operation_id = "webhooks.skip_to_now",
-    params(("id" = IdText, Path, description = "The webhook's id")),
-    responses((status = 200, description = "What was skipped", body = SkippedAnswer)),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
+    responses((status = 200, description = "The number of skipped deliveries.", body = SkippedAnswer)),
 )]
 pub(crate) async fn skip_to_now(
     State(api): State<SharedApi>,

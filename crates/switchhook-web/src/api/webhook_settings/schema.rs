@@ -61,11 +61,11 @@ impl PartialSchema for SettingsRequest {
             ))
             .property(
                 "hook_url",
-                text("Where deliveries are posted to. Required to make a webhook."),
+                text("URL that deliveries are posted to. Required to create a webhook."),
             )
             .property(
                 "secret",
-                text("With a secret deliveries are signed (HS256); null or an empty text means none."),
+                text("Secret with which deliveries are signed (HS256); null or an empty text means none."),
             );
         let all = SETTINGS.iter().fold(start, |object, setting| {
             object.property(setting.name, schema(setting, true))

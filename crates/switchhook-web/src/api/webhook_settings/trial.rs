@@ -41,11 +41,11 @@ pub(crate) struct PreviewBody {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "application/json")]
     content_type: Field<String>,
-    /// Of this event; without it of the last one.
+    /// Event to make the body from; the last one if absent.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     event_id: Field<LooseId>,
-    /// Of the last event of this kind; `call` unless told otherwise.
+    /// Kind whose last event is meant; `call` by default.
     #[serde(default)]
     #[schema(schema_with = words::kind_or_null)]
     kind: Field<Kind>,
@@ -54,9 +54,9 @@ pub(crate) struct PreviewBody {
 /// Shows what a template makes of an event, as far as the key may see that. Nothing is sent or changed.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/preview", tag = "webhooks", operation_id = "webhooks.preview",
-    params(("id" = IdText, Path, description = "The webhook's id")),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
     request_body = PreviewBody,
-    responses((status = 200, description = "What it makes, or why nothing", body = PreviewAnswer)),
+    responses((status = 200, description = "The body that it makes, or the reason why it makes none.", body = PreviewAnswer)),
 )]
 pub(crate) async fn preview(
     State(api): State<SharedApi>,
@@ -88,9 +88,9 @@ pub(crate) async fn preview(
 /// quiet hours, it waits until that ends. It is kept like any other event.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "webhooks.test",
-    params(("id" = IdText, Path, description = "The webhook's id")),
+    params(("id" = IdText, Path, description = "The webhook's id.")),
     request_body = SampleRequest,
-    responses((status = 202, description = "The event is kept and on its way", body = AcceptedEvent<'_>)),
+    responses((status = 202, description = "The event is kept and on its way.", body = AcceptedEvent<'_>)),
 )]
 pub(crate) async fn test(
     State(api): State<SharedApi>,

@@ -187,7 +187,7 @@ async fn what_makes_no_sense_is_refused() {
     let eleventh = server
         .post("/v1/replays", json!({"filter": since, "rate": 0.001}))
         .await;
-    eleventh.refused(400, "10 is the limit");
+    eleventh.refused(409, "10 is the limit");
 }
 
 #[tokio::test(start_paused = true)]

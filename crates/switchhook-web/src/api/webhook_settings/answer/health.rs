@@ -21,7 +21,7 @@ use switchhook_ingress::words;
 pub struct HealthAnswer {
     #[schema(schema_with = words::condition)]
     pub condition: Condition,
-    /// Since when, in unix milliseconds; null if nothing is wrong or nobody knows.
+    /// Time since which it is in this condition, in unix milliseconds; null if nothing is wrong or that is unknown.
     #[schema(value_type = Option<i64>, required)]
     pub since: Option<Timestamp>,
     /// The condition in sentences.
@@ -47,7 +47,7 @@ pub struct RecentAnswer {
     /// Share of attempts that succeeded, from 0 to 1; null if there were none.
     #[schema(required, example = 1.0)]
     pub success_rate: Option<f64>,
-    /// Within how many milliseconds of acceptance 95 % of what was delivered had arrived; null if nothing was.
+    /// 95th percentile of the time from acceptance to delivery, in milliseconds; null if nothing was delivered.
     #[schema(required, example = 11.3)]
     pub p95_ms: Option<f64>,
 }
@@ -76,7 +76,7 @@ pub struct FailuresAnswer {
 /// The deliveries that wait for a webhook, those under way included.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct WaitingAnswer {
-    /// How many, counted up to {most-waiting-counted}, in lists up to {most-waiting-counted-in-lists}.
+    /// Count, up to {most-waiting-counted}, in lists up to {most-waiting-counted-in-lists}.
     pub count: u32,
     /// True if there may be more than were counted.
     pub more: bool,
