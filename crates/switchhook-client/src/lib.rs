@@ -6,7 +6,6 @@ mod hook;
 mod listening;
 mod stream;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
@@ -16,12 +15,12 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::TokioExecutor;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::secret::Secret;
 use switchhook_protocol::headers;
+use switchhook_web::api::answers::{ErrorEnvelope, Readiness};
 use url::Url;
 
 use switchhook_http::cause::in_full;
@@ -288,18 +287,12 @@ impl Client {
     }
 
     fn refused(&self, status: StatusCode, body: &[u8]) -> ClientError {
-        match serde_json::from_slice::<Envelope>(body) {
-            Ok(Envelope { error }) => ClientError::Refused {
+        match message_of(body) {
+            Some(message) => ClientError::Refused {
                 status: status.as_u16(),
-                message: error.message,
+                message,
             },
-            Err(_) => match serde_json::from_slice::<NotReady>(body) {
-                Ok(NotReady { ready: false, parts }) => ClientError::Refused {
-                    status: status.as_u16(),
-                    message: what_is_not_ready(&parts),
-                },
-                _ => self.strange(format!("HTTP {status} without an explanation")),
-            },
+            None => self.strange(format!("HTTP {status} without an explanation")),
         }
     }
 
@@ -311,30 +304,14 @@ impl Client {
     }
 }
 
-/// Body of `/readyz`, which has no envelope.
-#[derive(Deserialize)]
-struct NotReady {
-    ready: bool,
-    #[serde(flatten)]
-    parts: BTreeMap<String, Value>,
-}
-
-fn what_is_not_ready(parts: &BTreeMap<String, Value>) -> String {
-    let is_well = |what: &Value| [Value::Null, false.into(), 0.into(), "ok".into()].contains(what);
-    let trouble = parts.iter().filter(|(_, what)| !is_well(what));
-    let trouble: Vec<_> = trouble.map(|(part, what)| format!("{part}: {what}")).collect();
-    format!("the server is not ready: {}", trouble.join(", "))
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    error: ErrorBody,
-}
-
-#[derive(Deserialize)]
-struct ErrorBody {
-    /// Message for people.
-    message: String,
+/// Message of an error, or of `/readyz`, whose answer has no envelope.
+fn message_of(body: &[u8]) -> Option<String> {
+    if let Ok(ErrorEnvelope { error }) = serde_json::from_slice(body) {
+        return Some(error.message);
+    }
+    let readiness: Readiness = serde_json::from_slice(body).ok()?;
+    let problems = readiness.problems().join(", ");
+    (!readiness.ready).then(|| format!("the server is not ready: {problems}"))
 }
 
 fn strange(error: &dyn Error) -> ClientError {
@@ -400,14 +377,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ready_is_named_and_nothing_else() {
-        let parts = serde_json::from_str(
-            r#"{"store":"disk full","delivery":"ok","failed":null,"stopping":true,"clock":"ok","set_aside":0}"#,
-        );
-        assert_eq!(
-            what_is_not_ready(&parts.unwrap()),
-            "the server is not ready: stopping: true, store: \"disk full\""
-        );
+    fn a_message_is_found_in_the_envelope_and_in_what_readyz_answers() {
+        for (body, message) in [
+            (r#"{"error":{"message":"no"}}"#, Some("no")),
+            (
+                r#"{"ready":false,"store":"disk full","delivery":"ok","clock":"ok"}"#,
+                Some("the server is not ready: store: disk full"),
+            ),
+            (
+                r#"{"ready":true,"store":"ok","delivery":"ok","clock":"ok"}"#,
+                None,
+            ),
+            ("Bad Gateway", None),
+        ] {
+            assert_eq!(message_of(body.as_bytes()).as_deref(), message, "{body}");
+        }
     }
 
     #[test]

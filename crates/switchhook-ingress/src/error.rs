@@ -21,7 +21,7 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::share::Busy;
 
 /// Envelope of every error.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ErrorEnvelope {
     /// The error.
     pub error: ErrorBody,
@@ -31,12 +31,15 @@ pub struct ErrorEnvelope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// The HTTP status.
-    #[schema(example = 400)]
+    #[serde(default)]
+    #[schema(required, example = 400)]
     pub code: u16,
     /// Message for a person: the mistake, and a remedy.
     #[schema(example = "hook_url is required: the URL that events are posted to")]
     pub message: String,
     /// Mistakes one by one.
+    #[serde(default)]
+    #[schema(required)]
     pub errors: Vec<ErrorDetail>,
 }
 

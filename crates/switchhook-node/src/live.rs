@@ -51,40 +51,74 @@ pub struct LiveEvent {
     pub json: String,
 }
 
-/// An event was accepted.
+/// A live event as its reader gets it. In JSON its name is the member `type`.
 #[derive(Debug, Serialize)]
-struct EventMessage<'a> {
-    id: String,
-    kind: Kind,
-    at: Timestamp,
-    what: &'a str,
-    detail: &'a str,
-    duplicate: bool,
-    deliveries: Vec<DeliveryMessage>,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum LiveMessage {
+    Event(EventMessage),
+    Attempt(AttemptMessage),
+    Missed(MissedMessage),
 }
 
-#[derive(Debug, Serialize)]
-struct DeliveryMessage {
-    id: String,
-    webhook_id: String,
+/// An event was accepted.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EventMessage {
+    pub id: String,
+    pub kind: Kind,
+    pub at: Timestamp,
+    pub what: String,
+    pub detail: String,
+    pub duplicate: bool,
+    pub deliveries: Vec<DeliveryMessage>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DeliveryMessage {
+    pub id: String,
+    pub webhook_id: String,
+}
+
+/// The reader was too slow for this many events.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MissedMessage {
+    pub count: u64,
 }
 
 /// An attempt ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AttemptMessage {
-    delivery_id: String,
+    pub delivery_id: String,
     pub event_id: String,
-    webhook_id: String,
+    pub webhook_id: String,
     pub kind: Kind,
-    at: Timestamp,
+    pub at: Timestamp,
     pub number: u32,
     pub outcome: OutcomeClass,
     pub status: Option<u16>,
     pub error: Option<FailureReason>,
-    detail: Option<String>,
+    pub detail: Option<String>,
     pub took_ms: f64,
-    state: StateName,
+    pub state: StateName,
     pub due_at: Option<Timestamp>,
+}
+
+impl LiveMessage {
+    /// Names under which the messages are sent.
+    pub const EVENT: &str = "event";
+    pub const ATTEMPT: &str = "attempt";
+    pub const MISSED: &str = "missed";
+
+    /// Reads a message by its name; `None` if the name is of another version, or the data is not its.
+    #[must_use]
+    pub fn read(name: &str, data: &str) -> Option<Self> {
+        let message = match name {
+            Self::EVENT => serde_json::from_str(data).map(Self::Event),
+            Self::ATTEMPT => serde_json::from_str(data).map(Self::Attempt),
+            Self::MISSED => serde_json::from_str(data).map(Self::Missed),
+            _ => return None,
+        };
+        message.ok()
+    }
 }
 
 /// Data about an accepted event.
@@ -189,12 +223,12 @@ impl Live {
             id: accepted.id.to_string(),
             kind: accepted.kind,
             at: now,
-            what: &summary.what,
-            detail: &summary.detail,
+            what: summary.what,
+            detail: summary.detail,
             duplicate: accepted.is_duplicate,
             deliveries,
         };
-        self.tell(company_id, "event", accepted.kind, webhook_ids, &told);
+        self.tell(company_id, LiveMessage::EVENT, accepted.kind, webhook_ids, &told);
     }
 
     /// Publishes the end of an attempt.
@@ -237,7 +271,7 @@ impl Live {
         };
         self.tell(
             of.company_id,
-            "attempt",
+            LiveMessage::ATTEMPT,
             of.kind,
             vec![finished.webhook_id],
             &told,

@@ -51,7 +51,9 @@ pub mod answers {
     pub use super::erasures::ErasureAnswer;
     pub use super::events::answer::{EventAnswer, EventSummary, PayloadRemovalAnswer};
     pub use super::explain::{ExplainedSubscription, Explanation};
+    pub use super::feed::{FeedAnswer, FeedItemAnswer};
     pub use super::filtered::{FilteredSubscription, TrialAnswer, TriedEvent};
+    pub use super::health::Readiness;
     pub use super::keys::KeyAnswer;
     pub use super::notifications::answer::{
         NotificationAnswer, NotificationChannel, NotificationSend, NotificationTest,
@@ -67,11 +69,12 @@ pub mod answers {
         WebhookWithSettings,
     };
     pub use super::websockets::WebsocketAnswer;
-    pub use switchhook_ingress::error::{ErrorBody, ErrorDetail};
+    pub use switchhook_ingress::error::{ErrorBody, ErrorDetail, ErrorEnvelope};
     pub use switchhook_ingress::events::{
         AcceptedDeliveryAnswer, AcceptedEvent, BatchAnswer, Deliveries, RejectedLineAnswer, WarnedLineAnswer,
     };
     pub use switchhook_ingress::id::IdText;
+    pub use switchhook_node::live::{AttemptMessage, EventMessage, LiveMessage, MissedMessage};
 }
 
 use std::sync::Arc;

@@ -44,6 +44,9 @@ pub const MOST_EVENT_HEADERS: usize = 8;
 /// The longest media type, in bytes.
 pub const LONGEST_MEDIA_TYPE: usize = 127;
 
+/// Words of the setting `profile`.
+const PROFILES: [&str; Profile::ALL.len()] = [Profile::ALL[0].as_str(), Profile::ALL[1].as_str()];
+
 /// How values of a setting are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueFormat {
@@ -191,7 +194,7 @@ macro_rules! settings {
 }
 
 settings! {
-    profile: Option<Profile>, "Retry rules", ValueFormat::Word(&["durable", "dialpad"]), "durable", any,
+    profile: Option<Profile>, "Retry rules", ValueFormat::Word(&PROFILES), "durable", any,
         "Retry rules: `durable` (for days, in order) or `dialpad` (exactly as Dialpad)";
     ordered: Option<bool>, "Order", ValueFormat::YesNoOr("as the retry rules"), "true", any,
         "True to send the deliveries of one call, message, agent or contact one after the other";

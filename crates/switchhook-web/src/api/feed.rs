@@ -90,34 +90,34 @@ impl ParameterValue for Format {
 }
 
 /// A page of the feed.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct FeedAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct FeedAnswer {
     /// The events, in the order in which they were accepted.
-    items: Vec<FeedItemAnswer>,
+    pub items: Vec<FeedItemAnswer>,
     /// Value of `after` to continue, or to acknowledge.
-    cursor: IdText,
+    pub cursor: IdText,
     /// True if there is nothing more now.
-    done: bool,
+    pub done: bool,
 }
 
 /// An event of the feed.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct FeedItemAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct FeedItemAnswer {
     /// Position of the event: acknowledging it acknowledges everything up to it.
-    cursor: IdText,
-    event_id: IdText,
+    pub cursor: IdText,
+    pub event_id: IdText,
     #[schema(schema_with = words::kept_kind)]
-    kind: Kind,
+    pub kind: Kind,
     #[schema(value_type = i64)]
-    accepted_at: Timestamp,
+    pub accepted_at: Timestamp,
     /// The event as it came, without what the key may not see; absent with `format=jwt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
-    event: Option<Box<RawValue>>,
+    pub event: Option<Box<RawValue>>,
     /// The event as it is sent to the webhook, signed; absent without `format=jwt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    jwt: Option<String>,
+    pub jwt: Option<String>,
 }
 
 /// A consumer.

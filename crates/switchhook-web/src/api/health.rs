@@ -7,7 +7,7 @@ use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::lease::Lease;
 use tokio::sync::Mutex as AsyncMutex;
@@ -18,33 +18,53 @@ use switchhook_ingress::error::ApiError;
 use switchhook_node::delivery::EngineState;
 
 /// Readiness of the server, and what keeps it from being ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Readiness {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Readiness {
     /// True if it is ready.
-    ready: bool,
+    pub ready: bool,
     /// `ok`, or why it cannot keep events.
     #[schema(example = "ok")]
-    store: String,
+    pub store: String,
     /// `ok`, or why it does not send.
     #[schema(example = "ok")]
-    delivery: String,
+    pub delivery: String,
     /// `ok`, or how wrong the machine's clock is.
     #[schema(example = "ok")]
-    clock: String,
+    pub clock: String,
     /// Part of the server that has failed, and why: the server ends, and should be restarted. Absent if none has.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "the retention has failed: it panicked")]
-    failed: Option<String>,
+    pub failed: Option<String>,
     /// True after a request to stop: requests are still accepted for the time of `--drain`. Absent otherwise.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     #[schema(required = false)]
-    stopping: bool,
+    pub stopping: bool,
     /// Number of deliveries cancelled since the start because their rows are damaged: somebody should check the disk.
     /// The server works all the same. Absent if there are none.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_none")]
     #[schema(required = false)]
-    set_aside: u64,
+    pub set_aside: u64,
 }
+
+impl Readiness {
+    /// Reasons for which the server is not ready; none if it is.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let parts = [
+            ("store", &self.store),
+            ("delivery", &self.delivery),
+            ("clock", &self.clock),
+        ];
+        let failing = parts.into_iter().filter(|(_, state)| *state != OK);
+        let mut problems: Vec<_> = failing.map(|(part, why)| format!("{part}: {why}")).collect();
+        problems.extend(self.failed.clone());
+        problems.extend(self.stopping.then(|| "it is stopping".to_owned()));
+        problems
+    }
+}
+
+/// State of a part without a problem.
+const OK: &str = "ok";
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_none(count: &u64) -> bool {
@@ -75,7 +95,7 @@ impl LastReadiness {
             return answer.clone();
         }
         let checked = api.node.store.check().await;
-        let answer = checked.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+        let answer = checked.map_or_else(|error| error.to_string(), |()| OK.to_owned());
         *self.known.lock() = Some((now, answer.clone()));
         answer
     }
@@ -104,34 +124,28 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
         None => api.readiness.of_store(&api).await,
     };
     let delivery = match api.node.engine.state() {
-        EngineState::Running => "ok".to_owned(),
+        EngineState::Running => OK.to_owned(),
         EngineState::Stalled(why) => why,
         EngineState::Stopped => "stopped".to_owned(),
     };
-    let failed = api.node.liveness.failure();
-    let stopping = api.node.liveness.is_stopping();
     let trouble = api.node.clock.agreement().trouble(Lease(api.node.settings.lease));
-    let clock = trouble.unwrap_or_else(|| "ok".to_owned());
-    let ready =
-        [&store, &delivery, &clock].into_iter().all(|one| one == "ok") && failed.is_none() && !stopping;
-    let status = if ready {
+    let clock = trouble.unwrap_or_else(|| OK.to_owned());
+    let mut readiness = Readiness {
+        ready: false,
+        store,
+        delivery,
+        clock,
+        failed: api.node.liveness.failure(),
+        stopping: api.node.liveness.is_stopping(),
+        set_aside: api.node.telemetry.set_aside_count(),
+    };
+    readiness.ready = readiness.problems().is_empty();
+    let status = if readiness.ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (
-        status,
-        Json(Readiness {
-            ready,
-            store,
-            delivery,
-            failed,
-            stopping,
-            clock,
-            set_aside: api.node.telemetry.set_aside_count(),
-        }),
-    )
-        .into_response()
+    (status, Json(readiness)).into_response()
 }
 
 /// Shows what was counted, for Prometheus.
@@ -169,4 +183,19 @@ async fn counted(State(api): State<SharedApi>) -> Response {
     let text = api.node.telemetry.render();
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(CONTENT_TYPE, content_type)], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_ready_is_named_and_nothing_else() {
+        let text = r#"{"ready":false,"store":"disk full","delivery":"ok","clock":"ok","stopping":true,"set_aside":3}"#;
+        let readiness: Readiness = serde_json::from_str(text).unwrap();
+        assert_eq!(readiness.problems(), ["store: disk full", "it is stopping"]);
+        let text = r#"{"ready":true,"store":"ok","delivery":"ok","clock":"ok"}"#;
+        let readiness: Readiness = serde_json::from_str(text).unwrap();
+        assert!(readiness.problems().is_empty());
+    }
 }

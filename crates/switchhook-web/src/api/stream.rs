@@ -23,7 +23,7 @@ use super::{Api, SharedApi};
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::words;
 use switchhook_node::lease::Lease;
-use switchhook_node::live::{Live, LiveEvent};
+use switchhook_node::live::{Live, LiveEvent, LiveMessage, MissedMessage};
 use switchhook_node::share::{NoSlot, Slot};
 
 /// Bound on the streams of a node, over all companies.
@@ -137,8 +137,9 @@ impl OpenStream {
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(count)) => {
-                    let data = format!("{{\"count\":{count}}}");
-                    return Some(Event::default().event("missed").data(data));
+                    let missed = MissedMessage { count };
+                    let data = serde_json::to_string(&missed).expect("a number can be written as JSON");
+                    return Some(Event::default().event(LiveMessage::MISSED).data(data));
                 }
                 Err(RecvError::Closed) => return None,
             }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 use switchhook_client::{Client, Request};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{SubscriptionId, WebhookId};
@@ -14,6 +12,7 @@ use super::connection::Connection;
 use super::output;
 use super::{wait_for, words};
 use switchhook_node::feed::MOST_ITEMS;
+use switchhook_web::api::answers::{FeedAnswer, FeedItemAnswer};
 
 /// How long to wait before asking a server again that has gone away.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -72,21 +71,6 @@ pub(super) struct Feed {
     connection: Connection,
 }
 
-#[derive(Debug, Deserialize)]
-struct Page {
-    items: Vec<Box<RawValue>>,
-    cursor: String,
-    done: bool,
-}
-
-/// What we read of an item. The rest is passed on as it came, of whatever kind a newer server says that it is.
-#[derive(Debug, Deserialize)]
-struct Item {
-    cursor: String,
-    event: Option<Box<RawValue>>,
-    jwt: Option<String>,
-}
-
 impl Feed {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
@@ -108,14 +92,15 @@ impl Feed {
             };
             let mut cursor = page.cursor;
             for item in page.items {
-                cursor = self.print_item(&item)?;
+                self.print_item(&item)?;
+                cursor = item.cursor;
                 left = left.saturating_sub(1);
             }
             if let Some(name) = &self.consumer {
                 let request = Request::post(format!("/v1/consumers/{name}/ack"));
-                client.send(request.json(&json!({"cursor": cursor}))).await?;
+                client.send(request.json(&json!({ "cursor": cursor }))).await?;
             }
-            after = cursor;
+            after = cursor.to_string();
             if page.done && !self.follow {
                 return Ok(());
             }
@@ -123,20 +108,17 @@ impl Feed {
         Ok(())
     }
 
-    /// Prints an item; answers its cursor.
-    fn print_item(&self, item: &RawValue) -> anyhow::Result<String> {
-        let read: Item = serde_json::from_str(item.get())?;
-        match (self.json, &read.jwt, &read.event) {
-            (true, ..) => output::print_data(item.get())?,
-            (false, Some(jwt), _) => output::print_data(jwt)?,
-            (false, None, Some(event)) => output::print_data(in_a_line(event))?,
-            (false, None, None) => {}
+    fn print_item(&self, item: &FeedItemAnswer) -> anyhow::Result<()> {
+        match (self.json, &item.jwt, &item.event) {
+            (true, ..) => output::print_data(in_one_line(&serde_json::to_string(item)?)),
+            (false, Some(jwt), _) => output::print_data(jwt),
+            (false, None, Some(event)) => output::print_data(in_one_line(event.get())),
+            (false, None, None) => Ok(()),
         }
-        Ok(read.cursor)
     }
 
     /// The next page; `None` if the server is away and there is time to wait for it.
-    async fn page(&self, client: &Client, after: &str, left: u64) -> anyhow::Result<Option<Page>> {
+    async fn page(&self, client: &Client, after: &str, left: u64) -> anyhow::Result<Option<FeedAnswer>> {
         let path = match &self.consumer {
             Some(name) => format!("/v1/consumers/{name}/feed"),
             None => "/v1/feed".to_owned(),
@@ -163,6 +145,6 @@ impl Feed {
 }
 
 /// JSON whose line breaks are white space between its parts: in texts they are escaped.
-fn in_a_line(json: &RawValue) -> String {
-    json.get().replace(['\r', '\n'], " ")
+fn in_one_line(json: &str) -> String {
+    json.replace(['\r', '\n'], " ")
 }

@@ -18,6 +18,7 @@ use url::Url;
 
 use self::forward::{Forwarder, Frame};
 use self::post::ListeningPost;
+use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
 use super::{output, wait_for};
@@ -77,13 +78,6 @@ pub(super) struct Listen {
 
     #[command(flatten)]
     connection: Connection,
-}
-
-fn parse_secret(text: &str) -> Result<Secret, String> {
-    match text {
-        "" => Err("the secret is empty; leave --secret away to have none".to_owned()),
-        secret => Ok(Secret::new(secret)),
-    }
 }
 
 impl Listen {

@@ -9,7 +9,7 @@ use switchhook_domain::notification::{ChannelType, NotificationKind};
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
-use super::{Misuse, wait_for};
+use super::{Misuse, wait_for, words};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::amounts;
 use switchhook_node::retention::NOTIFICATIONS_LAST;
@@ -55,8 +55,8 @@ Examples:
 
 Next: switchhook notifications channels test ID")]
     Create {
-        /// What the channel is: webhook, slack, teams, discord or email
-        #[arg(long = "type", value_name = "TYPE")]
+        /// Type of the channel
+        #[arg(long = "type", value_name = "TYPE", value_parser = words::of::<ChannelType>(ChannelType::ALL.map(ChannelType::as_str)))]
         channel_type: ChannelType,
 
         #[command(flatten)]
@@ -104,8 +104,8 @@ struct Settings {
     #[arg(long)]
     secret: Option<String>,
 
-    /// What to tell, such as webhook.failing; can be given several times [default: everything]
-    #[arg(long = "kind", value_name = "KIND")]
+    /// Kind of notification to send; repeat the option for several [default: every kind]
+    #[arg(long = "kind", value_name = "KIND", value_parser = words::of::<NotificationKind>(NotificationKind::ALL.map(NotificationKind::as_str)))]
     kinds: Vec<NotificationKind>,
 }
 

@@ -1,11 +1,11 @@
 //! `switchhook ready`: whether a server can keep events and send them, for health checks where there is nothing but the program.
 
 use clap::Args;
-use serde_json::Value;
 
 use super::connection::Connection;
 use super::{output, wait_for};
 use switchhook_client::Request;
+use switchhook_web::api::answers::Readiness;
 
 /// Ask whether the server can store events and send them: exit code 0 if it can
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ impl Ready {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
         let answer = wait_for(async { Ok(client.send(Request::get("/readyz", &[])).await?) })?;
-        let readiness: Value = answer.read()?;
+        let readiness: Readiness = answer.read()?;
         if self.json {
             output::print_json(&readiness)
         } else {

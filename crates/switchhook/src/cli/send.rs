@@ -41,7 +41,7 @@ The bytes of each event are sent as they are. With an idempotency key the same i
 what was accepted before counts as a duplicate. Exit code 1 if anything was rejected.")]
 pub(super) struct Send {
     /// Kind of the events; auto recognizes each by its shape
-    #[arg(value_parser = super::words::of::<SentAs>(["auto"].into_iter().chain(Kind::ALL.map(Kind::route))))]
+    #[arg(value_parser = super::words::of::<SentAs>([SentAs::AUTO].into_iter().chain(Kind::ALL.map(Kind::route))))]
     kind: SentAs,
 
     /// File with the events; - for standard input
@@ -189,7 +189,7 @@ impl Sending {
     }
 }
 
-/// Whether an event was refused for its own sake, so that the next one may fare better.
-const fn is_about_the_event(status: u16) -> bool {
+/// True if a status refuses the event and not the sender, so that the next event may be accepted.
+pub(super) const fn is_about_the_event(status: u16) -> bool {
     matches!(status, 400 | 409 | 413 | 422)
 }

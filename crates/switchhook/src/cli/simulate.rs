@@ -11,13 +11,13 @@ mod stream;
 mod tally;
 
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 use switchhook_domain::Timestamp;
 use switchhook_domain::secret::Secret;
+use switchhook_protocol::spelled_enum;
 use switchhook_simulator::{Dialect, Fault, Faults, Rate, Rhythm, Scenario};
 use url::Url;
 
@@ -128,7 +128,7 @@ pub(super) struct Simulate {
 
     /// Exit code 1 unless: 2xx (what is right is taken, what is wrong refused), delivered (the server has delivered
     /// everything), rejected (all of it is refused)
-    #[arg(long, value_name = "WHAT", value_parser = words::of::<Expectation>(["2xx", "delivered", "rejected"]), help_heading = "Test")]
+    #[arg(long, value_name = "WHAT", value_parser = words::of::<Expectation>(Expectation::ALL.map(Expectation::as_str)), help_heading = "Test")]
     expect: Option<Expectation>,
 
     /// Find out what the receiver gets wrong, from its answers to genuine, forged and odd requests; exit code 1 if
@@ -152,15 +152,16 @@ pub(super) struct Simulate {
     connection: Connection,
 }
 
-/// What must hold at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expectation {
-    /// What is right is taken, and what is wrong is refused.
-    Taken,
-    /// As before, and the server has delivered all of it.
-    Delivered,
-    /// All of it is refused.
-    Rejected,
+spelled_enum! {
+    /// Condition for exit code 0.
+    enum Expectation: "expectation" {
+        /// What is right is taken, and what is wrong is refused.
+        Taken = "2xx",
+        /// As before, and the server has delivered all of it.
+        Delivered = "delivered",
+        /// All of it is refused.
+        Rejected = "rejected",
+    }
 }
 
 impl Simulate {
@@ -241,17 +242,4 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| RATES.contains(rate));
     rate.map(|rate| Rate::per_hour((rate * 3_600.0).round() as u64))
         .ok_or_else(|| format!("a rate is a number of events a second, from {least} (one an hour) to {most}"))
-}
-
-impl FromStr for Expectation {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        match word {
-            "2xx" => Ok(Self::Taken),
-            "delivered" => Ok(Self::Delivered),
-            "rejected" => Ok(Self::Rejected),
-            _ => Err("expect 2xx, delivered or rejected".to_owned()),
-        }
-    }
 }

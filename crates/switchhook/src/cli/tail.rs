@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use switchhook_domain::Kind;
+use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::WebhookId;
-use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::Connection;
 use super::output::{self, time};
 use super::{wait_for, words};
 use crate::terminal::{self, Painted};
 use switchhook_client::{Client, ClientError, Request, ServerSentEvent};
+use switchhook_web::api::answers::{AttemptMessage, EventMessage, LiveMessage, MissedMessage};
 
 /// How long to wait before asking a server again that has gone away.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -106,8 +107,8 @@ impl Tail {
             output::remark("watching; Ctrl-C ends");
         }
         *was_there = true;
-        while let Some(told) = stream.next().await {
-            if self.tell(&told)? {
+        while let Some(event) = stream.next().await {
+            if self.show(&event)? {
                 *left -= 1;
             }
             if *left == 0 {
@@ -118,38 +119,34 @@ impl Tail {
     }
 
     /// Shows an event, if it is one of those to show.
-    fn tell(&self, told: &ServerSentEvent) -> Result<bool, Ended> {
-        let Ok(value) = serde_json::from_str::<Value>(&told.data) else {
+    fn show(&self, event: &ServerSentEvent) -> Result<bool, Ended> {
+        let Some(message) = LiveMessage::read(&event.name, &event.data) else {
             return Ok(false);
         };
-        if told.name == "missed" {
-            output::remark(format_args!(
-                "missed {}: too slow to be told everything",
-                value["count"]
-            ));
+        if let LiveMessage::Missed(MissedMessage { count }) = message {
+            output::remark(format_args!("missed {count}: this reader was too slow"));
             return Ok(false);
         }
-        if !self.wants(&told.name, &value) {
+        if !self.wants(&message) {
             return Ok(false);
         }
         if self.json {
-            let mut value = value;
-            value["type"] = told.name.as_str().into();
-            output::print_data(value)?;
+            output::print_data(serde_json::to_string(&message).map_err(anyhow::Error::from)?)?;
         } else {
-            terminal::print_painted(&line(&told.name, &value, self.has_colors()))?;
+            terminal::print_painted(&line(&message, self.has_colors()))?;
         }
         Ok(true)
     }
 
-    fn wants(&self, name: &str, value: &Value) -> bool {
+    fn wants(&self, message: &LiveMessage) -> bool {
+        let is_attempt = matches!(message, LiveMessage::Attempt(_));
         if self.failures {
-            return name == "attempt" && value["outcome"] != "accepted";
+            return matches!(message, LiveMessage::Attempt(attempt) if !attempt.outcome.is_success());
         }
         match self.only {
             None => true,
-            Some(Only::Events) => name == "event",
-            Some(Only::Attempts) => name == "attempt",
+            Some(Only::Events) => !is_attempt,
+            Some(Only::Attempts) => is_attempt,
         }
     }
 
@@ -186,97 +183,89 @@ const YELLOW: u8 = 33;
 const BOLD: u8 = 1;
 const FAINT: u8 = 2;
 
-/// A happening as a line.
-fn line(name: &str, value: &Value, has_colors: bool) -> Painted {
-    let at = instant(value, "at").unwrap_or_default();
-    let line = Painted::new(has_colors).paint(FAINT, &at);
-    if name == "event" {
-        event(line, value)
-    } else {
-        attempt(line, value)
+fn line(message: &LiveMessage, has_colors: bool) -> Painted {
+    let line = Painted::new(has_colors);
+    match message {
+        LiveMessage::Event(event) => event_line(line, event),
+        LiveMessage::Attempt(attempt) => attempt_line(line, attempt),
+        LiveMessage::Missed(missed) => line.then(&format!("missed {}", missed.count)),
     }
 }
 
-fn event(line: Painted, value: &Value) -> Painted {
+fn event_line(line: Painted, event: &EventMessage) -> Painted {
     let line = line
-        .then(&format!("  →  {:<12}  ", text(value, "kind")))
-        .paint(BOLD, text(value, "what"))
-        .then(&format!("  {}  ", text(value, "detail")));
-    let line = match value["deliveries"].as_array().map_or(0, Vec::len) {
+        .paint(FAINT, &time(event.at))
+        .then(&format!("  →  {:<12}  ", event.kind))
+        .paint(BOLD, &event.what)
+        .then(&format!("  {}  ", event.detail));
+    let line = match event.deliveries.len() {
         0 => line.paint(YELLOW, "to nobody"),
         1 => line.then("to 1 webhook"),
         count => line.then(&format!("to {count} webhooks")),
     };
-    let again = if value["duplicate"] == true {
-        " (came before)"
-    } else {
-        ""
-    };
-    line.then(&format!("{again}  event {}", text(value, "id")))
+    let again = if event.duplicate { " (a duplicate)" } else { "" };
+    line.then(&format!("{again}  event {}", event.id))
 }
 
-fn attempt(line: Painted, value: &Value) -> Painted {
-    let status = value["status"].as_u64().map(|status| status.to_string());
-    let result = status.unwrap_or_else(|| text(value, "error").replace('_', " "));
-    let result = if result.is_empty() {
-        text(value, "outcome")
-    } else {
-        &result
+fn attempt_line(line: Painted, attempt: &AttemptMessage) -> Painted {
+    let result = match (attempt.status, attempt.error) {
+        (Some(status), _) => status.to_string(),
+        (None, Some(error)) => error.to_string().replace('_', " "),
+        (None, None) => attempt.outcome.to_string(),
     };
-    let code = if value["outcome"] == "accepted" {
-        GREEN
-    } else {
-        RED
-    };
-    let took = value["took_ms"].as_f64().unwrap_or_default();
+    let color = if attempt.outcome.is_success() { GREEN } else { RED };
     let line = line
-        .then(&format!("  ←  {:<12}  ", text(value, "kind")))
-        .paint(code, result)
-        .then(&format!("  attempt {} in {took:.0} ms", value["number"]));
-    let line = match (text(value, "state"), instant(value, "due_at")) {
-        ("pending", Some(due_at)) => line.paint(YELLOW, &format!("  again at {due_at}")),
-        ("delivered", _) => line,
+        .paint(FAINT, &time(attempt.at))
+        .then(&format!("  ←  {:<12}  ", attempt.kind))
+        .paint(color, &result)
+        .then(&format!(
+            "  attempt {} in {:.0} ms",
+            attempt.number, attempt.took_ms
+        ));
+    let line = match (attempt.state, attempt.due_at) {
+        (StateName::Pending, Some(due_at)) => line.paint(YELLOW, &format!("  again at {}", time(due_at))),
+        (StateName::Delivered, _) => line,
         (state, _) => line.paint(RED, &format!("  {state}")),
     };
     line.then(&format!(
         "  webhook {}  delivery {}",
-        text(value, "webhook_id"),
-        text(value, "delivery_id")
+        attempt.webhook_id, attempt.delivery_id
     ))
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_default()
-}
-
-fn instant(value: &Value, name: &str) -> Option<String> {
-    value[name].as_i64().map(|at| time(Timestamp::from_millis(at)))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[track_caller]
+    fn read(name: &str, data: &str) -> LiveMessage {
+        LiveMessage::read(name, data).unwrap()
+    }
 
     #[test]
     fn a_line_says_what_happened_and_what_comes_next() {
-        let event = json!({ "id": "1", "kind": "call", "at": 1_795_420_800_123_i64, "what": "ringing",
-            "detail": "Ann\u{1b}[31m → Support", "duplicate": false, "deliveries": [{}] });
+        let event = read(
+            "event",
+            r#"{"id": "1", "kind": "call", "at": 1795420800123, "what": "ringing", "detail": "Ann\u001b[31m → Support",
+                "duplicate": false, "deliveries": [{"id": "2", "webhook_id": "3"}]}"#,
+        );
         assert_eq!(
-            line("event", &event, false).as_str(),
+            line(&event, false).as_str(),
             "2026-11-23 08:00:00.123Z  →  call          ringing  Ann\\u{1b}[31m → Support  to 1 webhook  event 1"
         );
-        let attempt = json!({ "delivery_id": "2", "event_id": "1", "webhook_id": "3", "kind": "call", "at": 0, "number": 1,
-            "outcome": "unanswered", "status": null, "error": "connection_refused", "took_ms": 1.4, "state": "pending",
-            "due_at": 5_000 });
+        let attempt = read(
+            "attempt",
+            r#"{"delivery_id": "2", "event_id": "1", "webhook_id": "3", "kind": "call", "at": 0, "number": 1,
+                "outcome": "unanswered", "status": null, "error": "connection_refused", "detail": null, "took_ms": 1.4,
+                "state": "pending", "due_at": 5000}"#,
+        );
         assert_eq!(
-            line("attempt", &attempt, false).as_str(),
+            line(&attempt, false).as_str(),
             "1970-01-01 00:00:00.000Z  ←  call          connection refused  attempt 1 in 1 ms  again at 1970-01-01 \
              00:00:05.000Z  webhook 3  delivery 2"
         );
         assert!(
-            line("attempt", &attempt, true)
+            line(&attempt, true)
                 .as_str()
                 .contains("\u{1b}[31mconnection refused\u{1b}[0m")
         );

@@ -4,16 +4,20 @@ use clap::Args;
 use switchhook_node::settings::ApiLimits;
 use switchhook_node::share::{CompanyLimits, Limit};
 
+use crate::words;
+
 /// Limits per company.
 #[derive(Clone, Debug, Args)]
 pub struct LimitOptions {
-    /// Rate and count limits of /api/v2: off, or dialpad (as Dialpad's)
+    /// Rate and count limits of /api/v2: off, or dialpad for the same as Dialpad's
     #[arg(
         long,
         env = "SWITCHHOOK_API_LIMITS",
         hide_env_values = true,
         value_name = "LIMITS",
-        default_value = "off"
+        default_value_t,
+        hide_possible_values = true,
+        value_parser = words::of::<ApiLimits>(ApiLimits::ALL.map(ApiLimits::as_str))
     )]
     pub api_limits: ApiLimits,
 

@@ -49,7 +49,9 @@ pub struct NotificationOptions {
         env = "SWITCHHOOK_NOTIFY_EMAIL_TLS",
         hide_env_values = true,
         value_name = "TLS",
-        default_value = "starttls"
+        default_value_t,
+        hide_possible_values = true,
+        value_parser = words::of::<MailTls>(MailTls::ALL.map(MailTls::as_str))
     )]
     pub notify_email_tls: MailTls,
 

@@ -149,9 +149,3 @@ fn every_setting_is_shown_and_what_follows_the_server_is_null() {
     assert_eq!(shown["retry_schedule"], serde_json::Value::Null);
     assert_eq!(shown["headers"], serde_json::json!({}));
 }
-
-#[test]
-fn words_are_those_that_can_be_read() {
-    const PROFILES: [&str; 2] = [Profile::ALL[0].as_str(), Profile::ALL[1].as_str()];
-    assert_eq!(SETTINGS[0].form, ValueFormat::Word(&PROFILES));
-}

@@ -4,7 +4,6 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde::Deserialize;
 use serde_json::json;
 use switchhook_domain::Kind;
 use switchhook_domain::secret::Secret;
@@ -19,10 +18,8 @@ use crate::cli::{wait_for, words};
 use crate::config::parse_public_url;
 use switchhook_client::Client;
 use switchhook_node::keys;
-use switchhook_web::api::answers::{IdText, SourceAnswer};
-
-/// The largest page of `/api/v2`.
-const PAGE: u32 = 50;
+use switchhook_web::api::LARGEST_PAGE;
+use switchhook_web::api::answers::{AnySubscription, SourceAnswer, WebhookAnswer};
 
 /// Take in the events of a Dialpad account: makes a source here, and a webhook and subscriptions there
 #[derive(Debug, Args)]
@@ -76,18 +73,6 @@ fn parse_key(text: &str) -> Result<Secret, String> {
         "" => Err("the key is empty".to_owned()),
         key => Ok(Secret::new(key)),
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct Webhook {
-    id: IdText,
-    hook_url: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Subscription {
-    id: IdText,
-    webhook: Option<Webhook>,
 }
 
 /// The two servers that are connected.
@@ -190,11 +175,11 @@ impl Connected {
 
 impl Sides {
     /// The account's webhooks that post to us.
-    async fn webhooks(&self) -> anyhow::Result<Vec<Webhook>> {
-        let list = List::read(&self.dialpad, "/api/v2/webhooks", &[], &Extent::ALL, PAGE).await;
+    async fn webhooks(&self) -> anyhow::Result<Vec<WebhookAnswer>> {
+        let list = List::read(&self.dialpad, "/api/v2/webhooks", &[], &Extent::ALL, LARGEST_PAGE).await;
         let mut webhooks = list
             .context("Dialpad cannot be asked for its webhooks")?
-            .items::<Webhook>()?;
+            .items::<WebhookAnswer>()?;
         webhooks.retain(|webhook| webhook.hook_url.starts_with(&self.prefix));
         Ok(webhooks)
     }
@@ -204,16 +189,17 @@ impl Sides {
         let mut removed = Vec::new();
         for kind in Kind::ALL {
             let path = format!("/api/v2/subscriptions/{}", kind.route());
-            let list = List::read(&self.dialpad, &path, &[], &Extent::ALL, PAGE).await;
+            let list = List::read(&self.dialpad, &path, &[], &Extent::ALL, LARGEST_PAGE).await;
             let list = match list {
                 // Nor could it have made one.
                 Err(error) if is_forbidden(&error) => continue,
                 list => list?,
             };
-            for subscription in list.items::<Subscription>()? {
-                let is_ours = |webhook: &Webhook| webhook.hook_url.starts_with(&self.prefix);
-                if subscription.webhook.as_ref().is_some_and(is_ours) {
-                    let path = format!("{path}/{}", subscription.id);
+            for json in list.texts() {
+                let subscription = AnySubscription::read(kind, json)?;
+                let is_ours = |webhook: &WebhookAnswer| webhook.hook_url.starts_with(&self.prefix);
+                if subscription.endpoint().webhook().is_some_and(is_ours) {
+                    let path = format!("{path}/{}", subscription.id());
                     made::remove(&self.dialpad, &path).await?;
                     removed.push(path);
                 }

@@ -1,14 +1,12 @@
 //! `switchhook events explain`: why an event went, or did not go, to each subscription.
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use switchhook_domain::id::{EventId, SubscriptionId};
 
 use crate::cli::output::{self, Table, time};
 use crate::cli::pages::{Extent, OUR_PAGE};
 use switchhook_client::{Client, Request};
-use switchhook_web::api::answers::ExplainedSubscription;
+use switchhook_web::api::answers::{ExplainedSubscription, Explanation, IdText};
 
 /// Explain why an event matched, or did not match, each subscription
 #[derive(Debug, Args)]
@@ -30,16 +28,6 @@ pub(super) struct Explain {
     extent: Extent,
 }
 
-/// What the server says, exactly as it wrote it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Explanation {
-    event: Box<RawValue>,
-    advice: Option<String>,
-    items: Vec<Box<RawValue>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cursor: Option<String>,
-}
-
 impl Explain {
     pub(super) async fn run(&self, client: &Client, json: bool) -> anyhow::Result<()> {
         let explanation = self.read(client).await?;
@@ -48,8 +36,9 @@ impl Explain {
         }
         let mut table =
             Table::new(&["SUBSCRIPTION", "KIND", "GOES TO", "VERDICT", "WHY"]).sparing(&["KIND", "GOES TO"]);
-        for item in &explanation.items {
-            table.row(row(serde_json::from_str(item.get())?));
+        let count = explanation.items.len();
+        for explained in explanation.items {
+            table.row(row(explained));
         }
         table.print_or("there are no subscriptions")?;
         if let Some(advice) = &explanation.advice {
@@ -57,9 +46,9 @@ impl Explain {
             output::remark(format_args!("it went nowhere: {advice}"));
         }
         if let Some(cursor) = &explanation.cursor {
-            let more = explanation.items.len() * 2;
             output::remark(format_args!(
-                "there are more subscriptions: --limit {more}, or --cursor {cursor}"
+                "there are more subscriptions: --limit {}, or --cursor {cursor}",
+                count * 2
             ));
         }
         Ok(())
@@ -70,7 +59,9 @@ impl Explain {
         let mut explanation = self.page(client, self.extent.cursor.clone(), wanted).await?;
         while explanation.cursor.is_some() && explanation.items.len() < wanted {
             let left = wanted - explanation.items.len();
-            let next = self.page(client, explanation.cursor.take(), left).await?;
+            let next = self
+                .page(client, explanation.cursor.as_ref().map(IdText::to_string), left)
+                .await?;
             explanation.items.extend(next.items);
             explanation.cursor = next.cursor;
         }

@@ -18,6 +18,7 @@ use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::secret::Secret;
 use switchhook_node::clock::SystemClock;
 use switchhook_simulator::{Dialect, Scenario};
+use switchhook_web::api::answers::AcceptedEvent;
 use url::Url;
 
 use super::Access;
@@ -249,9 +250,9 @@ impl Desk {
         for event in scenario.play(play.seed.unwrap_or(1), SystemClock.now(), Dialect::Observed) {
             let path = format!("/v1/events/{}", event.kind.route());
             let request = Request::post(path).body("application/json", event.body.into());
-            match client.send(request).await.and_then(|answer| answer.read::<Value>()) {
+            match client.send(request).await.and_then(|answer| answer.read::<AcceptedEvent<'_>>()) {
                 Ok(answer) => accepted.push(json!({
-                    "id": answer["id"], "kind": event.kind.route(), "what": event.step, "deliveries": answer["deliveries"],
+                    "id": answer.id, "kind": event.kind.route(), "what": event.step, "deliveries": answer.deliveries,
                 })),
                 Err(error) => return failed(&error.to_string()),
             }

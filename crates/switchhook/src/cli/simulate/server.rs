@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::stream::Stream;
 use super::tally::{Fate, Sent, Tally};
 use super::{Expectation, Simulate};
+use crate::cli::send::is_about_the_event;
 use crate::server::asked_to_stop;
 use switchhook_client::{Client, ClientError, Request};
 use switchhook_node::pace::Paced;
@@ -150,9 +151,4 @@ impl Ingest {
         }
         Ok(by_state)
     }
-}
-
-/// Whether an event was refused for its own sake, so that the next one may fare better.
-const fn is_about_the_event(status: u16) -> bool {
-    matches!(status, 400 | 409 | 413 | 422)
 }
