@@ -1,4 +1,4 @@
-//! Connections of the commands: whom they trust, and the proxy of the environment.
+//! Connections of the commands: trusted certificates, and the proxy of the environment.
 
 use std::error::Error;
 use std::future::Future;
@@ -29,19 +29,19 @@ use switchhook_http::status_line::{SharedStatus, StatusWatcher};
 use switchhook_http::tls::{self, HTTP1, HTTP2, is_not_tls};
 use switchhook_http::tunnel;
 
-/// How long a connection may take to stand.
+/// Time limit for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whose certificates are accepted.
+/// Certificates that are accepted.
 #[derive(Debug, Clone, Default)]
 pub enum Trust {
-    /// Those that the machine trusts.
+    /// Certificates that the system trusts.
     #[default]
-    Machine,
-    /// Those of these authorities too.
-    Also(Vec<CertificateDer<'static>>),
-    /// Anybody's.
-    Anybody,
+    System,
+    /// Certificates of these authorities too.
+    ExtraRoots(Vec<CertificateDer<'static>>),
+    /// Any certificate.
+    AnyCertificate,
 }
 
 /// Connects to one server, with TLS where the scheme asks for it. HTTP/1.1 is offered; to a server that does not want it,
@@ -50,23 +50,23 @@ pub enum Trust {
 pub(super) struct Connector {
     http1: HttpsConnector<Dialer>,
     http2: HttpsConnector<Dialer>,
-    server: Arc<Speech>,
+    server: Arc<ServerProtocol>,
 }
 
-/// What is known of the server that is connected to.
+/// Protocol of the server, learned from earlier connections.
 #[derive(Debug, Default)]
-struct Speech {
-    /// Whether it speaks HTTP/2 alone.
+struct ServerProtocol {
+    /// True if it speaks HTTP/2 only.
     is_http2: AtomicBool,
-    /// Whether TLS stands with it, and nothing was said of what is to be spoken.
-    says_nothing: AtomicBool,
+    /// True if it uses TLS and ignored ALPN, so that its protocol is not known.
+    lacks_alpn: AtomicBool,
 }
 
-/// A connection, in the clear or not.
-pub(super) type Wire = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// A connection with or without TLS.
+pub(super) type ClientStream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// The same with an eye on the status of each answer.
-pub(super) type WatchedWire = TokioIo<StatusWatcher<TokioIo<Wire>>>;
+/// A connection that records the status of each answer.
+pub(super) type WatchedStream = TokioIo<StatusWatcher<TokioIo<ClientStream>>>;
 
 pub(super) fn connector(scheme: &str, trust: &Trust) -> Result<Connector, ClientError> {
     let mut tcp = HttpConnector::new();
@@ -87,50 +87,51 @@ pub(super) fn connector(scheme: &str, trust: &Trust) -> Result<Connector, Client
 }
 
 impl Connector {
-    /// A connection over which HTTP/1.1 is spoken.
-    pub(super) async fn connect_http1(self, to: Uri) -> Result<Wire, AnyError> {
+    /// Connects for HTTP/1.1.
+    pub(super) async fn connect_http1(self, to: Uri) -> Result<ClientStream, AnyError> {
         self.http1.oneshot(to).await
     }
 
-    /// Whether a server that answered with what is no HTTP/1.1 speaks HTTP/2 alone and did not say so. From then on that is spoken.
-    pub(super) async fn finds_http2(&self, at: &Uri) -> bool {
-        let may_be = self.server.says_nothing.load(Relaxed) && !self.server.is_http2.load(Relaxed);
-        let finds = may_be
+    /// Finds out whether a server that did not answer in HTTP/1.1, and ignored ALPN, speaks HTTP/2 only. If so, HTTP/2 is used from then on.
+    pub(super) async fn detect_http2(&self, at: &Uri) -> bool {
+        let may_be = self.server.lacks_alpn.load(Relaxed) && !self.server.is_http2.load(Relaxed);
+        let is_http2_only = may_be
             && match self.http2.clone().oneshot(at.clone()).await {
-                Ok(wire) => agreed(&wire) == Some(HTTP2),
+                Ok(stream) => negotiated_protocol(&stream) == Some(HTTP2),
                 Err(_) => false,
             };
-        if finds {
+        if is_http2_only {
             self.server.is_http2.store(true, Relaxed);
         }
-        finds
+        is_http2_only
     }
 
-    async fn connect(self, to: Uri) -> Result<WatchedWire, AnyError> {
+    async fn connect(self, to: Uri) -> Result<WatchedStream, AnyError> {
         let is_http2 = self.server.is_http2.load(Relaxed);
         let (first, second) = match is_http2 {
             true => (self.http2, self.http1),
             false => (self.http1, self.http2),
         };
-        let wire = match first.oneshot(to.clone()).await {
+        let stream = match first.oneshot(to.clone()).await {
             Err(error) if is_not_tls(&*error) => {
-                let wire = second.oneshot(to).await?;
+                let stream = second.oneshot(to).await?;
                 self.server.is_http2.store(!is_http2, Relaxed);
-                wire
+                stream
             }
             connected => connected?,
         };
-        let says_nothing = matches!(wire, MaybeHttpsStream::Https(_)) && agreed(&wire).is_none();
-        self.server.says_nothing.store(says_nothing, Relaxed);
-        let watched = StatusWatcher::new(TokioIo::new(wire), SharedStatus::default());
+        let lacks_alpn =
+            matches!(stream, MaybeHttpsStream::Https(_)) && negotiated_protocol(&stream).is_none();
+        self.server.lacks_alpn.store(lacks_alpn, Relaxed);
+        let watched = StatusWatcher::new(TokioIo::new(stream), SharedStatus::default());
         Ok(TokioIo::new(watched))
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = WatchedWire;
+    type Response = WatchedStream;
     type Error = AnyError;
-    type Future = Pin<Box<dyn Future<Output = Result<WatchedWire, AnyError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<WatchedStream, AnyError>> + Send>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
         Poll::Ready(Ok(()))
@@ -141,15 +142,15 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// The protocol that was agreed on, if the server named one.
-fn agreed(wire: &Wire) -> Option<&[u8]> {
-    match wire {
+/// Protocol negotiated by ALPN, if any.
+fn negotiated_protocol(stream: &ClientStream) -> Option<&[u8]> {
+    match stream {
         MaybeHttpsStream::Http(_) => None,
         MaybeHttpsStream::Https(tls) => tls::agreed(tls.inner()),
     }
 }
 
-/// Certificates are only looked for if they are needed: small machines have none.
+/// TLS configuration. Certificates are only read for `https`: small machines have none.
 fn config(scheme: &str, trust: &Trust) -> Result<ClientConfig, ClientError> {
     let builder = ClientConfig::builder();
     if scheme != "https" {
@@ -159,9 +160,9 @@ fn config(scheme: &str, trust: &Trust) -> Result<ClientConfig, ClientError> {
     }
     let provider = Arc::clone(builder.crypto_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Anybody => Arc::new(Credulous(provider)),
-        Trust::Machine => verifier(&[], provider)?,
-        Trust::Also(authorities) => verifier(authorities, provider)?,
+        Trust::AnyCertificate => Arc::new(AnyCertificateVerifier(provider)),
+        Trust::System => verifier(&[], provider)?,
+        Trust::ExtraRoots(authorities) => verifier(authorities, provider)?,
     };
     Ok(builder
         .dangerous()
@@ -175,17 +176,17 @@ fn verifier(
 ) -> Result<Arc<dyn ServerCertVerifier>, ClientError> {
     match Verifier::new_with_extra_roots(authorities.iter().cloned(), provider) {
         Ok(verifier) => Ok(Arc::new(verifier)),
-        Err(error) => Err(ClientError::Unusable(format!(
+        Err(error) => Err(ClientError::InvalidUsage(format!(
             "the certificates that this machine trusts cannot be read: {error}"
         ))),
     }
 }
 
-/// Believes that everybody is who he says.
+/// Verifier that accepts any certificate.
 #[derive(Debug)]
-struct Credulous(Arc<CryptoProvider>);
+struct AnyCertificateVerifier(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Credulous {
+impl ServerCertVerifier for AnyCertificateVerifier {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -242,13 +243,13 @@ impl Service<Uri> for Dialer {
         let mut tcp = self.0.clone();
         match proxy_for(&to) {
             None => Box::pin(async move { tcp.call(to).await.map_err(Into::into) }),
-            Some((proxy, variable)) => Box::pin(through(proxy, variable, tcp, to)),
+            Some((proxy, variable)) => Box::pin(connect_through_proxy(proxy, variable, tcp, to)),
         }
     }
 }
 
 /// Connects through the proxy that `variable` names.
-async fn through(
+async fn connect_through_proxy(
     proxy: Intercept,
     variable: &str,
     mut tcp: HttpConnector,
@@ -261,21 +262,21 @@ async fn through(
             format!("{variable} names a proxy of the kind {scheme}; it must be http://HOST:PORT").into(),
         );
     }
-    let shown = uri.authority().map(ToString::to_string).unwrap_or_default();
-    let no_tunnel = |why: String| format!("the proxy {shown} ({variable}) made no tunnel: {why}");
+    let proxy_address = uri.authority().map(ToString::to_string).unwrap_or_default();
+    let failure = |why: String| format!("the proxy {proxy_address} ({variable}) made no tunnel: {why}");
     let connected = tcp.call(uri.clone()).await;
-    let mut stream = connected.map_err(|error| no_tunnel(super::in_full(&error)))?;
+    let mut stream = connected.map_err(|error| failure(super::in_full(&error)))?;
     let target = format!(
         "{}:{}",
         to.host().unwrap_or_default(),
-        to.port_u16().unwrap_or(usual_port(&to))
+        to.port_u16().unwrap_or(default_port(&to))
     );
-    let asked = tunnel::ask(stream.inner_mut(), &target, proxy.basic_auth()).await;
-    asked.map_err(|none| no_tunnel(none.why))?;
+    let answered = tunnel::ask(stream.inner_mut(), &target, proxy.basic_auth()).await;
+    answered.map_err(|none| failure(none.why))?;
     Ok(stream)
 }
 
-fn usual_port(to: &Uri) -> u16 {
+fn default_port(to: &Uri) -> u16 {
     if to.scheme_str() == Some("https") { 443 } else { 80 }
 }
 
@@ -285,7 +286,7 @@ fn usual_port(to: &Uri) -> u16 {
     reason = "these variables are those of every program, not settings of this one"
 )]
 fn proxy_for(to: &Uri) -> Option<(Intercept, &'static str)> {
-    /// What the environment says, which does not change: variables and what they mean, the first that means something counts.
+    /// Proxy variables of the environment, read once; the first that applies counts.
     static ENVIRONMENT: LazyLock<Vec<(&str, Matcher)>> = LazyLock::new(|| {
         let first_set = |names: [&'static str; 2]| {
             let set = |name| std::env::var(name).ok().map(|value| (name, value));
@@ -305,14 +306,14 @@ fn proxy_for(to: &Uri) -> Option<(Intercept, &'static str)> {
         };
         named.map(matcher).collect()
     });
-    if to.host().is_some_and(is_here) {
+    if to.host().is_some_and(is_this_machine) {
         return None;
     }
     let mut named = ENVIRONMENT.iter();
     named.find_map(|(name, matcher)| Some((matcher.intercept(to)?, *name)))
 }
 
-fn is_here(host: &str) -> bool {
+fn is_this_machine(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -1,4 +1,4 @@
-//! Posts to a receiver that its user names on the command line, without any server: what is answered is data.
+//! Client for a receiver that is named on the command line, without a server: every answer is data, not an error.
 
 use std::error::Error;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use switchhook_http::tls::{closes_in_handshake, tls_error};
 /// Bytes of an answer that are read, so that the connection can be reused.
 const LARGEST_ANSWER: usize = 64 << 10;
 
-const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT_TEXT: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
 
 /// Client for a receiver's URL.
 #[derive(Clone, Debug)]
@@ -36,24 +36,24 @@ pub struct Hook {
 pub enum HookAnswer {
     /// An answer with that status.
     Status(u16),
-    /// No connection could be made; why, and what to do.
+    /// No connection could be made; the reason, and what to do.
     Unreachable(String),
-    /// The connection stood, and ended before a single byte of an answer came. What stands before a program that is away may do
+    /// The connection ended before the first byte of an answer. What stands before a program that is down may do
     /// so: the proxy of a container's port, for example.
     Closed(String),
-    /// The connection stood, and no answer came, or nothing that is one.
-    Silent(String),
+    /// No answer came in time, or something that is not HTTP.
+    NoAnswer(String),
 }
 
 impl Hook {
-    /// The receiver at `url`, which has so long to answer, and to whose certificates `trust` applies.
+    /// Client for the receiver at `url`, with a time limit for each answer, and the certificates to accept.
     ///
     /// # Errors
-    /// If `url` is no web address.
+    /// If `url` is not an HTTP URL.
     pub fn new(url: &Url, timeout: Duration, trust: &Trust) -> Result<Self, ClientError> {
         let uri = url.as_str().parse().ok().filter(|_| is_web_address(url));
         let uri = uri.ok_or_else(|| {
-            ClientError::Unusable(format!(
+            ClientError::InvalidUsage(format!(
                 "{url} is not a web address; write it as http://127.0.0.1:3000/hook"
             ))
         })?;
@@ -67,7 +67,7 @@ impl Hook {
         })
     }
 
-    /// Posts, and waits for what is answered. The status decides: once it has come, nothing that is wrong with the rest of the
+    /// Posts, and waits for the answer. The status decides: once it has come, nothing that is wrong with the rest of the
     /// answer matters.
     pub async fn post(&self, headers: HeaderMap, body: Bytes) -> HookAnswer {
         let mut request = http::Request::new(Full::new(body));
@@ -75,32 +75,32 @@ impl Hook {
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = headers;
         let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(OUR_NAME));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
         let deadline = Instant::now() + self.timeout;
-        let exchanged = self.exchange(request.clone(), deadline).await;
-        if exchanged.is_http {
-            return exchanged.answer;
+        let exchange = self.exchange(request.clone(), deadline).await;
+        if exchange.is_http {
+            return exchange.answer;
         }
-        match timeout_at(deadline, self.connector.finds_http2(&self.url)).await {
+        match timeout_at(deadline, self.connector.detect_http2(&self.url)).await {
             Ok(true) => self.exchange(request, deadline).await.answer,
-            _ => exchanged.answer,
+            _ => exchange.answer,
         }
     }
 
-    /// Asks for what is there: the text of an answer of 2xx, if there is one.
+    /// Gets the text at the URL, if the answer is 2xx.
     pub async fn text(&self) -> Option<String> {
         let mut request = http::Request::new(Full::new(Bytes::new()));
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(OUR_NAME));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
-        let asking = async {
+        let exchange = async {
             let response = self.http.request(request).await.ok()?;
             if !response.status().is_success() {
                 return None;
@@ -108,11 +108,11 @@ impl Hook {
             let body = Limited::new(response.into_body(), LARGEST_ANSWER);
             Some(body.collect().await.ok()?.to_bytes())
         };
-        let body = tokio::time::timeout(self.timeout, asking).await.ok()??;
+        let body = tokio::time::timeout(self.timeout, exchange).await.ok()??;
         String::from_utf8(body.to_vec()).ok()
     }
 
-    async fn exchange(&self, mut request: http::Request<Full<Bytes>>, deadline: Instant) -> Exchanged {
+    async fn exchange(&self, mut request: http::Request<Full<Bytes>>, deadline: Instant) -> Exchange {
         let captured = capture_connection(&mut request);
         let error = match timeout_at(deadline, self.http.request(request)).await {
             Ok(Ok(response)) => {
@@ -128,36 +128,36 @@ impl Hook {
             Ok(Err(error)) => Some(error),
             Err(_elapsed) => None,
         };
-        let seen = seen_of(&captured);
+        let seen = status_of(&captured);
         let seen = seen.as_ref().map(|seen| seen.lock());
         if let Some(status) = seen.as_ref().and_then(|seen| seen.status()) {
             return HookAnswer::Status(status).into();
         }
         let Some(error) = error else {
-            return HookAnswer::Silent(format!("no answer within {} ms", self.timeout.as_millis())).into();
+            return HookAnswer::NoAnswer(format!("no answer within {} ms", self.timeout.as_millis())).into();
         };
         let why = in_full(&error);
         if tls_error(&error).is_some() {
-            return HookAnswer::Silent(why).into();
+            return HookAnswer::NoAnswer(why).into();
         }
-        let nothing_came = seen.is_some_and(|seen| !seen.has_begun());
-        Exchanged {
-            answer: match nothing_came {
+        let has_no_answer = seen.is_some_and(|seen| !seen.has_begun());
+        Exchange {
+            answer: match has_no_answer {
                 true => HookAnswer::Closed("it closed the connection without an answer".to_owned()),
-                false => HookAnswer::Silent(why),
+                false => HookAnswer::NoAnswer(why),
             },
-            is_http: !nothing_came && !is_parse(&error),
+            is_http: !has_no_answer && !is_parse(&error),
         }
     }
 }
 
 /// An answer, and whether it was HTTP as far as is known.
-struct Exchanged {
+struct Exchange {
     answer: HookAnswer,
     is_http: bool,
 }
 
-impl From<HookAnswer> for Exchanged {
+impl From<HookAnswer> for Exchange {
     fn from(answer: HookAnswer) -> Self {
         Self {
             answer,
@@ -167,7 +167,7 @@ impl From<HookAnswer> for Exchanged {
 }
 
 /// Status seen on the connection of a request.
-fn seen_of(captured: &CaptureConnection) -> Option<SharedStatus> {
+fn status_of(captured: &CaptureConnection) -> Option<SharedStatus> {
     let mut extras = http::Extensions::new();
     captured.connection_metadata().as_ref()?.get_extras(&mut extras);
     extras.remove()

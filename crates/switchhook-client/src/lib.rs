@@ -1,10 +1,10 @@
-//! The client of the commands: asks a Switchhook server over its API, and turns what goes wrong into a message for a
-//! person. Which command asks what is in `cli/`; how the server answers is in `api/`.
+//! The client of the commands: sends requests to a Switchhook server's API, and turns errors into a message for a
+//! person. The commands are in `cli/`; the API is in `switchhook-web`.
 
 mod connector;
 mod hook;
-mod listening;
 mod stream;
+mod websocket;
 
 use std::error::Error;
 use std::time::Duration;
@@ -28,16 +28,16 @@ use switchhook_http::cause::in_full;
 pub use self::connector::Trust;
 use self::connector::{Connector, connector};
 pub use self::hook::{Hook, HookAnswer};
-pub use self::listening::{ListenError, WebsocketListener};
 pub use self::stream::{ServerSentEvent, Stream};
+pub use self::websocket::{ListenError, WebsocketListener};
 
 /// Time limit of a whole request.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The largest answer that is read.
+/// Bound on the bytes of an answer.
 const LARGEST_ANSWER: usize = 64 << 20;
 
-/// The header by which the server knows a repetition.
+/// Header by which the server recognizes a repeated request.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
 
 /// Client of one server.
@@ -48,7 +48,6 @@ pub struct Client {
     http: Http,
 }
 
-/// A connection pool.
 type Http = HyperClient<Connector, Full<Bytes>>;
 
 /// Body of a successful answer.
@@ -67,47 +66,38 @@ pub struct Request {
 /// Reason for which there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The caller must ask otherwise.
+    /// The caller must send another request.
     #[error("{0}")]
-    Unusable(String),
-    /// No connection can be made.
+    InvalidUsage(String),
+    /// No connection could be made.
     #[error(
         "cannot reach the server at {url}: {why}; is it running? `switchhook serve` or `switchhook dev` starts one, --url or SWITCHHOOK_URL names another"
     )]
     Unreachable {
         /// URL at which no server answers.
         url: String,
-        /// Reason, in words.
         why: String,
     },
-    /// Somebody is there and does not answer.
+    /// The server accepted the connection and did not answer.
     #[error("the server at {url} did not answer within {} seconds", TIMEOUT.as_secs())]
     TimedOut { url: String },
-    /// The server said no.
+    /// The server answered with an error.
     #[error("{message} (HTTP {status}){}", hint(*.status))]
-    Refused {
-        status: u16,
-        /// Message of the server.
-        message: String,
-    },
-    /// The answer is not a Switchhook server's.
+    Refused { status: u16, message: String },
+    /// The answer is not from a Switchhook server.
     #[error("what {url} answers is not what a Switchhook server says: {what}; does --url name one?")]
-    Strange {
-        url: String,
-        /// Difference from what was expected.
-        what: String,
-    },
+    UnexpectedAnswer { url: String, what: String },
 }
 
 impl ClientError {
-    /// True if it may pass by itself: the server is away or overloaded, or a proxy answers in its place.
+    /// True if a retry may succeed: the server is down or overloaded, or a proxy answers in its place.
     #[must_use]
-    pub const fn is_passing(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
                 | Self::TimedOut { .. }
-                | Self::Strange { .. }
+                | Self::UnexpectedAnswer { .. }
                 | Self::Refused {
                     status: 408 | 429 | 500..,
                     ..
@@ -193,17 +183,17 @@ impl Answer {
     /// The answer as text.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is not UTF-8.
     pub fn text(&self) -> Result<&str, ClientError> {
-        std::str::from_utf8(&self.0).map_err(|error| strange(&error))
+        std::str::from_utf8(&self.0).map_err(|error| unexpected(&error))
     }
 
-    /// The answer as what it should be.
+    /// The answer's JSON.
     ///
     /// # Errors
-    /// If it is something else.
+    /// If it is not of this type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_slice(&self.0).map_err(|error| strange(&error))
+        serde_json::from_slice(&self.0).map_err(|error| unexpected(&error))
     }
 }
 
@@ -211,15 +201,15 @@ impl Client {
     /// A client of the server at `base`, with an API key if there is one.
     ///
     /// # Errors
-    /// If `base` is no web address or the key cannot stand in a header.
+    /// If `base` is not an HTTP URL, or the key cannot be sent in a header.
     pub fn new(base: &Url, key: Option<&Secret>) -> Result<Self, ClientError> {
         if !is_web_address(base) {
-            return Err(ClientError::Unusable(format!(
+            return Err(ClientError::InvalidUsage(format!(
                 "{} is not a web address; write it as http://127.0.0.1:8400",
                 shown_url(base.as_str())
             )));
         }
-        let http = http_client(connector(base.scheme(), &Trust::Machine)?);
+        let http = http_client(connector(base.scheme(), &Trust::System)?);
         let base = base.as_str().trim_end_matches('/').to_owned();
         Ok(Self {
             base,
@@ -228,13 +218,13 @@ impl Client {
         })
     }
 
-    /// Asks, and waits for a successful answer.
+    /// Sends a request and waits for a successful answer.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no answer, or an error.
     pub async fn send(&self, request: Request) -> Result<Answer, ClientError> {
-        let asking = self.ask(request);
-        match tokio::time::timeout(TIMEOUT, asking).await {
+        let exchange = self.ask(request);
+        match tokio::time::timeout(TIMEOUT, exchange).await {
             Ok(answer) => answer,
             Err(_elapsed) => Err(ClientError::TimedOut {
                 url: shown_url(&self.base).into_owned(),
@@ -243,7 +233,7 @@ impl Client {
     }
 
     async fn ask(&self, request: Request) -> Result<Answer, ClientError> {
-        let request = self.dress(request)?;
+        let request = self.http_request(request)?;
         let response = self
             .http
             .request(request)
@@ -252,7 +242,7 @@ impl Client {
         let status = response.status();
         let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
         let body = body
-            .map_err(|error| self.strange(format!("its answer broke off: {}", in_full(&*error))))?
+            .map_err(|error| self.unexpected(format!("its answer broke off: {}", in_full(&*error))))?
             .to_bytes();
         if status.is_success() {
             return Ok(Answer(body));
@@ -260,19 +250,19 @@ impl Client {
         Err(self.refused(status, &body))
     }
 
-    fn dress(&self, request: Request) -> Result<http::Request<Full<Bytes>>, ClientError> {
+    fn http_request(&self, request: Request) -> Result<http::Request<Full<Bytes>>, ClientError> {
         let url = format!("{}{}", self.base, request.target);
-        let mut dressed = http::Request::builder().method(request.method).uri(url);
-        dressed = dressed.header(USER_AGENT, concat!("switchhook-cli/", env!("CARGO_PKG_VERSION")));
+        let mut builder = http::Request::builder().method(request.method).uri(url);
+        builder = builder.header(USER_AGENT, concat!("switchhook-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(authorization) = &self.authorization {
-            dressed = dressed.header(AUTHORIZATION, authorization);
+            builder = builder.header(AUTHORIZATION, authorization);
         }
         for (name, value) in request.headers {
-            dressed = dressed.header(name, value);
+            builder = builder.header(name, value);
         }
-        let dressed = dressed.body(Full::new(request.body));
-        dressed.map_err(|error| {
-            ClientError::Unusable(format!("{} cannot be asked: {error}", shown_url(&self.base)))
+        let builder = builder.body(Full::new(request.body));
+        builder.map_err(|error| {
+            ClientError::InvalidUsage(format!("{} cannot be asked: {error}", shown_url(&self.base)))
         })
     }
 
@@ -283,7 +273,7 @@ impl Client {
                 why: in_full(error),
             };
         }
-        self.strange(in_full(error))
+        self.unexpected(in_full(error))
     }
 
     fn refused(&self, status: StatusCode, body: &[u8]) -> ClientError {
@@ -292,12 +282,12 @@ impl Client {
                 status: status.as_u16(),
                 message,
             },
-            None => self.strange(format!("HTTP {status} without an explanation")),
+            None => self.unexpected(format!("HTTP {status} without an explanation")),
         }
     }
 
-    fn strange(&self, what: String) -> ClientError {
-        ClientError::Strange {
+    fn unexpected(&self, what: String) -> ClientError {
+        ClientError::UnexpectedAnswer {
             url: shown_url(&self.base).into_owned(),
             what,
         }
@@ -314,8 +304,8 @@ fn message_of(body: &[u8]) -> Option<String> {
     (!readiness.ready).then(|| format!("the server is not ready: {problems}"))
 }
 
-fn strange(error: &dyn Error) -> ClientError {
-    ClientError::Strange {
+fn unexpected(error: &dyn Error) -> ClientError {
+    ClientError::UnexpectedAnswer {
         url: "the server".to_owned(),
         what: error.to_string(),
     }
@@ -336,8 +326,8 @@ fn is_web_address(url: &Url) -> bool {
 
 fn authorization(key: &Secret) -> Result<HeaderValue, ClientError> {
     let value = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
-    let mut value =
-        value.map_err(|_| ClientError::Unusable("the API key has characters that no key has".to_owned()))?;
+    let mut value = value
+        .map_err(|_| ClientError::InvalidUsage("the API key has characters that no key has".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -367,13 +357,13 @@ mod tests {
             message: String::new(),
         };
         for status in [408, 429, 500, 502, 503, 504] {
-            assert!(refused(status).is_passing(), "{status}");
+            assert!(refused(status).is_transient(), "{status}");
         }
         for status in [400, 401, 403, 404, 409] {
-            assert!(!refused(status).is_passing(), "{status}");
+            assert!(!refused(status).is_transient(), "{status}");
         }
-        let (url, nowhere) = (String::new(), ClientError::Unusable(String::new()));
-        assert!(ClientError::TimedOut { url }.is_passing() && !nowhere.is_passing());
+        let (url, nowhere) = (String::new(), ClientError::InvalidUsage(String::new()));
+        assert!(ClientError::TimedOut { url }.is_transient() && !nowhere.is_transient());
     }
 
     #[test]

@@ -9,36 +9,35 @@ use tokio::time::timeout;
 
 use super::{Client, ClientError, Request, in_full};
 
-/// After how much silence the server is gone: when nothing happens it sends a line every 15 s.
-const LONGEST_SILENCE: Duration = Duration::from_secs(50);
+/// Time without data after which the server counts as gone: it sends a keep-alive line every 15 s.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// The longest event that is read.
+/// Bound on the bytes of an event.
 const LONGEST_EVENT: usize = 1 << 20;
 
 /// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerSentEvent {
     pub name: String,
-    /// Data of the event.
     pub data: String,
 }
 
-/// A stream that is open.
+/// An open stream of server-sent events.
 #[derive(Debug)]
 pub struct Stream {
     body: Incoming,
-    read: EventParser,
+    parser: EventParser,
 }
 
 impl Client {
     /// Opens a stream.
     ///
     /// # Errors
-    /// If the server does not give one.
+    /// If the server does not answer with a stream.
     pub async fn stream(&self, request: Request) -> Result<Stream, ClientError> {
-        let request = self.dress(request)?;
-        let asking = self.http.request(request);
-        let response = match timeout(super::TIMEOUT, asking).await {
+        let request = self.http_request(request)?;
+        let exchange = self.http.request(request);
+        let response = match timeout(super::TIMEOUT, exchange).await {
             Ok(response) => response.map_err(|error| self.unreachable(&error))?,
             Err(_elapsed) => {
                 return Err(ClientError::TimedOut {
@@ -50,50 +49,50 @@ impl Client {
         if head.status.is_success() {
             return Ok(Stream {
                 body,
-                read: EventParser::default(),
+                parser: EventParser::default(),
             });
         }
         let body = body
             .collect()
             .await
-            .map_err(|error| self.strange(in_full(&error)))?;
+            .map_err(|error| self.unexpected(in_full(&error)))?;
         Err(self.refused(head.status, &body.to_bytes()))
     }
 }
 
 impl Stream {
-    /// Waits for the next event; `None` when the server has hung up, or says nothing any more.
+    /// Waits for the next event; `None` if the connection has ended.
     pub async fn next(&mut self) -> Option<ServerSentEvent> {
         loop {
-            if let Some(told) = self.read.next() {
-                return Some(told);
+            if let Some(event) = self.parser.next() {
+                return Some(event);
             }
-            let frame = timeout(LONGEST_SILENCE, self.body.frame()).await.ok()??.ok()?;
+            let frame = timeout(IDLE_TIMEOUT, self.body.frame()).await.ok()??.ok()?;
             if let Ok(data) = frame.into_data() {
-                self.read.feed(&data);
+                self.parser.push(&data);
             }
         }
     }
 }
 
-/// Lines that have come and are not an event yet.
+/// Parser of server-sent events, whose data comes in pieces of any size.
 #[derive(Debug, Default)]
 struct EventParser {
-    rest: BytesMut,
+    buffer: BytesMut,
     event: ServerSentEvent,
 }
 
 impl EventParser {
-    fn feed(&mut self, data: &Bytes) {
+    fn push(&mut self, data: &Bytes) {
         // A server that sends no line's end is none of ours.
-        if self.rest.len() < LONGEST_EVENT {
-            self.rest.extend_from_slice(data);
+        if self.buffer.len() < LONGEST_EVENT {
+            self.buffer.extend_from_slice(data);
         }
     }
 
     fn next(&mut self) -> Option<ServerSentEvent> {
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line = self.rest.split_to(end + 1);
+        while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            let line = self.buffer.split_to(end + 1);
             let line = String::from_utf8_lossy(&line[..end]).into_owned();
             let line = line.trim_end_matches('\r');
             if line.is_empty() {
@@ -146,12 +145,12 @@ mod tests {
         let text = ": alive\n\nevent: event\ndata: {\"id\":\"1\"}\n\nevent: missed\r\ndata: {}\r\n\r\n";
         for size in 1..text.len() {
             let mut lines = EventParser::default();
-            let mut told = Vec::new();
+            let mut events = Vec::new();
             for piece in text.as_bytes().chunks(size) {
-                lines.feed(&Bytes::copy_from_slice(piece));
-                told.extend(std::iter::from_fn(|| lines.next()));
+                lines.push(&Bytes::copy_from_slice(piece));
+                events.extend(std::iter::from_fn(|| lines.next()));
             }
-            let names: Vec<_> = told
+            let names: Vec<_> = events
                 .iter()
                 .map(|one| (one.name.as_str(), one.data.as_str()))
                 .collect();

@@ -1,6 +1,6 @@
-//! The command line: every command, what it answers to the shell, and nothing of what the commands do.
+//! The command line: the list of commands, their errors and exit codes.
 //!
-//! One file per command below `cli/`. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+//! Each command has a file in `cli/`. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
 #![expect(
     clippy::doc_markdown,
@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod connect;
 mod connection;
+mod created;
 mod dead_letters;
 mod deliveries;
 mod dev;
@@ -31,7 +32,6 @@ mod init;
 mod jwt;
 mod keys;
 mod listen;
-mod made;
 mod man;
 mod mcp;
 mod migrate;
@@ -65,7 +65,7 @@ use std::process::ExitCode;
 use clap::error::ContextValue;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::sources::{self as settings, Mistakes, Parsed, Refusal};
+use crate::config::sources::{self as settings, Mistakes, ParseError, Parsed};
 use crate::config::{file_options, mistakes_of};
 use switchhook_client::ClientError;
 use switchhook_http::cause::without_code;
@@ -145,19 +145,19 @@ fn command() -> clap::Command {
 
 /// The program, from its arguments to its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    terminal::tell_panics();
+    terminal::report_panics();
     let args: Vec<OsString> = args.into_iter().collect();
     let parsed = match settings::parse(command(), &file_options(), &mistakes_of, &args) {
         Ok(parsed) => parsed,
-        Err(Refusal::Clap(error)) => return told_by_clap(*error),
-        Err(Refusal::Mistakes(mistakes)) => return told(&mistakes.into()),
+        Err(ParseError::Clap(error)) => return report_clap_error(*error),
+        Err(ParseError::Mistakes(mistakes)) => return report(&mistakes.into()),
     };
     match Cli::from_arg_matches(&parsed.matches) {
         Ok(cli) => match cli.command.run(&parsed) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => told(&error),
+            Err(error) => report(&error),
         },
-        Err(error) => told_by_clap(error.format(&mut command())),
+        Err(error) => report_clap_error(error.format(&mut command())),
     }
 }
 
@@ -207,14 +207,14 @@ impl Command {
     }
 }
 
-/// The command was used wrongly: the same words will never do.
+/// Wrong usage of a command: the same arguments will always fail.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Misuse(String);
+struct UsageError(String);
 
-fn told_by_clap(mut error: clap::Error) -> ExitCode {
+fn report_clap_error(mut error: clap::Error) -> ExitCode {
     if error.use_stderr() {
-        terminal::remark_text(in_visible_words(&mut error).trim_end());
+        terminal::remark_text(sanitized_message(&mut error).trim_end());
     } else {
         // Nobody is left to tell if this fails.
         let _ = error.print();
@@ -222,8 +222,8 @@ fn told_by_clap(mut error: clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// The message of a wrong command line. What was typed may come from anybody, and stays on its line.
-fn in_visible_words(error: &mut clap::Error) -> String {
+/// Message of a wrong command line. Arguments may be untrusted, and stay on one line.
+fn sanitized_message(error: &mut clap::Error) -> String {
     let typed = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, sanitize::line(text).into_owned())),
         _ => None,
@@ -231,32 +231,32 @@ fn in_visible_words(error: &mut clap::Error) -> String {
     for (kind, text) in typed.collect::<Vec<_>>() {
         error.insert(kind, ContextValue::String(text));
     }
-    let told = error.render().to_string();
+    let report = error.render().to_string();
     match std::error::Error::source(error).map(ToString::to_string) {
-        Some(reason) => told.replace(&reason, &sanitize::line(&reason)),
-        None => told,
+        Some(reason) => report.replace(&reason, &sanitize::line(&reason)),
+        None => report,
     }
 }
 
-/// Tells an error and its causes, and answers the exit code.
-fn told(error: &anyhow::Error) -> ExitCode {
-    if error.is::<output::NobodyReads>() {
+/// Prints an error with its causes, and returns the exit code.
+fn report(error: &anyhow::Error) -> ExitCode {
+    if error.is::<output::OutputClosed>() {
         return ExitCode::SUCCESS;
     }
     for (depth, cause) in error.chain().enumerate() {
-        let before = if depth == 0 { "error: " } else { "  because: " };
-        let told = without_code(&cause.to_string());
-        terminal::remark_text(format_args!("{before}{}", below_each_other(&told)));
+        let label = if depth == 0 { "error: " } else { "  because: " };
+        let report = without_code(&cause.to_string());
+        terminal::remark_text(format_args!("{label}{}", indent_continuation(&report)));
     }
-    if is_misuse(error) {
+    if is_usage_error(error) {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// Lines that go on are indented, so that none looks like an error of its own.
-fn below_each_other(text: &str) -> String {
+/// Indents the lines after the first, so that none looks like another error.
+fn indent_continuation(text: &str) -> String {
     let indented = |line: &str| {
         if line.starts_with(' ') {
             line.to_owned()
@@ -269,16 +269,18 @@ fn below_each_other(text: &str) -> String {
     lines.fold(first, |all, line| format!("{all}\n{}", indented(line)))
 }
 
-fn is_misuse(error: &anyhow::Error) -> bool {
+fn is_usage_error(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let client = cause.downcast_ref::<ClientError>();
-        cause.is::<Misuse>() || cause.is::<Mistakes>() || matches!(client, Some(ClientError::Unusable(_)))
+        cause.is::<UsageError>()
+            || cause.is::<Mistakes>()
+            || matches!(client, Some(ClientError::InvalidUsage(_)))
     })
 }
 
-/// Runs a command that waits for things, on one thread. In a box, since the compiler makes what waits three times for each kind of
-/// future that is waited for.
-fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+/// Runs a command on one thread. The future is boxed, because the runtime is compiled three times for each type of
+/// future that it runs.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -286,17 +288,17 @@ fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     runtime.block_on(work)
 }
 
-/// Runs a server, on half of the processors: the other half sends.
-fn wait_for_server(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    wait_on_threads(crate::server::half_of_the_processors(), work)
+/// Runs a server on half of the processors: the other half sends deliveries.
+fn block_on_server(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    block_on_threads(crate::server::half_of_the_processors(), work)
 }
 
-/// Runs what measures and what is measured against, on as many threads as there are processors.
-fn wait_on_all_processors(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    wait_on_threads(std::thread::available_parallelism().map_or(1, usize::from), work)
+/// Runs a benchmark on as many threads as there are processors.
+fn block_on_all_processors(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    block_on_threads(std::thread::available_parallelism().map_or(1, usize::from), work)
 }
 
-fn wait_on_threads(threads: usize, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on_threads(threads: usize, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()

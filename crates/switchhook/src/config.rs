@@ -101,7 +101,7 @@ pub struct ServeOptions {
         value_name = "MODE",
         default_value = "warn",
         hide_possible_values = true,
-        value_parser = words::of::<ValidationMode>(ValidationMode::ALL.map(ValidationMode::as_str))
+        value_parser = words::one_of::<ValidationMode>(ValidationMode::ALL.map(ValidationMode::as_str))
     )]
     pub validation: ValidationMode,
 
@@ -120,7 +120,7 @@ pub struct ServeOptions {
         value_name = "WHAT",
         default_value = "nothing",
         hide_possible_values = true,
-        value_parser = words::of::<Mask>(["numbers", "text", "nothing"])
+        value_parser = words::one_of::<Mask>(["numbers", "text", "nothing"])
     )]
     pub mask: Mask,
 
@@ -172,14 +172,14 @@ impl ServeOptions {
     pub fn settings(&self) -> Result<Settings, Mistakes> {
         let mut mistakes = self.sending.check_together();
         mistakes.extend(self.listening.check_together());
-        let mut tell = |theirs: Mistakes| mistakes.extend(theirs.0);
-        let outbound = self.hooks.outbound().map_err(&mut tell).unwrap_or_default();
-        let encryption = self.encryption.keyring().map_err(&mut tell).unwrap_or_default();
-        let tls = self.tls.settings().map_err(&mut tell).unwrap_or_default();
+        let mut report = |others: Mistakes| mistakes.extend(others.0);
+        let outbound = self.hooks.outbound().map_err(&mut report).unwrap_or_default();
+        let encryption = self.encryption.keyring().map_err(&mut report).unwrap_or_default();
+        let tls = self.tls.settings().map_err(&mut report).unwrap_or_default();
         let notifications = self
             .notifications
             .settings()
-            .map_err(&mut tell)
+            .map_err(&mut report)
             .unwrap_or_default();
         if !mistakes.is_empty() {
             return Err(Mistakes(mistakes));
@@ -223,8 +223,8 @@ impl ServeOptions {
 
 /// Mistakes in combinations of settings, without those that are wrong by themselves.
 #[must_use]
-pub fn mistakes_of(sound: &ArgMatches) -> Vec<String> {
-    let options = ServeOptions::from_arg_matches(sound);
+pub fn mistakes_of(valid_settings: &ArgMatches) -> Vec<String> {
+    let options = ServeOptions::from_arg_matches(valid_settings);
     let mistakes = options.map(|options| options.settings().err());
     mistakes
         .ok()
@@ -274,7 +274,7 @@ pub(crate) fn parse_public_url(text: &str) -> Result<String, String> {
 mod tests {
     use std::ffi::OsString;
 
-    use super::sources::{Refusal, parse};
+    use super::sources::{ParseError, parse};
     use super::*;
 
     /// Without the environment, so that the one of the test does not matter.
@@ -283,7 +283,7 @@ mod tests {
         serve.mut_args(|option| option.env(clap::builder::Resettable::Reset))
     }
 
-    fn options(file: &str, flags: &[&str]) -> Result<ServeOptions, Refusal> {
+    fn options(file: &str, flags: &[&str]) -> Result<ServeOptions, ParseError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("switchhook.toml");
         std::fs::write(&path, file).unwrap();
@@ -296,7 +296,7 @@ mod tests {
     #[track_caller]
     fn mistakes(file: &str, flags: &[&str]) -> Vec<String> {
         match options(file, flags) {
-            Err(Refusal::Mistakes(mistakes)) => mistakes.0,
+            Err(ParseError::Mistakes(mistakes)) => mistakes.0,
             other => panic!("these are no mistakes: {other:?}"),
         }
     }
@@ -345,34 +345,34 @@ mod tests {
     #[test]
     fn all_mistakes_are_told_at_once_each_with_its_place() {
         let file = "leese = \"60s\"\nlease = 60\nvalidation = \"stritc\"\n[server]\nlisten = 1\n";
-        let told = mistakes(file, &["--grace", "soon"]);
-        assert_eq!(told.len(), 5, "{told:#?}");
+        let messages = mistakes(file, &["--grace", "soon"]);
+        assert_eq!(messages.len(), 5, "{messages:#?}");
         assert!(
-            told[0].starts_with("--grace: `soon` is not a length of time"),
-            "{told:#?}"
+            messages[0].starts_with("--grace: `soon` is not a length of time"),
+            "{messages:#?}"
         );
         assert!(
-            told[1].contains(":1: leese: there is no such setting; did you mean `lease`?"),
-            "{told:#?}"
+            messages[1].contains(":1: leese: there is no such setting; did you mean `lease`?"),
+            "{messages:#?}"
         );
         assert!(
-            told[2].contains(":2: lease: `60` is not a length of time"),
-            "{told:#?}"
+            messages[2].contains(":2: lease: `60` is not a length of time"),
+            "{messages:#?}"
         );
         assert!(
-            told[3].contains(":3: validation: ") && told[3].contains("strict"),
-            "{told:#?}"
+            messages[3].contains(":3: validation: ") && messages[3].contains("strict"),
+            "{messages:#?}"
         );
         assert!(
-            told[4].contains(":4: server: settings stand at the top"),
-            "{told:#?}"
+            messages[4].contains(":4: server: settings stand at the top"),
+            "{messages:#?}"
         );
     }
 
     #[test]
     fn a_mistake_names_the_value_and_what_to_write_instead() {
         let file = "inspector = \"maybe\"\nmax-in-flight = \"many\"\nlog-level = \"loud\"\nlog = \"xml\"";
-        let told = mistakes(file, &["--hide-secrets=perhaps", "--disable-after-days=999"]);
+        let messages = mistakes(file, &["--hide-secrets=perhaps", "--disable-after-days=999"]);
         for part in [
             ":1: inspector: `maybe` is neither yes nor no: write true or false",
             ":2: max-in-flight: `many` is not a whole number from 1 to 65536",
@@ -382,11 +382,11 @@ mod tests {
             "--disable-after-days: `999` is not a whole number from 0 to 365",
         ] {
             assert!(
-                told.iter().any(|mistake| mistake.contains(part)),
-                "{part}: {told:#?}"
+                messages.iter().any(|mistake| mistake.contains(part)),
+                "{part}: {messages:#?}"
             );
         }
-        assert_eq!(told.len(), 6, "{told:#?}");
+        assert_eq!(messages.len(), 6, "{messages:#?}");
     }
 
     #[test]
@@ -408,8 +408,11 @@ mod tests {
 
     #[test]
     fn an_idle_timeout_that_lets_nobody_come_back_is_a_mistake() {
-        let told = mistakes("", &["--idle-timeout", "10ms"]);
-        assert!(told[0].starts_with("--idle-timeout: 10ms leaves"), "{told:?}");
+        let messages = mistakes("", &["--idle-timeout", "10ms"]);
+        assert!(
+            messages[0].starts_with("--idle-timeout: 10ms leaves"),
+            "{messages:?}"
+        );
         let some = options("idle-timeout = \"10m\"\nmax-connections = 50", &[]).unwrap();
         let connections = some.settings().unwrap().connections;
         assert_eq!(
@@ -421,8 +424,8 @@ mod tests {
     #[test]
     fn a_transaction_that_stays_open_for_too_long_is_a_mistake() {
         for wrong in ["0s", "3s"] {
-            let told = mistakes("", &["--commit-every", wrong]);
-            assert!(told[0].ends_with("is not between 1ms and 2s"), "{told:?}");
+            let messages = mistakes("", &["--commit-every", wrong]);
+            assert!(messages[0].ends_with("is not between 1ms and 2s"), "{messages:?}");
         }
         let some = options("commit-every = \"20ms\"", &[]).unwrap();
         assert_eq!(some.settings().unwrap().commit_every, Duration::from_millis(20));
@@ -430,8 +433,11 @@ mod tests {
 
     #[test]
     fn a_retention_shorter_than_idempotency_keys_last_is_a_mistake() {
-        let told = mistakes("retention = \"12h\"", &[]);
-        assert!(told[0].contains(":1: retention: 12h is shorter"), "{told:?}");
+        let messages = mistakes("retention = \"12h\"", &[]);
+        assert!(
+            messages[0].contains(":1: retention: 12h is shorter"),
+            "{messages:?}"
+        );
         let all = options("", &["--retention", "none", "--retention-size", "10GB"]).unwrap();
         let retention = all.settings().unwrap().retention;
         assert_eq!((retention.age, retention.size), (None, Some(10_000_000_000)));
@@ -439,10 +445,10 @@ mod tests {
 
     #[test]
     fn a_history_shorter_than_its_minutes_is_a_mistake() {
-        let told = mistakes("retention-history = \"47h\"", &[]);
+        let messages = mistakes("retention-history = \"47h\"", &[]);
         assert!(
-            told[0].contains(":1: retention-history: 1d 23h is shorter"),
-            "{told:?}"
+            messages[0].contains(":1: retention-history: 1d 23h is shorter"),
+            "{messages:?}"
         );
         let all = options("", &["--retention-history", "none"]).unwrap();
         assert_eq!(all.settings().unwrap().retention.history, None);
@@ -466,7 +472,7 @@ mod tests {
     fn what_is_wrong_together_is_told_beside_what_is_wrong_alone() {
         let file = "leese = 1\nretention = \"1h\"\nlease = \"12s\"\nhook-ca = \"/no/such/file\"\n\
                     encryption-key-file = \"/no/such/key\"";
-        let told = mistakes(file, &["--grace", "soon"]);
+        let messages = mistakes(file, &["--grace", "soon"]);
         for (at, part) in [
             "--grace: `soon`",
             ":1: leese: there is no such setting",
@@ -478,19 +484,19 @@ mod tests {
         .iter()
         .enumerate()
         {
-            assert!(told[at].contains(part), "{part}: {told:#?}");
+            assert!(messages[at].contains(part), "{part}: {messages:#?}");
         }
-        assert_eq!(told.len(), 6, "{told:#?}");
+        assert_eq!(messages.len(), 6, "{messages:#?}");
         // What has to do with something that is wrong already is not judged.
-        let told = mistakes(
+        let messages = mistakes(
             "lease = \"12s\"\nprofile = \"dailpad\"\nhook-ca = \"/no/such/file\"",
             &[],
         );
         assert!(
-            told[0].contains("dailpad") && told[1].contains("hook-ca"),
-            "{told:#?}"
+            messages[0].contains("dailpad") && messages[1].contains("hook-ca"),
+            "{messages:#?}"
         );
-        assert_eq!(told.len(), 2, "{told:#?}");
+        assert_eq!(messages.len(), 2, "{messages:#?}");
     }
 
     #[test]
@@ -519,8 +525,11 @@ mod tests {
                 "a query or a fragment",
             ),
         ] {
-            let told = mistakes(&format!("{file}\nprofile = \"dailpad\""), &[]).join("\n");
-            assert!(told.contains(part) && told.contains("dailpad"), "{file}: {told}");
+            let messages = mistakes(&format!("{file}\nprofile = \"dailpad\""), &[]).join("\n");
+            assert!(
+                messages.contains(part) && messages.contains("dailpad"),
+                "{file}: {messages}"
+            );
         }
         let apart = "listen = \"127.0.0.1:9000\"\nmetrics-listen = \"127.0.0.2:9000\"";
         assert!(options(apart, &[]).unwrap().settings().is_ok());
@@ -528,7 +537,7 @@ mod tests {
 
     #[test]
     fn a_store_that_is_no_url_is_not_repeated() {
-        let told = mistakes("", &["--store", "user:hunter2@host"]);
-        assert!(!told[0].contains("hunter2"), "{told:?}");
+        let messages = mistakes("", &["--store", "user:hunter2@host"]);
+        assert!(!messages[0].contains("hunter2"), "{messages:?}");
     }
 }

@@ -1,11 +1,11 @@
 //! `switchhook dev`: the whole system for one person, in one process, with something to see within seconds.
 //!
 //! It is an ordinary server on an embedded store, opened up to loopback, plus an API key, a webhook that it receives
-//! itself (`arrivals` tells what it gets) or one to a receiver of one's own (`forward`), and a made-up company that produces
+//! itself (`inspector_log` prints what it gets) or one to a receiver of one's own (`forward`), and a simulated company that sends
 //! events (`simulation`).
 
-mod arrivals;
 mod forward;
+mod inspector_log;
 mod port;
 mod registered;
 mod simulation;
@@ -25,7 +25,7 @@ use switchhook_store::sqlite;
 use tokio::task::JoinHandle;
 
 pub use self::forward::Forward;
-use self::forward::Watch;
+use self::forward::ForwardProgress;
 use crate::own_program::own_program;
 use crate::private_folder;
 use crate::server::{Server, asked_to_stop};
@@ -38,17 +38,16 @@ use switchhook_node::settings::{DashboardSettings, Settings};
 /// Company that owns everything in `dev`.
 const COMPANY: CompanyId = CompanyId(1);
 
-/// The files of its folder by which the commands find it.
+/// Files in its folder from which the commands read the key and the address.
 pub(crate) const KEY_FILE: &str = "key";
 pub(crate) const ADDRESS_FILE: &str = "address";
 
-/// The file of its store.
+/// File of the store in its folder.
 pub(crate) const STORE_FILE: &str = "switchhook.db";
 
 /// Networks of receivers near this machine: its own network, and those of its containers.
-const NEARBY: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];
+const PRIVATE_NETWORKS: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];
 
-/// Options of `dev`.
 #[derive(Debug, Clone)]
 pub struct DevOptions {
     pub listen: SocketAddr,
@@ -56,7 +55,6 @@ pub struct DevOptions {
     pub seed: u64,
     /// Events per second.
     pub rate: f64,
-    /// Runs the simulated company.
     pub simulate: bool,
     /// Begins with an empty store.
     pub fresh: bool,
@@ -78,56 +76,59 @@ pub async fn run(options: DevOptions) -> Result<()> {
     let listener = port::listen_at_or_after(options.listen)?;
     let server = Server::start_with(listener, settings(&options, &key)).await?;
     let node = Arc::clone(&server.node);
-    let caller = keep_key(&options, &node, &key).await?;
-    let inspected = registered::inspected(&node).await?;
-    let forwarded = match &options.forward {
-        Some(forward) => Some(registered::forwarded(&node, caller, &forward.url).await?),
+    let caller = store_key(&options, &node, &key).await?;
+    let inspector_webhook = registered::inspector_webhook(&node).await?;
+    let forward_webhook = match &options.forward {
+        Some(forward) => Some(registered::forward_webhook(&node, caller, &forward.url).await?),
         None => None,
     };
     let url = format!("http://{}", reachable(server.address));
-    let left = options.dir.join(ADDRESS_FILE);
-    keys::write_private(&left, &url)?;
-    welcome::print(&url, &key, &options, &inspected, forwarded.as_ref());
-    let watch = options
+    let address_file = options.dir.join(ADDRESS_FILE);
+    keys::write_private(&address_file, &url)?;
+    welcome::print(&url, &key, &options, &inspector_webhook, forward_webhook.as_ref());
+    let progress = options
         .forward
         .clone()
-        .zip(forwarded)
-        .map(|(forward, webhook)| Watch::new(Arc::clone(&node), webhook.id, forward));
-    let ended = run_company(server, &options, watch).await;
+        .zip(forward_webhook)
+        .map(|(forward, webhook)| ForwardProgress::new(Arc::clone(&node), webhook.id, forward));
+    let ended = run_company(server, &options, progress).await;
     // One that stays sends the commands to where nobody listens, and they say so.
-    let _ = std::fs::remove_file(left);
+    let _ = std::fs::remove_file(address_file);
     ended
 }
 
-/// Runs the server with a company that lives and somebody who shows what arrives.
-async fn run_company(server: Server, options: &DevOptions, watch: Option<Watch>) -> Result<()> {
+/// Runs the server with the simulated company, and prints what the inspector or the receiver gets.
+async fn run_company(server: Server, options: &DevOptions, progress: Option<ForwardProgress>) -> Result<()> {
     let node = Arc::clone(&server.node);
-    let telling = watch
+    let printing = progress
         .is_none()
-        .then(|| tokio::spawn(arrivals::tell(Arc::clone(&node))));
+        .then(|| tokio::spawn(inspector_log::print_requests(Arc::clone(&node))));
     let simulating = options.simulate.then(|| {
         let life = simulation::run(node, COMPANY, options.seed, options.rate);
         tokio::spawn(life)
     });
-    let mut verdict = Ok(());
+    let mut result = Ok(());
     let ended = async {
-        verdict = until_asked_or_enough(watch).await;
-        [simulating, telling].iter().flatten().for_each(JoinHandle::abort);
+        result = until_asked_or_enough(progress).await;
+        [simulating, printing]
+            .iter()
+            .flatten()
+            .for_each(JoinHandle::abort);
     };
     server.run_until(ended).await?;
-    verdict
+    result
 }
 
-async fn until_asked_or_enough(watch: Option<Watch>) -> Result<()> {
-    let Some(mut watch) = watch else {
+async fn until_asked_or_enough(progress: Option<ForwardProgress>) -> Result<()> {
+    let Some(mut progress) = progress else {
         asked_to_stop().await;
         return Ok(());
     };
     let ended = tokio::select! {
-        ended = watch.run() => Some(ended),
+        ended = progress.run() => Some(ended),
         () = asked_to_stop() => None,
     };
-    ended.unwrap_or_else(|| watch.stopped())
+    ended.unwrap_or_else(|| progress.stopped())
 }
 
 /// Checks that events can be forwarded to a URL.
@@ -138,12 +139,12 @@ pub fn check_forward(url: &str) -> Result<(), String> {
     guard(true).check_url(url).map_err(|refused| refused.to_string())
 }
 
-/// Address guard. Whoever names a receiver may have it in a private network.
+/// Address guard. A receiver named with `--forward` may be in a private network.
 fn guard(is_forwarding: bool) -> AddressGuard {
     let mut guard = AddressGuard::allowing_loopback();
     if is_forwarding {
-        let nearby = NEARBY.map(|range| range.parse::<IpNet>().expect("a range"));
-        guard.allow.extend(nearby);
+        let private = PRIVATE_NETWORKS.map(|range| range.parse::<IpNet>().expect("a range"));
+        guard.allow.extend(private);
     }
     guard
 }
@@ -186,7 +187,7 @@ fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
     Ok(())
 }
 
-/// The key to work with: the one that was given, the one of the last time, or a new one.
+/// Key from the options, else the one of an earlier run, else a new one.
 fn api_key(options: &DevOptions) -> String {
     let kept = std::fs::read_to_string(options.dir.join(KEY_FILE))
         .ok()
@@ -195,8 +196,8 @@ fn api_key(options: &DevOptions) -> String {
     options.key.clone().or(kept).unwrap_or_else(keys::new_key)
 }
 
-/// Has the store know the key; answers who has it, who may do everything here.
-async fn keep_key(options: &DevOptions, node: &Node, text: &str) -> Result<Caller> {
+/// Stores the key, and returns a caller with it who may do everything.
+async fn store_key(options: &DevOptions, node: &Node, text: &str) -> Result<Caller> {
     let (hash, now) = (keys::hash(text), node.clock.now());
     let key = match node.store.find_key(hash).await? {
         Some(known) => known,

@@ -10,10 +10,10 @@ mod requests;
 #[cfg(test)]
 mod runs;
 
-/// One thing that reads what strangers wrote.
+/// A reader of untrusted input.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its name: of the program in `fuzz/fuzz_targets` and of the folder with its corpus.
+    /// Name of the program in `fuzz/fuzz_targets` and of the folder with its corpus.
     pub name: &'static str,
     /// Reads, and panics if a promise is broken.
     pub run: fn(&[u8]),

@@ -18,9 +18,8 @@ use crate::terminal;
 /// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people.
     Text,
-    /// For machines: one JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -33,8 +32,8 @@ pub(crate) fn init(format: LogFormat, filter: &str) {
     let _ = tracing::subscriber::set_global_default(logs(
         format,
         filter,
-        terminal::errors_are_seen(),
-        terminal::errors,
+        terminal::stderr_is_terminal(),
+        terminal::stderr,
     ));
 }
 

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// Allows as many as the machine lets a process have, and answers how many that is. It begins with fewer, often 1,024, which
+/// Raises the limit as far as the machine allows, and returns it. It begins lower, often at 1,024, which
 /// attempts under way and connections that wait to be used again would use up alone.
 pub(crate) fn allow_many() -> u64 {
     let limit = getrlimit(Resource::Nofile);

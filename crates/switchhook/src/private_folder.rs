@@ -1,4 +1,4 @@
-//! The folder in which `dev` and `receive` keep what is theirs (a key, secrets, events): for its owner only, and not for
+//! Folder in which `dev` and `receive` keep a key, secrets and events: for its owner only, and not for
 //! version control.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
@@ -9,11 +9,11 @@ use std::path::Path;
 /// Default name of the folder.
 pub const NAME: &str = ".switchhook";
 
-/// Makes the folder and closes it to others. One that is there is closed too if it has our name; another may be
+/// Creates the folder and closes it to others. An existing one is closed too if it has our name; another may be
 /// somebody's project, and is left as it is.
 ///
 /// # Errors
-/// If it cannot be made, or not be kept from others.
+/// If it cannot be created or closed to others.
 pub fn make(folder: &Path) -> io::Result<()> {
     let is_ours = !folder.exists() || folder.file_name().is_some_and(|name| name == NAME);
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

@@ -1,6 +1,6 @@
 //! Starting and stopping a node: opens the store, puts the parts together, listens, and leaves without losing a thing.
 //!
-//! Where it listens is `server/listeners.rs`, where it sends `server/sending.rs`, and what it does beside both `server/tasks.rs`.
+//! Listening is `server/listeners.rs`, sending `server/sending.rs`, background tasks `server/tasks.rs`.
 
 mod listeners;
 mod sending;
@@ -30,12 +30,12 @@ use switchhook_node::telemetry::Telemetry;
 use switchhook_node::{Node, Parts, assemble, storage};
 
 use self::listeners::Listeners;
-use self::sending::Sending;
+use self::sending::SendingRuntime;
 pub use self::sending::half_of_the_processors;
 use self::tasks::Tasks;
 use crate::own_program::own_program;
 use crate::systemd::{self, Sockets};
-use crate::tls::Secured;
+use crate::tls::ServerCertificate;
 use crate::{open_files, tls};
 
 /// Bound on the connections to the address for metrics.
@@ -54,9 +54,9 @@ pub struct Server {
     http: HttpServer,
     metrics: Option<HttpServer>,
     tasks: Tasks,
-    /// Not where somebody else makes connections secure.
-    _secured: Option<Secured>,
-    sending: Sending,
+    /// Absent if TLS is off, or ends at a proxy.
+    _certificate: Option<ServerCertificate>,
+    sending: SendingRuntime,
 }
 
 impl Server {
@@ -68,7 +68,7 @@ impl Server {
         Self::start_at(Sockets::default(), settings).await
     }
 
-    /// The same, at a socket that listens already.
+    /// Starts with a socket that listens already.
     ///
     /// # Errors
     /// If the store cannot be opened or the socket cannot be used.
@@ -80,7 +80,7 @@ impl Server {
         Self::start_at(sockets, settings).await
     }
 
-    /// The same, at sockets that we were started with, as far as there are such.
+    /// Starts with the sockets that systemd passed, if any.
     async fn start_at(sockets: Sockets, settings: Settings) -> Result<Self> {
         let (telemetry, liveness) = (Telemetry::new(), Liveness::default());
         let store = storage::open_as_owner(
@@ -116,13 +116,13 @@ impl Server {
         let open_files = open_files::allow_many();
         let clock = clock_of(&*store, Lease(settings.lease)).await?;
         let (listeners, settings) = Listeners::open(sockets, settings)?;
-        let secured = tls::start(&settings.tls)?;
-        let sending = Sending::start(&liveness)?;
+        let certificate = tls::start(&settings.tls)?;
+        let sending = SendingRuntime::start(&liveness)?;
         let parts = parts_of(settings, Arc::clone(&clock), store, telemetry, liveness)?;
         let node = Arc::new(assemble(parts, &sending.handle).await?);
-        let door = request_handler(Arc::clone(&node));
+        let handler = request_handler(Arc::clone(&node));
         let metrics = listeners.metrics.map(|listener| {
-            let router = door.metrics_only();
+            let router = handler.metrics_only();
             let handler = move |request| http_server::answer_by(&router, request);
             let (limits, counts) = (ConnectionLimits::default(), ConnectionCounts::none());
             HttpServer::start(listener, Arc::new(handler), limits, METRICS_CONNECTIONS, counts)
@@ -131,12 +131,12 @@ impl Server {
         let max_connections = max_connections(settings, open_files);
         let inbound = Inbound {
             listener: listeners.listener,
-            identity: secured.as_ref().map(Secured::identity),
+            identity: certificate.as_ref().map(ServerCertificate::identity),
             trusted_proxies: settings.trusted_proxies.clone(),
         };
         let http = HttpServer::start(
             inbound,
-            Arc::new(move |request| door.answer(request)),
+            Arc::new(move |request| handler.answer(request)),
             settings.connections,
             max_connections,
             node.telemetry.connections(),
@@ -154,13 +154,13 @@ impl Server {
             http,
             metrics,
             tasks,
-            _secured: secured,
+            _certificate: certificate,
             sending,
         })
     }
 
-    /// Goes on until `asked_to_stop` is done, a part fails, or it may not use its store any more; then stops, in good order
-    /// unless what is under way could not be kept any more.
+    /// Runs until `asked_to_stop` is done, a part fails, or the store is lost; then stops, in good order
+    /// unless the store is lost.
     ///
     /// # Errors
     /// If a part has failed, or the store was lost.
@@ -198,9 +198,9 @@ impl Server {
             self.stop().await;
             return Ok(());
         };
-        let patience = self.node.settings.grace + STOPPING;
+        let timeout = self.node.settings.grace + STOPPING;
         // Whether it stops in order is no matter any more: the next process finds everything in the store.
-        let _ = tokio::time::timeout(patience, self.stop()).await;
+        let _ = tokio::time::timeout(timeout, self.stop()).await;
         bail!("{failure}; nothing that was acknowledged is lost: start the server again")
     }
 
@@ -240,7 +240,6 @@ async fn clock_of(store: &dyn Store, lease: Lease) -> Result<Arc<NodeClock>> {
     Ok(clock)
 }
 
-/// Parts of a node.
 fn parts_of(
     settings: Settings,
     clock: Arc<NodeClock>,
@@ -275,7 +274,7 @@ fn parts_of(
 /// Bound on client connections, as far as the limit of open files allows.
 fn max_connections(settings: &Settings, open_files: u64) -> usize {
     let limits = settings.connections;
-    let max_connections = limits.max_within(open_files, files_of_others(settings));
+    let max_connections = limits.max_within(open_files, other_open_files(settings));
     if let Some(wanted) = limits.max.filter(|wanted| *wanted as usize > max_connections) {
         warn!(
             wanted,
@@ -287,8 +286,8 @@ fn max_connections(settings: &Settings, open_files: u64) -> usize {
     max_connections
 }
 
-/// Files needed for other things than clients: attempts in flight, and as many idle connections.
-fn files_of_others(settings: &Settings) -> u64 {
+/// Number of open files that attempts in flight need, and as many idle connections.
+fn other_open_files(settings: &Settings) -> u64 {
     2 * u64::from(settings.max_in_flight)
 }
 
@@ -303,9 +302,9 @@ pub async fn serve(settings: Settings) -> Result<()> {
     };
     let server = Server::start_at(Sockets::take()?, settings).await?;
     systemd::ready();
-    let telling = tokio::spawn(systemd::keep_alive(server.node.liveness.clone()));
+    let watchdog = tokio::spawn(systemd::keep_alive(server.node.liveness.clone()));
     let ended = server.run_until(asked_to_stop()).await;
-    telling.abort();
+    watchdog.abort();
     ended
 }
 

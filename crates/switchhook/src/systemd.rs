@@ -11,7 +11,7 @@ use sd_notify::NotifyState;
 use switchhook_node::liveness::Liveness;
 use tracing::warn;
 
-/// The sockets that we were started with: for clients, and for metrics. Connections wait in them while no server runs, so
+/// Sockets passed by systemd: for clients, and for metrics. Connections wait in them while no server runs, so
 /// that a restart refuses none.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
@@ -20,10 +20,10 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Takes them, as far as there are such.
+    /// Takes the sockets that were passed, if any.
     ///
     /// # Errors
-    /// If one is no TCP socket that listens.
+    /// If one is not a listening TCP socket.
     pub(crate) fn take() -> Result<Self> {
         let mut given = ListenFd::from_env();
         let mut take = |place| {
@@ -37,22 +37,22 @@ impl Sockets {
     }
 }
 
-/// Says that requests are taken.
+/// Reports that requests are accepted.
 pub(crate) fn ready() {
     notify(&NotifyState::Ready);
 }
 
-/// Says that the server stops.
+/// Reports that the server is stopping.
 pub(crate) fn stopping() {
     notify(&NotifyState::Stopping);
 }
 
-/// Says now and then that the server is well, if systemd wants to know, for as long as no part of it has failed.
+/// Sends watchdog messages, if systemd wants them, until a part of the server fails.
 pub(crate) async fn keep_alive(liveness: Liveness) {
-    let Some(patience) = sd_notify::watchdog_enabled() else {
+    let Some(timeout) = sd_notify::watchdog_enabled() else {
         return;
     };
-    let every = (patience / 3).max(Duration::from_millis(10));
+    let every = (timeout / 3).max(Duration::from_millis(10));
     while liveness.failure().is_none() {
         notify(&NotifyState::Watchdog);
         tokio::time::sleep(every).await;

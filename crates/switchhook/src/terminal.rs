@@ -18,49 +18,49 @@ use indicatif::ProgressBar;
 
 use switchhook_node::sanitize;
 
-/// Whoever read our output has read enough. No failure.
+/// The reader of standard output has closed it, which is not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output is closed")]
-pub struct NobodyReads;
+pub struct OutputClosed;
 
-/// Writes a line for people to standard output.
+/// Writes a line of text to standard output.
 ///
 /// # Errors
-/// If it cannot be written; [`NobodyReads`] if nobody wants it.
+/// If it cannot be written; [`OutputClosed`] if nobody reads it.
 pub fn print(line: impl Display) -> anyhow::Result<()> {
-    write_out(&format!("{}\n", sanitize::line(&line.to_string())))
+    write_stdout(&format!("{}\n", sanitize::line(&line.to_string())))
 }
 
-/// Writes text for people that is laid out in lines, and a line's end.
+/// Writes text of several lines to standard output.
 ///
 /// # Errors
 /// As [`print()`].
 pub fn print_text(text: impl Display) -> anyhow::Result<()> {
-    write_out(&format!("{}\n", sanitize::lines(&text.to_string())))
+    write_stdout(&format!("{}\n", sanitize::lines(&text.to_string())))
 }
 
-/// Writes a line with colours.
+/// Writes a styled line to standard output.
 ///
 /// # Errors
 /// As [`print()`].
-pub fn print_painted(line: &Painted) -> anyhow::Result<()> {
-    write_out(&format!("{}\n", line.text))
+pub fn print_styled(line: &StyledLine) -> anyhow::Result<()> {
+    write_stdout(&format!("{}\n", line.text))
 }
 
-/// Writes data for programs, such as JSON, and a line's end.
+/// Writes data for programs, such as JSON, and a line feed.
 ///
 /// # Errors
 /// As [`print()`].
 pub fn print_data(data: impl Display) -> anyhow::Result<()> {
     let data = format!("{data}\n");
     if is_terminal() {
-        write_out(&sanitize::json(&data))
+        write_stdout(&sanitize::json(&data))
     } else {
-        write_out(&data)
+        write_stdout(&data)
     }
 }
 
-/// Writes what is the body of a request: a line's end behind it is for eyes only.
+/// Writes the body of a request; a line feed follows only on a terminal.
 ///
 /// # Errors
 /// As [`print()`].
@@ -68,21 +68,21 @@ pub fn print_body(body: &str) -> anyhow::Result<()> {
     if is_terminal() {
         print(body)
     } else {
-        write_out(body)
+        write_stdout(body)
     }
 }
 
-/// Writes a remark of one line to standard error.
+/// Writes a line to standard error.
 pub fn remark(line: impl Display) {
-    write_aside(&sanitize::line(&line.to_string()));
+    write_stderr(&sanitize::line(&line.to_string()));
 }
 
-/// Writes a remark that is laid out in lines.
+/// Writes text of several lines to standard error.
 pub fn remark_text(text: impl Display) {
-    write_aside(&sanitize::lines(&text.to_string()));
+    write_stderr(&sanitize::lines(&text.to_string()));
 }
 
-/// Says beside a bar what it is about.
+/// Sets the text beside a progress bar.
 #[expect(clippy::disallowed_methods, reason = "bars write to standard error too")]
 pub fn set_message(bar: &ProgressBar, message: impl Display) {
     bar.set_message(sanitize::line(&message.to_string()).into_owned());
@@ -103,23 +103,23 @@ pub fn width() -> Option<usize> {
 
 /// True if standard error is a terminal.
 #[must_use]
-pub fn errors_are_seen() -> bool {
+pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
 /// Standard error for the log, which writes it in visible characters itself.
-pub(crate) fn errors() -> io::Stderr {
+pub(crate) fn stderr() -> io::Stderr {
     io::stderr()
 }
 
-/// Standard error for a program that we start. What it writes is its own.
+/// Standard error for a child process.
 #[must_use]
-pub fn errors_of_others() -> Stdio {
+pub fn child_stderr() -> Stdio {
     Stdio::from(io::stderr())
 }
 
-/// Has panics told in visible characters: their messages may repeat anything.
-pub fn tell_panics() {
+/// Sanitizes the messages of panics, which may repeat untrusted text.
+pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         remark_text(panic);
         let trace = Backtrace::capture();
@@ -129,28 +129,28 @@ pub fn tell_panics() {
     }));
 }
 
-fn write_out(text: &str) -> anyhow::Result<()> {
+fn write_stdout(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
         other => Ok(other?),
     }
 }
 
-fn write_aside(text: &str) {
+fn write_stderr(text: &str) {
     // Nobody is left to tell if this fails.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// A line of which some parts have colours, if there are any.
+/// A line of which some parts are styled, if colours are on.
 #[derive(Debug)]
-pub struct Painted {
+pub struct StyledLine {
     text: String,
     has_colors: bool,
 }
 
-impl Painted {
+impl StyledLine {
     #[must_use]
     pub fn new(has_colors: bool) -> Self {
         Self {
@@ -159,22 +159,22 @@ impl Painted {
         }
     }
 
-    /// Goes on in no colour.
+    /// Appends text without a style.
     #[must_use]
-    pub fn then(mut self, text: &str) -> Self {
+    pub fn plain(mut self, text: &str) -> Self {
         self.text += &sanitize::line(text);
         self
     }
 
-    /// Goes on in a colour or style: the number of ECMA-48's SGR.
+    /// Appends text in a style: a parameter of ECMA-48's SGR.
     #[must_use]
-    pub fn paint(self, style: u8, text: &str) -> Self {
+    pub fn styled(self, style: u8, text: &str) -> Self {
         if !self.has_colors {
-            return self.then(text);
+            return self.plain(text);
         }
-        let mut painted = self;
-        painted.text += &format!("\u{1b}[{style}m{}\u{1b}[0m", sanitize::line(text));
-        painted
+        let mut styled = self;
+        styled.text += &format!("\u{1b}[{style}m{}\u{1b}[0m", sanitize::line(text));
+        styled
     }
 
     #[must_use]

@@ -14,34 +14,34 @@ use tokio::task::JoinHandle;
 
 pub(crate) use self::files::read_certificate;
 
-/// A certificate that is kept as it should be until this is dropped.
-pub(crate) struct Secured {
+/// The server's certificate, renewed by a task until this is dropped.
+pub(crate) struct ServerCertificate {
     identity: Arc<Identity>,
-    keeping: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
-impl Secured {
+impl ServerCertificate {
     pub(crate) fn identity(&self) -> Arc<Identity> {
         Arc::clone(&self.identity)
     }
 }
 
-impl Drop for Secured {
+impl Drop for ServerCertificate {
     fn drop(&mut self) {
-        self.keeping.abort();
+        self.task.abort();
     }
 }
 
-/// Begins to keep the certificate that the settings ask for; none if connections are not to be secure.
+/// Starts TLS as the settings say; `None` if it is off.
 ///
 /// # Errors
-/// If there should be a certificate and is none.
-pub(crate) fn start(settings: &TlsSettings) -> Result<Option<Secured>> {
+/// If TLS is on and there is no certificate.
+pub(crate) fn start(settings: &TlsSettings) -> Result<Option<ServerCertificate>> {
     let identity = Arc::new(Identity::default());
-    let keeping = match settings {
+    let task = match settings {
         TlsSettings::Off => return Ok(None),
         TlsSettings::Files { certificate, key } => files::keep(certificate, key, Arc::clone(&identity))?,
         TlsSettings::Acme(settings) => acme::keep(settings.clone(), Arc::clone(&identity))?,
     };
-    Ok(Some(Secured { identity, keeping }))
+    Ok(Some(ServerCertificate { identity, task }))
 }

@@ -13,22 +13,22 @@ use switchhook_domain::delivery::StateName;
 use switchhook_protocol::{UnknownWord, quoted};
 use url::Url;
 
-/// Reads a word. Other spellings than the known ones are the reader's to take or to refuse.
+/// Parser of a word. The help lists the known words; `read` may accept more.
 #[derive(Debug)]
 pub(crate) struct Words<T, E> {
     known: Vec<&'static str>,
     read: fn(&str) -> Result<T, E>,
 }
 
-/// A word that a type has, of which these are known. Spaces around it do not matter: lists are written with them, too.
-pub(crate) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> Words<T, T::Err> {
+/// One of the known words of a type. Spaces around it are ignored, since lists are written with them.
+pub(crate) fn one_of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> Words<T, T::Err> {
     Words {
         known: known.into_iter().collect(),
         read: |text| text.trim().parse(),
     }
 }
 
-/// Yes or no, as programs and people write it.
+/// A boolean as programs and people write it.
 pub(crate) fn yes_no() -> Words<bool, String> {
     Words {
         known: vec!["true", "false"],
@@ -47,8 +47,8 @@ fn parse_yes_no(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A word that is one of these or anything else that can be read.
-pub(crate) fn or_else<T, E>(
+/// One of the known words, or anything else that `read` accepts.
+pub(crate) fn one_of_or<T, E>(
     known: impl IntoIterator<Item = &'static str>,
     read: fn(&str) -> Result<T, E>,
 ) -> Words<T, E> {
@@ -59,15 +59,15 @@ pub(crate) fn or_else<T, E>(
 }
 
 /// A whole number in this range.
-pub(crate) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+pub(crate) fn whole_number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
 where
     T: FromStr + PartialOrd + fmt::Display + Clone,
 {
     move |text| {
         let number = text.trim().parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            format!("`{}` is not a whole number from {least} to {most}", quoted(text))
+            let (min, max) = (range.start(), range.end());
+            format!("`{}` is not a whole number from {min} to {max}", quoted(text))
         })
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     })
 }
 
-/// A URL of the web, such as `example`.
+/// An HTTP URL, such as `example`.
 pub(crate) fn url(example: &'static str) -> impl Fn(&str) -> Result<Url, String> + Clone {
     let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     move |text| {
@@ -98,7 +98,7 @@ pub(crate) fn url(example: &'static str) -> impl Fn(&str) -> Result<Url, String>
 
 /// A kind of events.
 pub(crate) fn kinds() -> Words<Kind, UnknownWord> {
-    of(Kind::ALL.map(Kind::route))
+    one_of(Kind::ALL.map(Kind::route))
 }
 
 /// A kind that a kept event can be of.
@@ -117,18 +117,18 @@ pub(crate) fn states() -> Words<StateName, String> {
     }
 }
 
-/// Lists say more of a delivery than its state; whoever narrows them by what they say is told the state.
+/// Lists show words such as `retrying` that are not states; the error names the state to use.
 fn parse_state(text: &str) -> Result<StateName, String> {
     let text = text.trim();
-    let said = |state| {
+    let used_word = |state| {
         format!(
             "{} is how lists put it: use {state}, the state of such deliveries",
             quoted(text)
         )
     };
     text.parse().map_err(|unknown: UnknownWord| match text {
-        "failed" => said(StateName::Exhausted),
-        "sending" | "retrying" | "held" | "waiting" => said(StateName::Pending),
+        "failed" => used_word(StateName::Exhausted),
+        "sending" | "retrying" | "held" | "waiting" => used_word(StateName::Pending),
         _ => unknown.to_string(),
     })
 }

@@ -1,11 +1,11 @@
-//! The secrets of a receiver on the command line: any number of them, none of them ever printed.
+//! `--secret` of commands that verify: any number of secrets, none of which is ever printed.
 
 use clap::Args;
 use switchhook_domain::secret::Secret;
 
 use super::output;
 
-/// The secrets that are known.
+/// Secrets to verify with.
 #[derive(Debug, Args)]
 pub(super) struct AcceptedSecrets {
     /// Secret of the webhook; repeat the option to accept others, such as the one before a rotation
@@ -19,7 +19,7 @@ pub(super) struct AcceptedSecrets {
     given: Vec<Secret>,
 }
 
-/// Where a secret can be put that should not stand in the list of processes.
+/// Variable for a secret that should not be visible in the list of processes.
 pub(super) const VARIABLE: &str = "SWITCHHOOK_SECRET";
 
 impl AcceptedSecrets {
@@ -27,7 +27,7 @@ impl AcceptedSecrets {
         self.given.is_empty()
     }
 
-    /// The keys themselves, in the order they were given.
+    /// Keys in the order of the options.
     pub(super) fn keys(&self) -> Vec<&[u8]> {
         self.given
             .iter()
@@ -35,7 +35,7 @@ impl AcceptedSecrets {
             .collect()
     }
 
-    /// Remarks on what looks like a mistake.
+    /// Warns of secrets that look mistyped.
     pub(super) fn warn(&self) {
         for (index, secret) in self.given.iter().enumerate() {
             let text = secret.expose();

@@ -1,4 +1,4 @@
-//! `switchhook backup` and `switchhook restore`: copies of a store. How they are made is the store's.
+//! `switchhook backup` and `switchhook restore`: copies of a store, made by `switchhook-store`.
 
 use std::path::PathBuf;
 
@@ -67,7 +67,7 @@ impl BackUp {
         let url = shown_url(&self.store.store);
         let copied = switchhook_store::backup(&self.store.store, &self.to, existing(self.force))
             .with_context(|| format!("the store {url} was not copied"))?;
-        tell(&url, &self.to.display().to_string(), copied, self.json)
+        print_report(&url, &self.to.display().to_string(), copied, self.json)
     }
 }
 
@@ -77,7 +77,7 @@ impl Restore {
         let from = self.from.display().to_string();
         let copied = switchhook_store::restore(&self.from, &self.store.store, existing(self.force))
             .with_context(|| format!("{from} was not put in the place of {url}"))?;
-        tell(&from, &url, copied, self.json)
+        print_report(&from, &url, copied, self.json)
     }
 }
 
@@ -85,7 +85,7 @@ const fn existing(force: bool) -> Existing {
     if force { Existing::Replace } else { Existing::Keep }
 }
 
-fn tell(from: &str, to: &str, copied: Copied, json: bool) -> anyhow::Result<()> {
+fn print_report(from: &str, to: &str, copied: Copied, json: bool) -> anyhow::Result<()> {
     let Copied { bytes, schema } = copied;
     if json {
         return output::print_json(&json!({ "from": from, "to": to, "bytes": bytes, "schema": schema }));

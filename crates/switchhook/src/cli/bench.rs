@@ -1,4 +1,4 @@
-//! `switchhook bench`: how much a server carries on this machine. How it is measured is `bench.rs` of the library.
+//! `switchhook bench`: throughput and latency of a server on this machine, measured by `switchhook-bench`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::block_on_all_processors;
 use super::output::{self, Table};
-use super::wait_on_all_processors;
 use crate::config::parse_listen;
 use crate::server::asked_to_stop;
 use crate::words;
 use switchhook_bench::report::{HEADINGS, Report};
 use switchhook_bench::{Options, Topic, floor};
 
-/// For how long and how often each trial is measured unless told otherwise, and with how many events at once.
+/// Default seconds and repetitions of each trial, and numbers of events sent at once.
 const SECONDS: u64 = 10;
 const RUNS: u32 = 5;
 const SENDERS: [u32; 2] = [64, 256];
 
-/// The same with `--quick`, and with the first of the senders.
+/// Defaults with `--quick`, which takes the first number of senders.
 const QUICK_SECONDS: u64 = 1;
 const QUICK_RUNS: u32 = 1;
 
@@ -42,7 +42,7 @@ pub(super) struct Bench {
     #[arg(
         long,
         help = format!("Seconds that each trial is measured [default: {SECONDS}, with --quick {QUICK_SECONDS}]"),
-        value_name = "N", value_parser = words::whole::<u64>(1..=3_600))]
+        value_name = "N", value_parser = words::whole_number::<u64>(1..=3_600))]
     seconds: Option<u64>,
 
     #[arg(
@@ -50,7 +50,7 @@ pub(super) struct Bench {
         help = format!(
             "Repetitions of each trial, alternating with its baseline [default: {RUNS}, with --quick {QUICK_RUNS}]"
         ),
-        value_name = "N", value_parser = words::whole::<u32>(1..=100))]
+        value_name = "N", value_parser = words::whole_number::<u32>(1..=100))]
     runs: Option<u32>,
 
     #[arg(
@@ -60,7 +60,7 @@ pub(super) struct Bench {
              [default: {},{}, with --quick {}]",
             SENDERS[0], SENDERS[1], SENDERS[0]
         ),
-        value_name = "N", value_delimiter = ',', value_parser = words::whole::<u32>(1..=1_024))]
+        value_name = "N", value_delimiter = ',', value_parser = words::whole_number::<u32>(1..=1_024))]
     senders: Vec<u32>,
 
     /// Measure briefly: one run of a second, a small backlog, few subscriptions
@@ -107,7 +107,7 @@ pub(super) struct Floor {
 impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let options = self.options();
-        wait_on_all_processors(async {
+        block_on_all_processors(async {
             let report = switchhook_bench::run(&options, asked_to_stop(), output::remark).await?;
             self.print(&report)
         })
@@ -160,6 +160,6 @@ impl Bench {
 
 impl Floor {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        wait_on_all_processors(floor::forward(self.listen, self.to))
+        block_on_all_processors(floor::forward(self.listen, self.to))
     }
 }

@@ -1,4 +1,4 @@
-//! `switchhook companies`: what each company wants kept, changed on the store itself, also while a server runs on it.
+//! `switchhook companies`: settings of companies, changed in the store directly, also while a server uses it.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use switchhook_domain::id::CompanyId;
 use switchhook_store::{Store, all_pages};
 
 use super::output::{self, Table, time};
-use super::{Misuse, guest, wait_for};
+use super::{UsageError, block_on, guest};
 use crate::config::StoreOptions;
 use crate::words;
 
@@ -74,7 +74,7 @@ impl Companies {
 impl List {
     fn run(self) -> anyhow::Result<()> {
         let store = open(&self.store)?;
-        let companies = wait_for(async {
+        let companies = block_on(async {
             let companies = all_pages(|page| store.list_companies(page)).await;
             store.close().await;
             Ok(companies?)
@@ -84,8 +84,8 @@ impl List {
             return output::print_json(&json!({ "items": items }));
         }
         let mut table = Table::new(&["ID", "NAME", "PAYLOADS", "CREATED"])
-            .cutting(&["NAME"])
-            .sparing(&["CREATED"]);
+            .truncating(&["NAME"])
+            .dropping(&["CREATED"]);
         for company in companies {
             let created = time(company.created_at);
             let payloads = payloads(&company).to_owned();
@@ -98,14 +98,14 @@ impl List {
 impl Update {
     fn run(self) -> anyhow::Result<()> {
         if self.drop_payloads.is_none() && self.name.is_none() {
-            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+            return Err(UsageError("nothing to change: give an option; --help lists them".to_owned()).into());
         }
         let change = CompanyChange {
             name: self.name,
             drop_payloads: self.drop_payloads,
         };
         let store = open(&self.store)?;
-        let company = wait_for(async {
+        let company = block_on(async {
             let company = store.update_company(self.id, change).await;
             store.close().await;
             Ok(company?)

@@ -1,4 +1,4 @@
-//! `switchhook completions`: what a shell needs to complete our commands.
+//! `switchhook completions`: completion scripts for shells.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;

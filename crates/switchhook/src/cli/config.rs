@@ -1,4 +1,4 @@
-//! `switchhook config`: whether the settings of `serve` hold, and where each comes from.
+//! `switchhook config`: checks the settings of `serve`, and shows where each comes from.
 
 use clap::{Arg, ArgMatches, Args, Subcommand};
 use serde_json::json;
@@ -42,7 +42,7 @@ impl Config {
         let matches = matches.expect("this is the subcommand that runs");
         let effective: Vec<_> = file_options()
             .iter()
-            .map(|option| Effective::of(option, matches, parsed))
+            .map(|option| EffectiveSetting::of(option, matches, parsed))
             .collect();
         if check.json {
             print_json(&effective)
@@ -52,14 +52,14 @@ impl Config {
     }
 }
 
-/// A setting as it is in force.
-struct Effective {
+/// A setting in force, and its source.
+struct EffectiveSetting {
     name: String,
     value: Option<String>,
     origin: String,
 }
 
-impl Effective {
+impl EffectiveSetting {
     fn of(option: &Arg, matches: &ArgMatches, parsed: &Parsed) -> Self {
         let name = option.get_long().unwrap_or_default().to_owned();
         let words = matches.get_raw(option.get_id().as_str());
@@ -85,9 +85,9 @@ impl Effective {
     }
 }
 
-fn print_table(effective: &[Effective]) -> anyhow::Result<()> {
+fn print_table(effective: &[EffectiveSetting]) -> anyhow::Result<()> {
     let mut table = Table::new(&["SETTING", "VALUE", "FROM"]);
-    for Effective { name, value, origin } in effective {
+    for EffectiveSetting { name, value, origin } in effective {
         table.row([
             name.clone(),
             value.clone().unwrap_or_else(|| "-".to_owned()),
@@ -97,8 +97,8 @@ fn print_table(effective: &[Effective]) -> anyhow::Result<()> {
     table.print_or("there are no settings")
 }
 
-fn print_json(effective: &[Effective]) -> anyhow::Result<()> {
-    let setting = |setting: &Effective| {
+fn print_json(effective: &[EffectiveSetting]) -> anyhow::Result<()> {
+    let setting = |setting: &EffectiveSetting| {
         (
             setting.name.clone(),
             json!({ "value": setting.value, "from": setting.origin }),

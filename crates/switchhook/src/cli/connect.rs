@@ -1,4 +1,4 @@
-//! `switchhook connect`: takes in the events of a real account, and lets it go again.
+//! `switchhook connect`: receives the events of a real account.
 
 mod dialpad;
 

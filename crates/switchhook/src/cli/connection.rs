@@ -1,7 +1,7 @@
-//! Which server a client command asks, and with which key.
+//! Server and API key of client commands.
 //!
-//! Without flags and variables it is the `switchhook dev` of the same folder, which leaves both there. Its address counts
-//! only if it is one of this machine, and its key goes to no other: a folder may come from a stranger.
+//! Without flags and variables they are those of `switchhook dev` in the same folder, which stores both there. The address counts
+//! only if it is one of this machine, and the key is sent to no other: a folder may come from a stranger.
 
 use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::words;
 use crate::{dev, private_folder};
 use switchhook_client::Client;
 
-/// The server to ask if nothing says which.
-const USUAL: &str = "http://127.0.0.1:8400";
+/// URL of the server without flags, variables and `switchhook dev`.
+const DEFAULT_URL: &str = "http://127.0.0.1:8400";
 
-/// The server to ask.
+/// Options for the server and the API key.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct Connection {
@@ -31,29 +31,30 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A client for that server.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        let (url, left) = (self.url(), Left::in_folder(Path::new(private_folder::NAME)));
-        let found = left.key.filter(|_| self.key.is_none() && is_this_machine(&url));
+        let (url, dev_folder) = (self.url(), DevFolder::read(Path::new(private_folder::NAME)));
+        let found = dev_folder
+            .key
+            .filter(|_| self.key.is_none() && is_this_machine(&url));
         Ok(Client::new(&url, self.key.as_ref().or(found.as_ref()))?)
     }
 
-    /// Where the server is.
+    /// URL of the server.
     pub(super) fn url(&self) -> Url {
-        let left = || Left::in_folder(Path::new(private_folder::NAME)).url;
-        let usual = || USUAL.parse().expect("it is a URL");
-        self.url.clone().or_else(left).unwrap_or_else(usual)
+        let dev_folder = || DevFolder::read(Path::new(private_folder::NAME)).url;
+        let default = || DEFAULT_URL.parse().expect("it is a URL");
+        self.url.clone().or_else(dev_folder).unwrap_or_else(default)
     }
 }
 
-/// What `switchhook dev` left in its folder.
-struct Left {
+/// Address and key that `switchhook dev` stored in its folder.
+struct DevFolder {
     url: Option<Url>,
     key: Option<Secret>,
 }
 
-impl Left {
-    fn in_folder(folder: &Path) -> Self {
+impl DevFolder {
+    fn read(folder: &Path) -> Self {
         let read = |name| {
             let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
             Some(text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -76,14 +77,14 @@ fn parse_key(text: &str) -> Result<Secret, String> {
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => is_ours(address.into()),
-        Some(Host::Ipv6(address)) => is_ours(address.into()),
+        Some(Host::Ipv4(address)) => is_own_address(address.into()),
+        Some(Host::Ipv6(address)) => is_own_address(address.into()),
         None => false,
     }
 }
 
-/// One can only listen at one's own addresses.
-fn is_ours(address: IpAddr) -> bool {
+/// True if a socket can be bound to the address, as only to own ones.
+fn is_own_address(address: IpAddr) -> bool {
     address.is_loopback() || (!address.is_unspecified() && UdpSocket::bind((address, 0)).is_ok())
 }
 
@@ -110,19 +111,19 @@ mod tests {
     #[test]
     fn an_address_that_dev_left_counts_if_it_is_one_of_this_machine() {
         let folder = tempfile::tempdir().unwrap();
-        let left = |address: &str| {
+        let dev_folder = |address: &str| {
             std::fs::write(folder.path().join(dev::ADDRESS_FILE), address).unwrap();
             std::fs::write(folder.path().join(dev::KEY_FILE), "shk_dev\n").unwrap();
-            let left = Left::in_folder(folder.path());
-            assert_eq!(left.key, Some(Secret::new("shk_dev")));
-            left.url.map(|url| url.to_string())
+            let dev_folder = DevFolder::read(folder.path());
+            assert_eq!(dev_folder.key, Some(Secret::new("shk_dev")));
+            dev_folder.url.map(|url| url.to_string())
         };
         assert_eq!(
-            left("http://127.0.0.1:9999\n").as_deref(),
+            dev_folder("http://127.0.0.1:9999\n").as_deref(),
             Some("http://127.0.0.1:9999/")
         );
         for address in ["", "nonsense", "https://evil.example", "http://192.0.2.1:8400"] {
-            assert_eq!(left(address), None, "{address}");
+            assert_eq!(dev_folder(address), None, "{address}");
         }
     }
 }

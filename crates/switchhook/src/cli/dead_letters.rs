@@ -1,4 +1,4 @@
-//! `switchhook dead-letters`: deliveries that were given up, until somebody deals with them.
+//! `switchhook dead-letters`: exhausted deliveries, until they are resent or dismissed.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -11,14 +11,14 @@ use switchhook_node::clock::SystemClock;
 use switchhook_web::api::answers::{DeadLetterGroups, DismissAnswer};
 
 use super::connection::Connection;
-use super::made::Identified;
+use super::created::WithId;
 use super::output::{self, Table, time};
-use super::pages::Period;
-use super::replays::{tell_begun, tell_dry_run, wait_for_end};
-use super::{wait_for, words};
+use super::pages::TimeRange;
+use super::replays::{follow_to_end, print_dry_run, print_started};
+use super::{block_on, words};
 
-/// How many lines of an export come in one answer: each may have an event of a megabyte.
-const AT_ONCE: usize = 40;
+/// Lines of an export per request: each may have an event of a megabyte.
+const EXPORT_PAGE: usize = 40;
 
 /// List, resend, dismiss and export dead letters: deliveries that were given up
 #[derive(Debug, Args)]
@@ -41,19 +41,19 @@ enum Command {
 Examples:
   switchhook dead-letters list
   switchhook dead-letters list --webhook 7730318061039616 --since 1d")]
-    List(Which),
+    List(Selection),
     Resend(Resend),
     /// Dismiss dead letters: they stay in the history, but no longer count as open
     #[command(after_help = "\
 Examples:
   switchhook dead-letters dismiss --webhook 7730318061039616 --failure 410
   switchhook dead-letters dismiss --until 2026-11-01T00:00:00Z")]
-    Dismiss(Which),
+    Dismiss(Selection),
     /// Export dead letters with their events, oldest first: one JSON object a line
     #[command(after_help = "\
 Example:
   switchhook dead-letters export --webhook 7730318061039616 > dead-letters.ndjson")]
-    Export(Which),
+    Export(Selection),
 }
 
 /// Resend dead letters, each to the webhook that it was for
@@ -67,7 +67,7 @@ The server does it, as a replay: it goes on when this command ends and when the 
 With --wait the exit code is 1 unless everything was delivered.")]
 struct Resend {
     #[command(flatten)]
-    which: Which,
+    selection: Selection,
 
     /// Maximum events per second [default: as fast as the receivers take them]
     #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
@@ -83,7 +83,7 @@ struct Resend {
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct Selection {
     /// Only those to this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
@@ -97,31 +97,31 @@ struct Which {
     kind: Option<Kind>,
 
     #[command(flatten)]
-    period: Period,
+    time_range: TimeRange,
 }
 
 impl DeadLetters {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             match self.command {
-                Command::List(which) => which.list(&client, self.json).await,
+                Command::List(selection) => selection.list(&client, self.json).await,
                 Command::Resend(resend) => resend.run(&client, self.json).await,
-                Command::Dismiss(which) => which.dismiss(&client, self.json).await,
-                Command::Export(which) => which.export(&client).await,
+                Command::Dismiss(selection) => selection.dismiss(&client, self.json).await,
+                Command::Export(selection) => selection.export(&client).await,
             }
         })
     }
 }
 
-impl Which {
+impl Selection {
     fn query(&self) -> Vec<(&'static str, Option<String>)> {
         let mut query = vec![
             ("webhook_id", self.webhook.map(|id| id.to_string())),
             ("failure", self.failure.map(|failure| failure.to_string())),
             ("kind", self.kind.map(|kind| kind.to_string())),
         ];
-        query.extend(self.period.query(SystemClock.now()));
+        query.extend(self.time_range.query(SystemClock.now()));
         query
     }
 
@@ -141,8 +141,8 @@ impl Which {
         }
         let groups: DeadLetterGroups = answer.read()?;
         let mut table = Table::new(&["COUNT", "FAILURE", "WEBHOOK", "TO", "OLDEST", "NEWEST", "ANSWER"])
-            .cutting(&["TO", "ANSWER"])
-            .sparing(&["ANSWER", "OLDEST", "TO"]);
+            .truncating(&["TO", "ANSWER"])
+            .dropping(&["ANSWER", "OLDEST", "TO"]);
         for group in groups.items {
             table.row([
                 format!("{}{}", group.count, if group.more { "+" } else { "" }),
@@ -187,7 +187,7 @@ impl Which {
         let mut cursor = None;
         loop {
             let mut query = self.query();
-            query.push(("limit", Some(AT_ONCE.to_string())));
+            query.push(("limit", Some(EXPORT_PAGE.to_string())));
             query.push(("cursor", cursor.take()));
             let answer = client
                 .send(Request::get("/v1/dead-letters/export", &query))
@@ -195,10 +195,10 @@ impl Which {
             let text = answer.text()?;
             for line in text.lines() {
                 output::print_data(line)?;
-                let Identified { id } = serde_json::from_str(line)?;
+                let WithId { id } = serde_json::from_str(line)?;
                 cursor = Some(id.to_string());
             }
-            if text.lines().count() < AT_ONCE {
+            if text.lines().count() < EXPORT_PAGE {
                 return Ok(());
             }
         }
@@ -207,15 +207,15 @@ impl Which {
 
 impl Resend {
     async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
-        let request = json!({"filter": self.which.filter(), "rate": self.rate, "dry_run": self.dry_run});
+        let request = json!({"filter": self.selection.filter(), "rate": self.rate, "dry_run": self.dry_run});
         let request = Request::post("/v1/dead-letters/resend").json(&request);
         let answer = client.send(request).await?;
         if self.dry_run {
-            tell_dry_run(&answer, json)
+            print_dry_run(&answer, json)
         } else if self.wait {
-            wait_for_end(client, &answer, json).await
+            follow_to_end(client, &answer, json).await
         } else {
-            tell_begun(&answer, json)
+            print_started(&answer, json)
         }
     }
 }

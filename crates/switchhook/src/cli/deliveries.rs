@@ -1,4 +1,4 @@
-//! `switchhook deliveries`: what became of events at webhooks, and what one can do about it.
+//! `switchhook deliveries`: deliveries and their attempts, to look at, repeat and cancel.
 
 mod attempts;
 
@@ -13,8 +13,8 @@ use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
-use super::pages::{Extent, List, OUR_PAGE, Period};
-use super::{wait_for, words};
+use super::pages::{LARGEST_OWN_PAGE, List, Pagination, TimeRange};
+use super::{block_on, words};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_web::api::answers::{
@@ -37,7 +37,7 @@ pub(super) struct Deliveries {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    List(Which),
+    List(ListFilter),
     /// Show a delivery with its attempts, and what comes next
     #[command(after_help = "Example:\n  switchhook deliveries show 7730318061039616")]
     Show {
@@ -46,10 +46,10 @@ enum Command {
     },
     /// Redeliver: send the same events to the same webhooks again, as new deliveries
     #[command(after_help = "Example:\n  switchhook deliveries redeliver 7730318061039616")]
-    Redeliver(Chosen),
+    Redeliver(DeliveryIds),
     /// Cancel pending deliveries
     #[command(after_help = "Example:\n  switchhook deliveries cancel 7730318061039616")]
-    Cancel(Chosen),
+    Cancel(DeliveryIds),
 }
 
 /// List deliveries, newest first
@@ -62,7 +62,7 @@ Examples:
   switchhook deliveries list --failure 503
   switchhook deliveries list --error \"upstream connect error\"
   switchhook deliveries list --event 7730318061039616 --json")]
-struct Which {
+struct ListFilter {
     /// Only those to this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
@@ -96,14 +96,14 @@ struct Which {
     kind: Option<Kind>,
 
     #[command(flatten)]
-    period: Period,
+    time_range: TimeRange,
 
     #[command(flatten)]
-    extent: Extent,
+    pagination: Pagination,
 }
 
 #[derive(Debug, Args)]
-struct Chosen {
+struct DeliveryIds {
     /// The deliveries' ids
     #[arg(required = true, value_name = "ID")]
     ids: Vec<DeliveryId>,
@@ -112,18 +112,18 @@ struct Chosen {
 impl Deliveries {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             match self.command {
-                Command::List(which) => which.list(&client, self.json).await,
+                Command::List(filter) => filter.list(&client, self.json).await,
                 Command::Show { id } => show(&client, id, self.json).await,
-                Command::Redeliver(chosen) => chosen.each(&client, "redeliver", self.json).await,
-                Command::Cancel(chosen) => chosen.each(&client, "cancel", self.json).await,
+                Command::Redeliver(ids) => ids.apply(&client, "redeliver", self.json).await,
+                Command::Cancel(ids) => ids.apply(&client, "cancel", self.json).await,
             }
         })
     }
 }
 
-impl Which {
+impl ListFilter {
     async fn list(&self, client: &Client, json: bool) -> anyhow::Result<()> {
         let mut query = vec![
             ("webhook_id", self.webhook.map(|id| id.to_string())),
@@ -135,21 +135,28 @@ impl Which {
             ("error", self.error.clone()),
             ("kind", self.kind.map(|kind| kind.to_string())),
         ];
-        query.extend(self.period.query(SystemClock.now()));
-        let list = List::read(client, "/v1/deliveries", &query, &self.extent, OUR_PAGE).await?;
+        query.extend(self.time_range.query(SystemClock.now()));
+        let list = List::read(
+            client,
+            "/v1/deliveries",
+            &query,
+            &self.pagination,
+            LARGEST_OWN_PAGE,
+        )
+        .await?;
         if json {
             return list.print_json();
         }
-        let table = table(list.items()?, &HookUrls::ask(client).await);
+        let table = table(list.items()?, &HookUrls::fetch(client).await);
         table.print_or("there are no such deliveries")?;
         list.remark_rest();
         Ok(())
     }
 }
 
-impl Chosen {
-    /// Does the same to each; the first failure ends it.
-    async fn each(&self, client: &Client, verb: &str, json: bool) -> anyhow::Result<()> {
+impl DeliveryIds {
+    /// Applies the verb to each delivery; the first failure ends it.
+    async fn apply(&self, client: &Client, verb: &str, json: bool) -> anyhow::Result<()> {
         for id in &self.ids {
             let answer = client
                 .send(Request::post(format!("/v1/deliveries/{id}/{verb}")))
@@ -173,17 +180,17 @@ impl Chosen {
     }
 }
 
-/// The addresses of webhooks, as far as a page of them goes: of the others their ids are shown.
+/// URLs of webhooks, as far as one page goes: the others are shown by their ids.
 pub(super) struct HookUrls(HashMap<String, String>);
 
 impl HookUrls {
-    /// Whoever may not ask sees ids.
-    pub(super) async fn ask(client: &Client) -> Self {
-        let page = Extent {
-            limit: OUR_PAGE,
+    /// A key without the right to list webhooks sees ids.
+    pub(super) async fn fetch(client: &Client) -> Self {
+        let page = Pagination {
+            limit: LARGEST_OWN_PAGE,
             cursor: None,
         };
-        let list = List::read(client, "/v1/webhooks", &[], &page, OUR_PAGE).await;
+        let list = List::read(client, "/v1/webhooks", &[], &page, LARGEST_OWN_PAGE).await;
         let webhooks = list
             .and_then(|list| list.items::<WebhookAnswer>())
             .unwrap_or_default();
@@ -195,7 +202,7 @@ impl HookUrls {
         )
     }
 
-    fn of(&self, webhook_id: &str) -> String {
+    fn url_of(&self, webhook_id: &str) -> String {
         self.0
             .get(webhook_id)
             .map_or(webhook_id, String::as_str)
@@ -203,13 +210,12 @@ impl HookUrls {
     }
 }
 
-/// Deliveries as rows.
 pub(super) fn table(deliveries: Vec<ListedDelivery>, hook_urls: &HookUrls) -> Table {
     let mut table = Table::new(&[
         "ID", "KIND", "WHAT", "STATE", "HTTP", "TOOK", "ATTEMPTS", "WHEN", "TO", "EVENT", "ABOUT",
     ])
-    .cutting(&["WHAT", "STATE", "TO", "ABOUT"])
-    .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN", "TOOK", "KIND", "WHAT"]);
+    .truncating(&["WHAT", "STATE", "TO", "ABOUT"])
+    .dropping(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN", "TOOK", "KIND", "WHAT"]);
     let dash = || "-".to_owned();
     for ListedDelivery {
         delivery,
@@ -241,7 +247,7 @@ pub(super) fn table(deliveries: Vec<ListedDelivery>, hook_urls: &HookUrls) -> Ta
             last.map_or_else(dash, |attempt| format!("{:.0} ms", attempt.total_ms)),
             delivery.attempt_number.to_string(),
             when,
-            hook_urls.of(&delivery.webhook_id.to_string()),
+            hook_urls.url_of(&delivery.webhook_id.to_string()),
             delivery.event_id.to_string(),
             delivery.order_key.unwrap_or_else(dash),
         ]);
@@ -251,11 +257,11 @@ pub(super) fn table(deliveries: Vec<ListedDelivery>, hook_urls: &HookUrls) -> Ta
 
 async fn show(client: &Client, id: DeliveryId, json: bool) -> anyhow::Result<()> {
     let request = Request::get(&format!("/v1/deliveries/{id}"), &[]);
-    tell(&client.send(request).await?, json)
+    show_answer(&client.send(request).await?, json)
 }
 
-/// Tells a delivery with its attempts, as the server answered it.
-pub(super) fn tell(answer: &Answer, json: bool) -> anyhow::Result<()> {
+/// Prints a delivery with its attempts, as the server answered it.
+pub(super) fn show_answer(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
@@ -268,8 +274,8 @@ pub(super) fn tell(answer: &Answer, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether an attempt has ended, or none will come.
-pub(super) fn was_tried(delivery: &DeliveryWithAttempts) -> bool {
+/// True if an attempt has ended, or none will come.
+pub(super) fn has_been_tried(delivery: &DeliveryWithAttempts) -> bool {
     !delivery.attempts.is_empty() || delivery.delivery.ended_at.is_some()
 }
 

@@ -1,4 +1,4 @@
-//! `switchhook dev`: the whole system for one person. What it does is `dev.rs` of the library.
+//! `switchhook dev`: the whole system for one person. The options are here, the rest is `crate::dev`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -38,7 +38,7 @@ pub(super) struct Dev {
     timeout: Duration,
 
     /// Port to listen on at 127.0.0.1; if it is taken, the next free one is used
-    #[arg(long, value_name = "PORT", conflicts_with = "listen", value_parser = words::whole::<u16>(0..=u16::MAX))]
+    #[arg(long, value_name = "PORT", conflicts_with = "listen", value_parser = words::whole_number::<u16>(0..=u16::MAX))]
     port: Option<u16>,
 
     /// Address and port to listen on; if the port is taken, the next free one is used
@@ -46,7 +46,7 @@ pub(super) struct Dev {
     listen: SocketAddr,
 
     /// Seed of the simulated company: the same seed gives the same events
-    #[arg(long, value_name = "N", default_value = "1", value_parser = words::whole::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     seed: u64,
 
     /// Simulated events per second
@@ -89,7 +89,7 @@ impl Dev {
             key: self.key.filter(|key| !key.is_empty()),
             forward,
         };
-        super::wait_for_server(dev::run(options))
+        super::block_on_server(dev::run(options))
     }
 }
 

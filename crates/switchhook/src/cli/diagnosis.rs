@@ -1,4 +1,4 @@
-//! How a diagnosis of a signature is told: to people and, as JSON, to programs. What is found out is in
+//! Diagnosis of a signature, as text and as JSON. It is made by
 //! `switchhook-protocol`.
 
 use serde_json::value::RawValue;
@@ -25,7 +25,7 @@ pub(super) fn as_json(diagnosis: &Diagnosis, given: usize) -> Map<String, Value>
     object
 }
 
-/// Whether the signature holds; nobody knows without a secret.
+/// True if the signature is valid; `None` without a secret.
 pub(super) fn holds(diagnosis: &Diagnosis, given: usize) -> Option<bool> {
     match &diagnosis.verdict {
         Ok(_) => Some(true),
@@ -35,7 +35,6 @@ pub(super) fn holds(diagnosis: &Diagnosis, given: usize) -> Option<bool> {
     }
 }
 
-/// The diagnosis for people, after what is known already.
 pub(super) fn add_facts(mut facts: Facts, diagnosis: &Diagnosis, given: usize) -> Facts {
     facts = match &diagnosis.verdict {
         Ok(index) => facts.fact(
@@ -51,12 +50,12 @@ pub(super) fn add_facts(mut facts: Facts, diagnosis: &Diagnosis, given: usize) -
     causes.fold(facts, |facts, cause| facts.fact("because", cause))
 }
 
-/// A payload as the text that it is; bytes that are no text are shown as well as they can be.
+/// A payload as text; bytes that are not UTF-8 are replaced.
 pub(super) fn text(payload: &[u8]) -> String {
     String::from_utf8_lossy(payload).into_owned()
 }
 
-/// A payload in JSON: itself if it is JSON, digit for digit; else a text.
+/// A payload in JSON: unchanged if it is JSON, else as a string.
 pub(super) fn raw(payload: &[u8]) -> anyhow::Result<Box<RawValue>> {
     let text = text(payload);
     let itself = RawValue::from_string(text.trim().to_owned());

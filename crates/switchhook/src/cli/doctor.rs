@@ -1,4 +1,4 @@
-//! `switchhook doctor`: what is wrong and what to do, as the server sees it, and whether our clocks agree.
+//! `switchhook doctor`: the server's report of problems and remedies, and a comparison of the clocks.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,15 +11,15 @@ use switchhook_domain::attempt::Failure;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
 
+use super::block_on;
 use super::connection::Connection;
 use super::output;
-use super::wait_for;
 use switchhook_client::{Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_web::api::answers::{DoctorAnswer, FindingAnswer};
 
-/// How far the server's clock may be from ours.
-const SKEW: Duration = Duration::from_secs(5);
+/// Largest accepted difference between the server's clock and this machine's.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// Report problems and what to do about them; exit code 0 if there are none, 1 otherwise
 ///
@@ -48,20 +48,20 @@ pub(super) struct Doctor {
     connection: Connection,
 }
 
-/// How many places of one group are named.
-const PLACES_NAMED: usize = 10;
+/// Bound on the places listed for one group.
+const MAX_PLACES: usize = 10;
 
-/// The same at several places.
+/// Findings that say the same of several places.
 struct Group<'a> {
     first: &'a FindingAnswer,
     remedy: String,
     places: Vec<&'a str>,
 }
 
-/// Findings that say the same of several places, in the order of the first of each.
+/// Groups of findings, in the order of the first of each.
 fn groups(findings: &[FindingAnswer]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut known = HashMap::new();
+    let mut index_by_key = HashMap::new();
     for finding in findings {
         let remedy = general_remedy(finding);
         let key = (
@@ -70,7 +70,7 @@ fn groups(findings: &[FindingAnswer]) -> Vec<Group<'_>> {
             &finding.last_line,
             remedy.clone(),
         );
-        let index = *known.entry(key).or_insert(groups.len());
+        let index = *index_by_key.entry(key).or_insert(groups.len());
         match groups.get_mut(index) {
             Some(group) => group.places.push(&finding.place),
             None => groups.push(Group {
@@ -83,7 +83,7 @@ fn groups(findings: &[FindingAnswer]) -> Vec<Group<'_>> {
     groups
 }
 
-/// What to do, with `ID` for the id of the one place.
+/// Remedy with `ID` for the id of the one place.
 fn general_remedy(finding: &FindingAnswer) -> String {
     let ids = [finding.webhook_id, finding.subscription_id, finding.source_id];
     ids.into_iter()
@@ -95,11 +95,11 @@ fn general_remedy(finding: &FindingAnswer) -> String {
 
 impl fmt::Display for Group<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for place in self.places.iter().take(PLACES_NAMED) {
+        for place in self.places.iter().take(MAX_PLACES) {
             writeln!(f, "{place}")?;
         }
-        if self.places.len() > PLACES_NAMED {
-            writeln!(f, "and {} more", self.places.len() - PLACES_NAMED)?;
+        if self.places.len() > MAX_PLACES {
+            writeln!(f, "and {} more", self.places.len() - MAX_PLACES)?;
         }
         let remedy = match self.places.len() {
             1 => &self.first.remedy,
@@ -117,8 +117,8 @@ impl fmt::Display for Group<'_> {
 impl Doctor {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
-            let mut report = ask(&client, self.webhook, !self.no_connect).await?;
+        block_on(async {
+            let mut report = fetch_report(&client, self.webhook, !self.no_connect).await?;
             let clocks = clock_skew(report.now, SystemClock.now());
             report.findings_count += usize::from(clocks.is_some());
             report.findings.extend(clocks);
@@ -136,8 +136,7 @@ impl Doctor {
     }
 }
 
-/// Asks the server.
-pub(super) async fn ask(
+pub(super) async fn fetch_report(
     client: &Client,
     webhook: Option<WebhookId>,
     connect: bool,
@@ -149,16 +148,16 @@ pub(super) async fn ask(
     Ok(client.send(Request::get("/v1/doctor", &query)).await?.read()?)
 }
 
-/// The server's answer is from a moment ago at the most.
-fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<FindingAnswer> {
+/// A finding if the clocks differ. The time of the server's answer is recent enough to compare.
+fn clock_skew(server_time: Timestamp, own_time: Timestamp) -> Option<FindingAnswer> {
     // Only one of the two is not zero.
-    let (ahead, back) = (theirs.since(ours), ours.since(theirs));
-    let (off, way) = if ahead > back {
+    let (ahead, back) = (server_time.since(own_time), own_time.since(server_time));
+    let (off, direction) = if ahead > back {
         (ahead, "ahead of")
     } else {
         (back, "behind")
     };
-    (off > SKEW).then(|| FindingAnswer {
+    (off > MAX_CLOCK_SKEW).then(|| FindingAnswer {
         trouble: "clock_skew".to_owned(),
         place: "the server".to_owned(),
         webhook_id: None,
@@ -166,7 +165,7 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<FindingAnswer> {
         source_id: None,
         last_line: None,
         last_status: None,
-        what: format!("its clock is {} s {way} this machine's", off.as_secs()),
+        what: format!("its clock is {} s {direction} this machine's", off.as_secs()),
         remedy: "set both clocks by NTP: retries and times in the log follow the server's".to_owned(),
     })
 }
@@ -224,18 +223,18 @@ mod tests {
         };
         let mut findings: Vec<_> = (100..112).map(|id| finding(id, "expired")).collect();
         findings.insert(1, finding(7, "wrong name"));
-        let shown: Vec<_> = groups(&findings).iter().map(ToString::to_string).collect();
-        assert_eq!(shown.len(), 2);
+        let texts: Vec<_> = groups(&findings).iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 2);
         assert!(
-            shown[0].starts_with("webhook 100 (https://example.com/100)\nwebhook 101"),
+            texts[0].starts_with("webhook 100 (https://example.com/100)\nwebhook 101"),
             "{}",
-            shown[0]
+            texts[0]
         );
         assert!(
-            shown[0].ends_with("and 2 more\n  expired\n  → switchhook webhooks update ID --hook-url URL\n")
+            texts[0].ends_with("and 2 more\n  expired\n  → switchhook webhooks update ID --hook-url URL\n")
         );
         assert_eq!(
-            shown[1],
+            texts[1],
             "webhook 7 (https://example.com/7)\n  wrong name\n  → switchhook webhooks update 7 --hook-url URL\n"
         );
     }
@@ -243,7 +242,7 @@ mod tests {
     #[test]
     fn clocks_may_differ_a_little() {
         let now = Timestamp::from_millis(1_790_000_000_000);
-        let found = |theirs| clock_skew(theirs, now).map(|finding| finding.what);
+        let found = |server_time| clock_skew(server_time, now).map(|finding| finding.what);
         assert_eq!(found(now.plus(Duration::from_secs(4))), None);
         assert!(found(now.plus(Duration::from_secs(90))).is_some_and(|what| what.contains("90 s ahead of")));
         assert!(found(now.minus(Duration::from_secs(6))).is_some_and(|what| what.contains("6 s behind")));

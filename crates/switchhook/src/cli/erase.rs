@@ -1,11 +1,11 @@
-//! `switchhook erase`: removes what is kept of a phone number. What that touches is told by the API.
+//! `switchhook erase`: removes the payloads that contain a phone number.
 
 use clap::Args;
 use serde_json::json;
 
 use super::connection::Connection;
 use super::output::{self, Facts};
-use super::{Misuse, wait_for};
+use super::{UsageError, block_on};
 use switchhook_client::{Client, Request};
 use switchhook_web::api::answers::ErasureAnswer;
 
@@ -38,48 +38,48 @@ pub(super) struct Erase {
 impl Erase {
     pub(super) fn run(self) -> anyhow::Result<()> {
         if self.number.trim().is_empty() {
-            return Err(Misuse("--number is empty: write it as +15551234567".to_owned()).into());
+            return Err(UsageError("--number is empty: write it as +15551234567".to_owned()).into());
         }
         let client = self.connection.client()?;
-        let done = wait_for(self.go_through(&client))?;
+        let answer = block_on(self.erase_all(&client))?;
         if self.json {
             return output::print_json(&json!({
                 "dry_run": self.dry_run,
-                "examined": done.examined,
-                "events": done.events,
-                "deliveries_cancelled": done.deliveries_cancelled,
-                "attempts_cleaned": done.attempts_cleaned,
+                "examined": answer.examined,
+                "events": answer.events,
+                "deliveries_cancelled": answer.deliveries_cancelled,
+                "attempts_cleaned": answer.attempts_cleaned,
             }));
         }
-        let (events, cancelled, cleaned) = match self.dry_run {
+        let (events, cancelled, attempts) = match self.dry_run {
             true => ("events it occurs in", None, None),
             false => (
                 "events erased",
-                Some(done.deliveries_cancelled),
-                Some(done.attempts_cleaned),
+                Some(answer.deliveries_cancelled),
+                Some(answer.attempts_cleaned),
             ),
         };
         Facts::new()
-            .fact("events looked at", done.examined)
-            .fact(events, done.events)
+            .fact("events looked at", answer.examined)
+            .fact(events, answer.events)
             .fact_if("deliveries cancelled", cancelled)
-            .fact_if("attempts cleaned", cleaned)
+            .fact_if("attempts cleaned", attempts)
             .print()
     }
 
-    async fn go_through(&self, client: &Client) -> anyhow::Result<ErasureAnswer> {
-        let mut sum = ErasureAnswer::default();
+    async fn erase_all(&self, client: &Client) -> anyhow::Result<ErasureAnswer> {
+        let mut total = ErasureAnswer::default();
         loop {
-            let request = json!({ "number": self.number, "dry_run": self.dry_run, "cursor": sum.cursor });
+            let request = json!({ "number": self.number, "dry_run": self.dry_run, "cursor": total.cursor });
             let answer = client.send(Request::post("/v1/erasures").json(&request)).await?;
-            let done: ErasureAnswer = answer.read()?;
-            sum.examined += done.examined;
-            sum.events += done.events;
-            sum.deliveries_cancelled += done.deliveries_cancelled;
-            sum.attempts_cleaned += done.attempts_cleaned;
-            sum.cursor = done.cursor;
-            if sum.cursor.is_none() {
-                return Ok(sum);
+            let answer: ErasureAnswer = answer.read()?;
+            total.examined += answer.examined;
+            total.events += answer.events;
+            total.deliveries_cancelled += answer.deliveries_cancelled;
+            total.attempts_cleaned += answer.attempts_cleaned;
+            total.cursor = answer.cursor;
+            if total.cursor.is_none() {
+                return Ok(total);
             }
         }
     }

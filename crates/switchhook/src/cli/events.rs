@@ -1,4 +1,4 @@
-//! `switchhook events`: the log of what came in.
+//! `switchhook events`: the log of accepted events.
 
 mod explain;
 
@@ -12,8 +12,8 @@ use self::explain::Explain;
 use super::connection::Connection;
 use super::deliveries::{self, HookUrls};
 use super::output::{self, Facts, Table, time};
-use super::pages::{Extent, List, OUR_PAGE, Period};
-use super::{wait_for, words};
+use super::pages::{LARGEST_OWN_PAGE, List, Pagination, TimeRange};
+use super::{block_on, words};
 use switchhook_client::{Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_web::api::answers::{AcceptedEvent, EventAnswer, EventSummary};
@@ -34,7 +34,7 @@ pub(super) struct Events {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    List(Which),
+    List(ListFilter),
     /// Show an event as it was received, and its deliveries
     #[command(after_help = "Example:\n  switchhook events show 7730318061039616")]
     Show {
@@ -67,7 +67,7 @@ Examples:
   switchhook events list --kind call --since 1h
   switchhook events list --order-key call:4513924407164928
   switchhook events list --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z --json")]
-struct Which {
+struct ListFilter {
     /// Show only this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
@@ -77,18 +77,18 @@ struct Which {
     order_key: Option<String>,
 
     #[command(flatten)]
-    period: Period,
+    time_range: TimeRange,
 
     #[command(flatten)]
-    extent: Extent,
+    pagination: Pagination,
 }
 
 impl Events {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             match self.command {
-                Command::List(which) => which.list(&client, self.json).await,
+                Command::List(filter) => filter.list(&client, self.json).await,
                 Command::Show { id } => show(&client, id, self.json).await,
                 Command::Explain(explain) => explain.run(&client, self.json).await,
                 Command::Route(route) => route.run(&client, self.json).await,
@@ -97,20 +97,20 @@ impl Events {
     }
 }
 
-impl Which {
+impl ListFilter {
     async fn list(&self, client: &Client, json: bool) -> anyhow::Result<()> {
         let mut query = vec![
             ("kind", self.kind.map(|kind| kind.to_string())),
             ("order_key", self.order_key.clone()),
         ];
-        query.extend(self.period.query(SystemClock.now()));
-        let list = List::read(client, "/v1/events", &query, &self.extent, OUR_PAGE).await?;
+        query.extend(self.time_range.query(SystemClock.now()));
+        let list = List::read(client, "/v1/events", &query, &self.pagination, LARGEST_OWN_PAGE).await?;
         if json {
             return list.print_json();
         }
         let mut table = Table::new(&["ID", "KIND", "WHAT", "ACCEPTED", "ABOUT", "BYTES", "WARNINGS"])
-            .cutting(&["WHAT", "ABOUT"])
-            .sparing(&["BYTES", "WARNINGS", "ABOUT"]);
+            .truncating(&["WHAT", "ABOUT"])
+            .dropping(&["BYTES", "WARNINGS", "ABOUT"]);
         for event in list.items::<EventSummary>()? {
             let about = event.order_key.unwrap_or_else(|| "-".to_owned());
             let (size, warnings) = (event.size.to_string(), event.warnings.len().to_string());
@@ -137,14 +137,14 @@ impl Route {
         if json {
             return output::print_data(answer.text()?);
         }
-        let made: AcceptedEvent<'_> = answer.read()?;
-        for warning in made.warnings.iter() {
+        let accepted: AcceptedEvent<'_> = answer.read()?;
+        for warning in accepted.warnings.iter() {
             output::remark(format_args!("warning: {warning}"));
         }
         Facts::new()
-            .fact("id", made.id)
+            .fact("id", accepted.id)
             .fact("kind", self.kind)
-            .fact("deliveries", made.deliveries.0.len())
+            .fact("deliveries", accepted.deliveries.0.len())
             .print()
     }
 }
@@ -181,7 +181,7 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
     if let Some(payload) = &payload {
         output::print_text(format_args!("\n{payload}\n"))?;
     }
-    let hook_urls = HookUrls::ask(client).await;
+    let hook_urls = HookUrls::fetch(client).await;
     deliveries::table(deliveries, &hook_urls)
         .print_or("no subscription asked for it: there are no deliveries")
 }

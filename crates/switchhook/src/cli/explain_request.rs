@@ -1,11 +1,11 @@
-//! `switchhook explain-request`: what a captured request is, whether its signature holds, and why not.
+//! `switchhook explain-request`: what a captured request is, and whether its signature is valid.
 //!
-//! `capture` takes the capture apart, whatever tool made it; what signatures are like is in `switchhook-protocol`.
+//! `capture` parses the capture, whatever tool made it; signatures are diagnosed in `switchhook-protocol`.
 
 mod capture;
 mod chunked;
 mod curl;
-mod logged;
+mod json_capture;
 mod standard;
 
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use switchhook_protocol::{Diagnosis, VerifyError, check_object, diagnose, header
 use switchhook_receiver::{Labels, Receiver};
 
 use self::capture::Capture;
-use self::standard::Checked;
+use self::standard::StandardSignature;
 use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
 use super::{diagnosis, jwt};
@@ -49,92 +49,92 @@ impl ExplainRequest {
         self.secrets.warn();
         let capture = Capture::of(&jwt::read(&self.file)?);
         let keys = self.secrets.keys();
-        let explained = Explained::of(capture, &keys);
+        let explanation = Explanation::of(capture, &keys);
         if self.json {
-            output::print_json(&explained.as_json(keys.len()))
+            output::print_json(&explanation.as_json(keys.len()))
         } else {
-            explained.as_facts(keys.len()).print()
+            explanation.as_facts(keys.len()).print()
         }
     }
 }
 
-/// What a request's body is, as far as one sees without a secret.
+/// Kind of a request's body, recognized without a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
+enum BodyKind {
     Empty,
     Token,
     Event,
     Other,
 }
 
-struct Explained {
+struct Explanation {
     capture: Capture,
     labels: Labels,
-    content: Content,
+    body_kind: BodyKind,
     diagnosis: Diagnosis,
-    /// What stands in the headers of Standard Webhooks.
-    standard: Option<Checked>,
+    /// Signature in the headers of Standard Webhooks.
+    standard: Option<StandardSignature>,
     kind: Option<Kind>,
     summary: Option<String>,
     notes: Vec<String>,
 }
 
-impl Explained {
+impl Explanation {
     fn of(capture: Capture, keys: &[&[u8]]) -> Self {
         let labels = Labels::read(|name| capture.header(name));
         let diagnosis = diagnose(&capture.body, keys, None);
-        let content = if capture.body.trim_ascii().is_empty() {
-            Content::Empty
+        let body_kind = if capture.body.trim_ascii().is_empty() {
+            BodyKind::Empty
         } else if diagnosis.payload.is_some() {
-            Content::Token
+            BodyKind::Token
         } else if check_object(&capture.body).is_ok() {
-            Content::Event
+            BodyKind::Event
         } else {
-            Content::Other
+            BodyKind::Other
         };
         let event = diagnosis.payload.as_deref().unwrap_or(&capture.body);
         let open = Receiver::builder()
             .build()
             .expect("there is no secret to be wrong");
         let received = open.receive_labelled(labels.clone(), event).ok();
-        let mut explained = Self {
+        let mut explanation = Self {
             kind: received.as_ref().and_then(|event| event.kind),
             summary: received.map(|event| event.summary()),
-            standard: Checked::of(&capture, keys),
+            standard: StandardSignature::of(&capture, keys),
             capture,
             labels,
-            content,
+            body_kind,
             diagnosis,
             notes: Vec::new(),
         };
-        explained.notes = explained.take_notes(keys.len());
-        explained
+        explanation.notes = explanation.notes(keys.len());
+        explanation
     }
 
-    fn take_notes(&self, secrets: usize) -> Vec<String> {
+    fn notes(&self, secrets: usize) -> Vec<String> {
         let mut notes = Vec::new();
         if let Some(method) = self.capture.method.as_deref().filter(|method| *method != "POST") {
             notes.push(format!("events come with POST, and this is {method}"));
         }
         notes.extend(self.note_on_type());
         notes.extend(self.capture.note_on_length());
-        if self.capture.lacks_line_end {
+        if self.capture.dropped_line_end {
             notes.push(
                 "the line's end behind the token is taken for the capture's; a receiver refuses a body that has one".to_owned(),
             );
         }
-        match self.content {
-            Content::Empty => notes.push(
+        match self.body_kind {
+            BodyKind::Empty => notes.push(
                 "the body is empty: a framework that does not know `application/jwt` may have dropped it; capture the raw request"
                     .to_owned(),
             ),
-            Content::Event if secrets > 0 && self.standard.is_none() => notes.push(
+            BodyKind::Event if secrets > 0 && self.standard.is_none() => notes.push(
                 "the event is not signed: the webhook that sends it has no secret, or this is another webhook's".to_owned(),
             ),
-            Content::Event if self.kind.is_none() => {
+            BodyKind::Event if self.kind.is_none() => {
                 notes.push("the event has none of the five known shapes; a hook URL for each kind tells them apart".to_owned());
             }
-            Content::Token if self.summary.is_none() => {
+            BodyKind::Token if self.summary.is_none() => {
                 notes.push("the token's payload is not one JSON object; receivers refuse it, and a source keeps it as long as it is JSON".to_owned());
             }
             _ => {}
@@ -155,10 +155,10 @@ impl Explained {
 
     fn note_on_type(&self) -> Option<String> {
         let given = self.capture.header("content-type")?;
-        let expected = match self.content {
-            Content::Token => headers::CONTENT_TYPE_JWT,
-            Content::Event => headers::CONTENT_TYPE_JSON,
-            Content::Empty | Content::Other => return None,
+        let expected = match self.body_kind {
+            BodyKind::Token => headers::CONTENT_TYPE_JWT,
+            BodyKind::Event => headers::CONTENT_TYPE_JSON,
+            BodyKind::Empty | BodyKind::Other => return None,
         };
         let essence = given.split(';').next().unwrap_or_default().trim();
         (!essence.eq_ignore_ascii_case(expected)).then(|| {
@@ -179,14 +179,14 @@ impl Explained {
     }
 
     fn content_in_words(&self) -> &'static str {
-        match self.content {
-            Content::Empty => "nothing",
-            Content::Token => "a signed event (a JWT)",
-            Content::Event if self.standard.is_some() => {
+        match self.body_kind {
+            BodyKind::Empty => "nothing",
+            BodyKind::Token => "a signed event (a JWT)",
+            BodyKind::Event if self.standard.is_some() => {
                 "an event (plain JSON) with a signature in its headers"
             }
-            Content::Event => "an unsigned event (plain JSON)",
-            Content::Other => "neither a JWT nor one JSON object",
+            BodyKind::Event => "an unsigned event (plain JSON)",
+            BodyKind::Other => "neither a JWT nor one JSON object",
         }
     }
 
@@ -198,7 +198,7 @@ impl Explained {
             .as_ref()
             .map(|method| format!("{method} {target}"));
         let mut facts = Facts::new()
-            .fact("capture", self.capture.form)
+            .fact("capture", self.capture.format)
             .fact_if("request", request)
             .fact("sender", self.sender())
             .fact_if("event id", self.labels.event_id.as_ref())
@@ -220,49 +220,49 @@ impl Explained {
             .fold(facts, |facts, note| facts.fact("note", note))
     }
 
-    /// Whether the body is signed or should be. It need not be if there is no secret, or a signature in the headers.
+    /// True if the body is signed or should be: it need not be without a secret, or with a signature in the headers.
     fn is_about_signatures(&self, secrets: usize) -> bool {
-        self.content == Content::Token || secrets > 0 && self.standard.is_none()
+        self.body_kind == BodyKind::Token || secrets > 0 && self.standard.is_none()
     }
 
     fn as_json(&self, secrets: usize) -> Value {
-        let content = match self.content {
-            Content::Empty => "empty",
-            Content::Token => "token",
-            Content::Event => "event",
-            Content::Other => "other",
+        let body_kind = match self.body_kind {
+            BodyKind::Empty => "empty",
+            BodyKind::Token => "token",
+            BodyKind::Event => "event",
+            BodyKind::Other => "other",
         };
         let is_unsigned = matches!(self.diagnosis.verdict, Err(VerifyError::PlainJson));
         let signature = self
             .is_about_signatures(secrets)
             .then(|| diagnosis::as_json(&self.diagnosis, secrets));
         json!({
-            "capture": self.capture.form.to_string(),
+            "capture": self.capture.format.to_string(),
             "method": self.capture.method,
             "target": self.capture.target,
             "content_type": self.capture.header("content-type"),
             "event_id": self.labels.event_id,
             "delivery_id": self.labels.delivery_id,
             "attempt": self.labels.attempt,
-            "body": content,
+            "body": body_kind,
             "body_bytes": self.capture.body.len(),
-            "is_signed": !is_unsigned && self.content == Content::Token || self.standard.is_some(),
+            "is_signed": !is_unsigned && self.body_kind == BodyKind::Token || self.standard.is_some(),
             "kind": self.kind,
             "summary": self.summary,
             "signature": signature,
-            "standard_webhooks": self.standard.as_ref().map(Checked::as_json),
+            "standard_webhooks": self.standard.as_ref().map(StandardSignature::as_json),
             "notes": self.notes,
         })
     }
 }
 
-/// What is told of any bytes, to people and to programs, for the fuzz targets.
+/// Explanation of any bytes as text and as JSON, for the fuzz targets.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn explain_capture(input: &[u8]) -> (String, Value) {
     let keys: [&[u8]; 1] = [b"s"];
-    let explained = Explained::of(Capture::of(input), &keys);
+    let explanation = Explanation::of(Capture::of(input), &keys);
     (
-        explained.as_facts(keys.len()).layout(),
-        explained.as_json(keys.len()),
+        explanation.as_facts(keys.len()).layout(),
+        explanation.as_json(keys.len()),
     )
 }

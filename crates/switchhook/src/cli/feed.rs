@@ -1,4 +1,4 @@
-//! `switchhook feed`: the events of the feed in the terminal, a line each, for scripts and for looking.
+//! `switchhook feed`: prints the events of the feed, one per line.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use switchhook_domain::id::{SubscriptionId, WebhookId};
 
 use super::connection::Connection;
 use super::output;
-use super::{wait_for, words};
+use super::{block_on, words};
 use switchhook_node::feed::MOST_ITEMS;
 use switchhook_web::api::answers::{FeedAnswer, FeedItemAnswer};
 
-/// How long to wait before asking a server again that has gone away.
-const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// Delay before asking again a server that is down.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// How long the server waits for an event, in seconds.
-const WAIT: u32 = 20;
+/// Seconds for which the server waits for an event.
+const LONG_POLL_SECONDS: u32 = 20;
 
 /// Print events, one JSON object a line, in the order in which they were accepted
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(super) struct Feed {
     follow: bool,
 
     /// Number of events after which to stop
-    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "N", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     count: Option<u64>,
 
     /// Only this kind
@@ -74,7 +74,7 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             if let Some(name) = &self.consumer {
                 let request = Request::put(format!("/v1/consumers/{name}"));
                 client.send(request.json(&json!({"after": self.after}))).await?;
@@ -117,7 +117,7 @@ impl Feed {
         }
     }
 
-    /// The next page; `None` if the server is away and there is time to wait for it.
+    /// Next page; `None` if the server is down and `--follow` waits for it.
     async fn page(&self, client: &Client, after: &str, left: u64) -> anyhow::Result<Option<FeedAnswer>> {
         let path = match &self.consumer {
             Some(name) => format!("/v1/consumers/{name}/feed"),
@@ -126,7 +126,7 @@ impl Feed {
         let query = [
             ("after", self.consumer.is_none().then(|| after.to_owned())),
             ("limit", Some(left.min(MOST_ITEMS.into()).to_string())),
-            ("wait", self.follow.then(|| WAIT.to_string())),
+            ("wait", self.follow.then(|| LONG_POLL_SECONDS.to_string())),
             ("kind", self.kind.map(|kind| kind.to_string())),
             ("webhook_id", self.webhook.map(|id| id.to_string())),
             ("subscription_id", self.subscription.map(|id| id.to_string())),
@@ -134,9 +134,9 @@ impl Feed {
         ];
         match client.send(Request::get(&path, &query)).await {
             Ok(answer) => Ok(Some(answer.read()?)),
-            Err(error) if self.follow && error.is_passing() => {
+            Err(error) if self.follow && error.is_transient() => {
                 output::remark(format_args!("{error}; trying again"));
-                tokio::time::sleep(AGAIN_AFTER).await;
+                tokio::time::sleep(RETRY_DELAY).await;
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -144,7 +144,7 @@ impl Feed {
     }
 }
 
-/// JSON whose line breaks are white space between its parts: in texts they are escaped.
+/// JSON on one line. Its line breaks are white space: in strings they are escaped.
 fn in_one_line(json: &str) -> String {
     json.replace(['\r', '\n'], " ")
 }

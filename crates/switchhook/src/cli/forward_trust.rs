@@ -1,4 +1,4 @@
-//! `--forward-ca` and `--forward-insecure`: whose certificates a receiver may have that is named on the command line.
+//! `--forward-ca` and `--forward-insecure`: accepted certificates of a receiver that is named on the command line.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use clap::Args;
 use switchhook_client::Trust;
 use switchhook_http::proxy::read_certificates;
 
-/// Whose certificates are accepted from the receiver.
+/// Certificates that are accepted from the receiver.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ForwardTrust {
     /// Extra root certificates (PEM) to trust when connecting to the receiver
@@ -23,12 +23,12 @@ pub(super) struct ForwardTrust {
 impl ForwardTrust {
     pub(super) fn trust(&self) -> anyhow::Result<Trust> {
         match &self.forward_ca {
-            None if self.forward_insecure => Ok(Trust::Anybody),
-            None => Ok(Trust::Machine),
+            None if self.forward_insecure => Ok(Trust::AnyCertificate),
+            None => Ok(Trust::System),
             Some(path) => {
                 let read = || read_certificates(&std::fs::read(path)?);
                 let authorities = read().with_context(|| format!("--forward-ca {}", path.display()))?;
-                Ok(Trust::Also(authorities))
+                Ok(Trust::ExtraRoots(authorities))
             }
         }
     }

@@ -1,7 +1,7 @@
-//! What stands below the help of a command: examples, which keep their lines, and paragraphs, which are broken where the
-//! terminal ends rather than where the source did.
+//! Text below the help of a command: examples, which keep their lines, and paragraphs, which are wrapped to the
+//! terminal rather than as in the source.
 
-/// A command and those below it with such paragraphs.
+/// Joins the paragraphs of a command and of its subcommands.
 pub(super) fn with_paragraphs(command: clap::Command) -> clap::Command {
     let command = command.mut_subcommands(with_paragraphs);
     match command.get_after_help().map(ToString::to_string) {
@@ -10,7 +10,7 @@ pub(super) fn with_paragraphs(command: clap::Command) -> clap::Command {
     }
 }
 
-/// A text whose lines belong together unless one of them is indented or empty.
+/// Joins lines unless one of them is indented or empty.
 fn paragraphs(text: &str) -> String {
     let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
     let mut lines = text.split('\n');

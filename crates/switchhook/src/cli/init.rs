@@ -1,6 +1,6 @@
-//! `switchhook init`: all that a server needs before it starts for the first time.
+//! `switchhook init`: configuration file, encryption key, store and API key of a new server.
 //!
-//! What stands in the configuration file is `config/template.rs`.
+//! The contents of the configuration file are in `config/template.rs`.
 
 use std::fs::{OpenOptions, create_dir_all};
 use std::io::{ErrorKind, Write};
@@ -16,15 +16,15 @@ use switchhook_domain::clock::Clock;
 use switchhook_domain::credential::shown_url;
 
 use super::keys::admin_key;
-use super::{output, wait_for};
-use crate::config::template::{self, Chosen};
+use super::{block_on, output};
+use crate::config::template::{self, InitialValues};
 use crate::config::{parse_listen, parse_public_url, parse_store};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::encryption::{EncryptionKey, Keyring};
 use switchhook_node::{keys, storage};
 use switchhook_store::{PageRequest, Store};
 
-/// Names of what it makes.
+/// Names of the files.
 const CONFIG: &str = "switchhook.toml";
 const ENCRYPTION_KEY: &str = "switchhook.key";
 const DATABASE: &str = "switchhook.db";
@@ -60,8 +60,8 @@ pub(super) struct Init {
     json: bool,
 }
 
-/// What was made.
-struct Made {
+/// Files and key of a new server.
+struct ServerFiles {
     config: PathBuf,
     encryption_key: PathBuf,
     store: String,
@@ -70,25 +70,25 @@ struct Made {
 
 impl Init {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let made = self.make(SystemClock.now())?;
+        let files = self.create(SystemClock.now())?;
         if self.json {
             return output::print_json(&json!({
-                "config": made.config,
-                "encryption_key_file": made.encryption_key,
-                "store": shown_url(&made.store),
+                "config": files.config,
+                "encryption_key_file": files.encryption_key,
+                "store": shown_url(&files.store),
                 "url": self.url(),
-                "key": made.key,
+                "key": files.key,
             }));
         }
-        output::print_text(self.in_words(&made))
+        output::print_text(self.in_words(&files))
     }
 
-    fn make(&self, now: Timestamp) -> anyhow::Result<Made> {
+    fn create(&self, now: Timestamp) -> anyhow::Result<ServerFiles> {
         create_dir_all(&self.dir)
             .with_context(|| format!("the folder {} cannot be made", self.dir.display()))?;
         let dir = self.dir.canonicalize()?;
         let database = dir.join(DATABASE);
-        let made = Made {
+        let files = ServerFiles {
             config: dir.join(CONFIG),
             encryption_key: dir.join(ENCRYPTION_KEY),
             store: self
@@ -98,7 +98,7 @@ impl Init {
             key: keys::new_key(),
         };
         let own_database = self.store.is_none().then_some(&database);
-        for path in [&made.config, &made.encryption_key]
+        for path in [&files.config, &files.encryption_key]
             .into_iter()
             .chain(own_database)
         {
@@ -113,29 +113,29 @@ impl Init {
         let encryption_key = keys::new_secret();
         let keyring = Keyring::new(encryption_key.parse::<EncryptionKey>()?, Vec::new());
         // The store first: it may be out of reach, and then nothing is left behind.
-        keep_key(&made, &keyring, now)?;
-        write_new(&made.encryption_key, &format!("{encryption_key}\n"))?;
+        store_key(&files, &keyring, now)?;
+        write_new(&files.encryption_key, &format!("{encryption_key}\n"))?;
         write_new(
-            &made.config,
-            &template::render(&Chosen {
+            &files.config,
+            &template::render(&InitialValues {
                 listen: self.listen,
-                store: &made.store,
+                store: &files.store,
                 public_url: self.public_url.as_deref(),
-                encryption_key_file: &made.encryption_key,
+                encryption_key_file: &files.encryption_key,
             }),
         )?;
-        Ok(made)
+        Ok(files)
     }
 
     fn url(&self) -> String {
-        let here = || match self.listen {
+        let local = || match self.listen {
             address if address.ip().is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
             address => format!("http://{address}"),
         };
-        self.public_url.clone().unwrap_or_else(here)
+        self.public_url.clone().unwrap_or_else(local)
     }
 
-    fn in_words(&self, made: &Made) -> String {
+    fn in_words(&self, files: &ServerFiles) -> String {
         format!(
             "\
 {config} has every setting, with its default.
@@ -146,28 +146,28 @@ Next:
   switchhook serve --config {config}
   export SWITCHHOOK_URL={url} SWITCHHOOK_API_KEY={key}
   switchhook webhooks create https://example.com/hook --generate-secret --subscribe all",
-            config = made.config.display(),
-            encryption_key = made.encryption_key.display(),
-            store = shown_url(&made.store),
+            config = files.config.display(),
+            encryption_key = files.encryption_key.display(),
+            store = shown_url(&files.store),
             url = self.url(),
-            key = made.key,
+            key = files.key,
         )
     }
 }
 
-/// Makes the store, and the first key in it.
-fn keep_key(made: &Made, keyring: &Keyring, now: Timestamp) -> anyhow::Result<()> {
-    let what = || format!("the store {} cannot be made", shown_url(&made.store));
-    wait_for(async {
-        let store = storage::open_as_guest(&made.store, now, Some(keyring)).with_context(what)?;
-        let kept = keep_first(&*store, made, now).await;
+/// Creates the store with the first key.
+fn store_key(files: &ServerFiles, keyring: &Keyring, now: Timestamp) -> anyhow::Result<()> {
+    let what = || format!("the store {} cannot be made", shown_url(&files.store));
+    block_on(async {
+        let store = storage::open_as_guest(&files.store, now, Some(keyring)).with_context(what)?;
+        let stored = store_first_key(&*store, files, now).await;
         store.close().await;
-        kept.with_context(what)
+        stored.with_context(what)
     })
 }
 
-/// A store that has keys is somebody's: its secrets are sealed with a key that is not the new one.
-async fn keep_first(store: &dyn Store, made: &Made, now: Timestamp) -> anyhow::Result<()> {
+/// Stores the first key. A store that has keys is in use, and its secrets are sealed with another key.
+async fn store_first_key(store: &dyn Store, files: &ServerFiles, now: Timestamp) -> anyhow::Result<()> {
     let keys = store.list_keys(None, PageRequest::first(1)).await?;
     if !keys.items.is_empty() {
         bail!(
@@ -175,11 +175,11 @@ async fn keep_first(store: &dyn Store, made: &Made, now: Timestamp) -> anyhow::R
              configuration that it has"
         );
     }
-    store.create_key(admin_key("first", &made.key, now)).await?;
+    store.create_key(admin_key("first", &files.key, now)).await?;
     Ok(())
 }
 
-/// Writes a file that only its owner may read, and that was not there.
+/// Creates a file that only its owner may read.
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let file = OpenOptions::new()
         .write(true)

@@ -1,4 +1,4 @@
-//! `switchhook jwt`: tokens by hand, and why one does not fit. The reasons are found in `switchhook-protocol`.
+//! `switchhook jwt`: signs, verifies and decodes tokens. Diagnoses are made in `switchhook-protocol`.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ use switchhook_protocol::{Diagnosis, MAX_TOKEN_BYTES, check_object, diagnose, si
 
 use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
-use super::{Misuse, diagnosis};
+use super::{UsageError, diagnosis};
 
 /// Sign, verify and read tokens of signed events
 #[derive(Debug, Subcommand)]
@@ -95,7 +95,7 @@ impl Sign {
     fn run(self) -> anyhow::Result<()> {
         let keys = self.secrets.keys();
         let [key] = keys[..] else {
-            return Err(Misuse("a token is signed with one --secret".to_owned()).into());
+            return Err(UsageError("a token is signed with one --secret".to_owned()).into());
         };
         self.secrets.warn();
         let body = read(&self.file)?;
@@ -118,21 +118,22 @@ impl Sign {
 impl Verify {
     fn run(self) -> anyhow::Result<()> {
         if self.secrets.is_empty() {
-            return Err(
-                Misuse("give the webhook's --secret; `switchhook jwt decode` needs none".to_owned()).into(),
-            );
+            return Err(UsageError(
+                "give the webhook's --secret; `switchhook jwt decode` needs none".to_owned(),
+            )
+            .into());
         }
         let keys = self.secrets.keys();
         let original = self.original.as_deref().map(read).transpose()?;
-        let judged = diagnose(&read_token(&self.token)?, &keys, original.as_deref());
+        let diagnosed = diagnose(&read_token(&self.token)?, &keys, original.as_deref());
         if self.json {
-            let found = Content::of(&judged, diagnosis::as_json(&judged, keys.len()))?;
+            let found = TokenContent::of(&diagnosed, diagnosis::as_json(&diagnosed, keys.len()))?;
             output::print_json(&found)?;
         } else {
-            let facts = diagnosis::add_facts(Facts::new(), &judged, keys.len());
-            with_content(facts, &judged).print()?;
+            let facts = diagnosis::add_facts(Facts::new(), &diagnosed, keys.len());
+            with_content(facts, &diagnosed).print()?;
         }
-        if let Err(error) = judged.verdict {
+        if let Err(error) = diagnosed.verdict {
             bail!("a receiver refuses this: {error}");
         }
         Ok(())
@@ -142,47 +143,52 @@ impl Verify {
 impl Decode {
     fn run(self) -> anyhow::Result<()> {
         let none: [&[u8]; 0] = [];
-        let judged = diagnose(&read_token(&self.token)?, &none, None);
-        if judged.payload.is_none() {
-            let Err(error) = judged.verdict else {
+        let diagnosed = diagnose(&read_token(&self.token)?, &none, None);
+        if diagnosed.payload.is_none() {
+            let Err(error) = diagnosed.verdict else {
                 bail!("this is no token");
             };
             return Err(anyhow::Error::new(error).context("this cannot be decoded"));
         }
         if self.json {
-            return output::print_json(&Content::of(&judged, Map::new())?);
+            return output::print_json(&TokenContent::of(&diagnosed, Map::new())?);
         }
-        with_content(Facts::new(), &judged).print()
+        with_content(Facts::new(), &diagnosed).print()
     }
 }
 
-/// What a token holds, and what was found out about it.
+/// Contents of a token, and the diagnosis.
 #[derive(Serialize)]
-struct Content {
+struct TokenContent {
     #[serde(flatten)]
     found: Map<String, Value>,
     header: Option<Box<RawValue>>,
     payload: Option<Box<RawValue>>,
 }
 
-impl Content {
-    fn of(judged: &Diagnosis, found: Map<String, Value>) -> anyhow::Result<Self> {
+impl TokenContent {
+    fn of(diagnosed: &Diagnosis, found: Map<String, Value>) -> anyhow::Result<Self> {
         let raw = |part: &[u8]| diagnosis::raw(part);
         Ok(Self {
             found,
-            header: judged.header.as_deref().map(str::as_bytes).map(raw).transpose()?,
-            payload: judged.payload.as_deref().map(raw).transpose()?,
+            header: diagnosed
+                .header
+                .as_deref()
+                .map(str::as_bytes)
+                .map(raw)
+                .transpose()?,
+            payload: diagnosed.payload.as_deref().map(raw).transpose()?,
         })
     }
 }
 
-fn with_content(facts: Facts, judged: &Diagnosis) -> Facts {
+fn with_content(facts: Facts, diagnosed: &Diagnosis) -> Facts {
     facts
-        .fact_if("header", judged.header.as_ref())
-        .fact_if("payload", judged.payload.as_deref().map(diagnosis::text))
+        .fact_if("header", diagnosed.header.as_ref())
+        .fact_if("payload", diagnosed.payload.as_deref().map(diagnosis::text))
 }
 
-/// A token is given as itself or in a file.
+/// Reads a token: the argument itself or a file.
 fn read_token(token: &Path) -> anyhow::Result<Vec<u8>> {
     let text = token.as_os_str().as_encoded_bytes();
     let looks_like_one = text.trim_ascii().starts_with(b"ey") && text.contains(&b'.');
@@ -198,7 +204,7 @@ fn read_token(token: &Path) -> anyhow::Result<Vec<u8>> {
     read(token)
 }
 
-/// A file's bytes, or those of standard input; no more than a receiver looks at and one.
+/// Bytes of a file or of standard input, at most one more than a receiver accepts.
 pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let limit = MAX_TOKEN_BYTES as u64 + 1;
     let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
-//! `switchhook keys`: API keys, made and revoked on the store itself, also while a server runs on it.
+//! `switchhook keys`: API keys, created and revoked in the store directly, also while a server uses it.
 //!
-//! What a key looks like and what is kept of it is `keys.rs` of the library.
+//! The format of keys and their hash are in `keys.rs` of `switchhook-node`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_store::{Store, all_pages};
 
 use super::output::{self, Table, time, time_or_dash};
-use super::{guest, wait_for, words};
+use super::{block_on, guest, words};
 use crate::config::StoreOptions;
 use switchhook_node::amounts;
 use switchhook_node::callers::REMEMBERED;
@@ -54,14 +54,14 @@ pub(super) struct Create {
     #[arg(
         long,
         help = explained("What the key and its subscriptions may see", Scope::ALL.map(|scope| (scope.as_str(), scope.shows()))),
-        value_name = "SCOPES", default_value = "", hide_possible_values = true, value_parser = words::of::<Scopes>(Scope::ALL.map(Scope::as_str)))]
+        value_name = "SCOPES", default_value = "", hide_possible_values = true, value_parser = words::one_of::<Scopes>(Scope::ALL.map(Scope::as_str)))]
     scopes: Scopes,
 
     #[arg(
         long,
         help = explained("What the key may do", Right::ALL.map(|right| (right.as_str(), right.allows()))),
         value_name = "RIGHTS",
-        default_value_t = Rights::all(), hide_possible_values = true, value_parser = words::of::<Rights>(Right::ALL.map(Right::as_str)))]
+        default_value_t = Rights::all(), hide_possible_values = true, value_parser = words::one_of::<Rights>(Right::ALL.map(Right::as_str)))]
     rights: Rights,
 
     /// Let the key use everything of its company, including agent status, contacts and (with change_log) change logs
@@ -184,8 +184,8 @@ impl List {
             "LAST USED",
             "STATE",
         ])
-        .cutting(&["NAME", "SCOPES"])
-        .sparing(&["CREATED", "COMPANY", "EXPIRES", "LAST USED"]);
+        .truncating(&["NAME", "SCOPES"])
+        .dropping(&["CREATED", "COMPANY", "EXPIRES", "LAST USED"]);
         for key in &keys {
             table.row(row(key, now));
         }
@@ -209,7 +209,7 @@ impl Revoke {
     }
 }
 
-/// A key that may do and see everything of the default company.
+/// Admin key of the default company.
 pub(super) fn admin_key(name: &str, text: &str, now: Timestamp) -> ApiKey {
     // Other processes make ids too, and none of them knows of us: chance keeps them apart.
     let apart = i64::from(JitterSource::from_entropy().sample().0 >> 4);
@@ -228,12 +228,12 @@ pub(super) fn admin_key(name: &str, text: &str, now: Timestamp) -> ApiKey {
     }
 }
 
-/// Does something on the store, as a guest, and lets go of it.
+/// Runs `work` on the store as a guest, and closes it.
 fn on_store<T>(
     options: &StoreOptions,
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    wait_for(async {
+    block_on(async {
         let store = guest::open(&options.store, None)?;
         let done = work(Arc::clone(&store)).await;
         store.close().await;
@@ -241,7 +241,7 @@ fn on_store<T>(
     })
 }
 
-/// A set of words as help explains it.
+/// Help text with the meaning of each word.
 fn explained(what: &str, words: impl IntoIterator<Item = (&'static str, &'static str)>) -> String {
     let words = words
         .into_iter()

@@ -1,10 +1,10 @@
-//! `switchhook listen`: events of a server, here or far away, posted to a program on this machine.
+//! `switchhook listen`: posts the events of a server to a program on this machine.
 //!
-//! Over a websocket, so that nothing needs to reach this machine from outside. Where it listens is `listen/post.rs`,
-//! what it passes on `listen/forward.rs`.
+//! Events come over a websocket, so that this machine need not be reachable. The websocket is `listen/websocket.rs`,
+//! posting is `listen/forward.rs`.
 
 mod forward;
-mod post;
+mod websocket;
 
 use std::time::Duration;
 
@@ -17,18 +17,18 @@ use tokio::time::sleep;
 use url::Url;
 
 use self::forward::{Forwarder, Frame};
-use self::post::ListeningPost;
+use self::websocket::SubscribedWebsocket;
 use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
-use super::{output, wait_for};
+use super::{block_on, output};
 use crate::server::asked_to_stop;
 use crate::words;
 use switchhook_client::{ClientError, Hook, ListenError, WebsocketListener};
 use switchhook_node::duration::{parse_duration, show_duration};
 
-/// The first and the longest pause before trying again.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// First and longest delay before connecting again.
+const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 /// Forward events to a program on this machine, as a webhook would get them
 ///
@@ -84,78 +84,81 @@ impl Listen {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
         let hook = Hook::new(&self.forward, self.timeout, &self.trust.trust()?)?;
-        wait_for(async {
-            let post = match self.websocket {
-                Some(id) => ListeningPost::existing(&client, id).await?,
-                None => ListeningPost::make(&client, &self.kinds, self.secret.as_ref()).await?,
+        block_on(async {
+            let websocket = match self.websocket {
+                Some(id) => SubscribedWebsocket::existing(&client, id).await?,
+                None => SubscribedWebsocket::create(&client, &self.kinds, self.secret.as_ref()).await?,
             };
             let forwarder = Forwarder::new(hook, &self.forward, self.json, self.after.clone());
-            let mut listening = Listening {
-                post,
+            let mut session = Session {
+                websocket,
                 forwarder,
                 server: self.connection.url(),
-                pause: PAUSES.0,
+                delay: RETRY_DELAYS.0,
             };
             let ended = tokio::select! {
-                failed = listening.listen() => Err(failed),
+                failed = session.listen() => Err(failed),
                 () = asked_to_stop() => Ok(()),
             };
-            listening.end().await;
+            session.end().await;
             ended
         })
     }
 }
 
-struct Listening<'a> {
-    post: ListeningPost<'a>,
+struct Session<'a> {
+    websocket: SubscribedWebsocket<'a>,
     forwarder: Forwarder,
     server: Url,
-    pause: Duration,
+    delay: Duration,
 }
 
-impl Listening<'_> {
-    /// Listens for as long as it can.
+impl Session<'_> {
+    /// Forwards events until that fails for good; returns the error.
     async fn listen(&mut self) -> anyhow::Error {
         let mut is_first = true;
         loop {
-            let lost = match self.connect().await {
-                Ok(ear) => {
-                    self.forwarder.tell_connected(&self.server, is_first, &ear);
+            let ended = match self.connect().await {
+                Ok(listener) => {
+                    self.forwarder.print_connected(&self.server, is_first, &listener);
                     is_first = false;
-                    self.pause = PAUSES.0;
-                    self.pass_on(ear).await
+                    self.delay = RETRY_DELAYS.0;
+                    self.forward_event(listener).await
                 }
-                Err(error) if is_first || !is_passing(&error) => {
+                Err(error) if is_first || !is_transient(&error) => {
                     return error.context(format!("cannot listen at {}", self.server));
                 }
                 Err(error) => Ok(format!("{error:#}")),
             };
-            match lost {
+            match ended {
                 Ok(why) => output::remark(format_args!(
                     "not connected: {why}; trying again in {}",
-                    show_duration(self.pause)
+                    show_duration(self.delay)
                 )),
                 Err(error) => return error,
             }
-            sleep(self.pause).await;
-            self.pause = (self.pause * 2).min(PAUSES.1);
+            sleep(self.delay).await;
+            self.delay = (self.delay * 2).min(RETRY_DELAYS.1);
         }
     }
 
-    /// Connects with a fresh URL: the one before may be too old.
+    /// Connects with a fresh URL: the previous one may have expired.
     async fn connect(&self) -> anyhow::Result<WebsocketListener> {
-        let url = self.post.url(&self.server, self.forwarder.position()).await?;
+        let url = self
+            .websocket
+            .url(&self.server, self.forwarder.position())
+            .await?;
         Ok(WebsocketListener::connect(&url).await?)
     }
 
-    /// Passes on what is heard until the connection is lost; answers why it was.
-    async fn pass_on(&mut self, mut ear: WebsocketListener) -> anyhow::Result<String> {
+    /// Forwards events until the connection is lost; returns the reason.
+    async fn forward_event(&mut self, mut listener: WebsocketListener) -> anyhow::Result<String> {
         loop {
-            let text = match ear.next().await {
+            let text = match listener.next().await {
                 Ok(text) => text,
-                Err(lost) => return Ok(lost.to_string()),
+                Err(ended) => return Ok(ended.to_string()),
             };
-            let frame = if ear.is_labelled() {
+            let frame = if listener.is_labelled() {
                 Frame::labelled(&text).context("the server sends a frame that this program does not know")?
             } else {
                 Frame::plain(text)
@@ -165,12 +168,12 @@ impl Listening<'_> {
     }
 
     async fn end(&self) {
-        if let Err(error) = self.post.remove().await {
+        if let Err(error) = self.websocket.remove().await {
             output::remark(format_args!(
                 "what was made at the server is still there: {error:#}"
             ));
         }
-        if let (Some(position), Some(id)) = (self.forwarder.position(), self.post.lasting_id()) {
+        if let (Some(position), Some(id)) = (self.forwarder.position(), self.websocket.kept_id()) {
             output::remark(format_args!(
                 "to go on from here: --websocket {id} --after {position}"
             ));
@@ -178,15 +181,15 @@ impl Listening<'_> {
     }
 }
 
-/// Whether it may be over by itself.
-fn is_passing(error: &anyhow::Error) -> bool {
+/// True if a retry may succeed.
+fn is_transient(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let by_server = cause.downcast_ref().is_some_and(ClientError::is_passing);
+        let by_server = cause.downcast_ref().is_some_and(ClientError::is_transient);
         by_server || cause.is::<ListenError>()
     })
 }
 
-/// The websocket that was listened at is gone.
-fn gone(id: &str) -> anyhow::Error {
+/// Error for a websocket that was deleted.
+fn websocket_gone(id: &str) -> anyhow::Error {
     anyhow!("websocket {id} was deleted: start again without --websocket to have a new one")
 }

@@ -1,4 +1,4 @@
-//! `switchhook man`: the pages of the manual, for whoever makes a package.
+//! `switchhook man`: man pages, for packages.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
-//! `switchhook mcp`: lets an assistant find out what happened to events, over the Model Context Protocol.
+//! `switchhook mcp`: a server of the Model Context Protocol, through which an assistant examines events and deliveries.
 //!
-//! Here: over what it is asked, and whose key counts. What can be asked is `tools`, how strangers' text is set apart is
-//! `untrusted`, what no answer has in it is `credentials`. Everything goes through the HTTP API, so that what a key may see and do is decided there and nowhere else.
+//! Transports and API keys are here. The tools are `tools`, the marking of untrusted text is
+//! `untrusted`, the masking of credentials is `credentials`. Everything goes through the HTTP API, which alone decides what a key may see and do.
 
 mod credentials;
 mod tools;
@@ -26,9 +26,9 @@ use switchhook_domain::secret::Secret;
 use switchhook_http::server::{Answer, ConnectionCounts, ConnectionLimits, HttpServer, listen};
 use url::Url;
 
-use self::tools::Desk;
+use self::tools::ToolServer;
 use super::connection::Connection;
-use super::{output, wait_for, wait_for_server};
+use super::{block_on, block_on_server, output};
 use crate::config::parse_listen;
 use crate::server::asked_to_stop;
 use switchhook_client::{Client, ClientError};
@@ -62,21 +62,21 @@ pub(super) struct Mcp {
     connection: Connection,
 }
 
-/// With whose key the API is asked.
+/// Source of the API key.
 #[derive(Clone)]
 enum Access {
-    /// That of the command.
+    /// The command's key.
     Own(Box<Client>),
-    /// That of the request: whoever calls has one.
-    OfCaller(Url),
+    /// The key of each request.
+    PerCaller(Url),
 }
 
 impl Access {
-    /// A client for a request, of which only one over HTTP has headers.
+    /// Client for a request; only requests over HTTP have headers.
     fn client(&self, headers: Option<&HeaderMap>) -> Result<Client, ClientError> {
         match self {
             Self::Own(client) => Ok(Client::clone(client)),
-            Self::OfCaller(url) => {
+            Self::PerCaller(url) => {
                 let key = headers.and_then(bearer).map(Secret::new);
                 Client::new(url, key.as_ref())
             }
@@ -94,21 +94,21 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 impl Mcp {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.http {
-            None => wait_for(self.answer_on_standard_streams()),
-            Some(address) => wait_for_server(self.answer_over_http(address)),
+            None => block_on(self.answer_on_standard_streams()),
+            Some(address) => block_on_server(self.answer_over_http(address)),
         }
     }
 
     async fn answer_on_standard_streams(self) -> anyhow::Result<()> {
-        let desk = Desk::new(Access::Own(Box::new(self.connection.client()?)), self.allow_write);
-        let session = desk.serve(stdio()).await;
+        let server = ToolServer::new(Access::Own(Box::new(self.connection.client()?)), self.allow_write);
+        let session = server.serve(stdio()).await;
         let session = session.context("standard input holds no session of the Model Context Protocol")?;
         session.waiting().await?;
         Ok(())
     }
 
     async fn answer_over_http(self, address: SocketAddr) -> anyhow::Result<()> {
-        let access = Access::OfCaller(self.connection.url());
+        let access = Access::PerCaller(self.connection.url());
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
         hosts.extend(self.http_host);
         // Each request stands for itself: nothing is kept of a caller.
@@ -118,9 +118,9 @@ impl Mcp {
             .with_json_response(true)
             .with_max_request_body_bytes(LARGEST_REQUEST);
         let allow_write = self.allow_write;
-        let desk = move || Ok(Desk::new(access.clone(), allow_write));
+        let server = move || Ok(ToolServer::new(access.clone(), allow_write));
         let sessions = Arc::new(LocalSessionManager::default());
-        let service = StreamableHttpService::new(desk, sessions, config);
+        let service = StreamableHttpService::new(server, sessions, config);
         let listener = listen(address)?;
         output::remark(format_args!("listening at http://{}/mcp", listener.local_addr()?));
         let handler = Arc::new(move |request| Box::pin(take(service.clone(), request)) as Answer);
@@ -141,16 +141,16 @@ impl Mcp {
     }
 }
 
-/// The largest request that is read: a question is small.
+/// Bound on the bytes of a request.
 const LARGEST_REQUEST: usize = 64 << 10;
 
-/// How many connections are open at once.
+/// Bound on open connections.
 const MOST_CONNECTIONS: usize = 256;
 
-/// How long open requests have to end when it is asked to stop.
+/// Time for open requests to end at a stop.
 const GRACE: Duration = Duration::from_secs(2);
 
-async fn take(service: StreamableHttpService<Desk, LocalSessionManager>, request: Request) -> Response {
+async fn take(service: StreamableHttpService<ToolServer, LocalSessionManager>, request: Request) -> Response {
     if request.uri().path() != "/mcp" {
         return (
             StatusCode::NOT_FOUND,

@@ -1,4 +1,4 @@
-//! `switchhook migrate`: brings a store's schema up to date. What changes is told by the store's migrations.
+//! `switchhook migrate`: migrates a store's schema.
 
 use anyhow::Context;
 use clap::Args;

@@ -1,4 +1,4 @@
-//! `switchhook notifications`: what people were told when something went wrong, and the channels they are told by.
+//! `switchhook notifications`: sent notifications, and the channels that they go to.
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -8,8 +8,8 @@ use switchhook_domain::notification::{ChannelType, NotificationKind};
 
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
-use super::pages::{Extent, List, OUR_PAGE};
-use super::{Misuse, wait_for, words};
+use super::pages::{LARGEST_OWN_PAGE, List, Pagination};
+use super::{UsageError, block_on, words};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::amounts;
 use switchhook_node::retention::NOTIFICATIONS_LAST;
@@ -38,7 +38,7 @@ enum Command {
         ),
         after_help = "Example:\n  switchhook notifications list"
     )]
-    List(Extent),
+    List(Pagination),
     /// Create, list, change, delete and test the channels that notifications go to
     #[command(subcommand)]
     Channels(Channels),
@@ -56,7 +56,7 @@ Examples:
 Next: switchhook notifications channels test ID")]
     Create {
         /// Type of the channel
-        #[arg(long = "type", value_name = "TYPE", value_parser = words::of::<ChannelType>(ChannelType::ALL.map(ChannelType::as_str)))]
+        #[arg(long = "type", value_name = "TYPE", value_parser = words::one_of::<ChannelType>(ChannelType::ALL.map(ChannelType::as_str)))]
         channel_type: ChannelType,
 
         #[command(flatten)]
@@ -64,14 +64,14 @@ Next: switchhook notifications channels test ID")]
     },
     /// List channels, oldest first
     #[command(after_help = "Example:\n  switchhook notifications channels list")]
-    List(Extent),
+    List(Pagination),
     /// Change a channel; what is not given stays
     #[command(after_help = "\
 Example:
   switchhook notifications channels update 7730318061039616 --kind webhook.failing --kind webhook.recovered")]
     Update {
         #[command(flatten)]
-        which: Which,
+        which: IdArgument,
 
         #[command(flatten)]
         settings: Settings,
@@ -82,14 +82,14 @@ Example:
     },
     /// Delete a channel
     #[command(after_help = "Example:\n  switchhook notifications channels delete 7730318061039616")]
-    Delete(Which),
+    Delete(IdArgument),
     /// Send a test message to a channel now, and see whether it arrives
     #[command(after_help = "Example:\n  switchhook notifications channels test 7730318061039616")]
-    Test(Which),
+    Test(IdArgument),
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct IdArgument {
     /// The channel's id
     id: ChannelId,
 }
@@ -105,7 +105,7 @@ struct Settings {
     secret: Option<String>,
 
     /// Kind of notification to send; repeat the option for several [default: every kind]
-    #[arg(long = "kind", value_name = "KIND", value_parser = words::of::<NotificationKind>(NotificationKind::ALL.map(NotificationKind::as_str)))]
+    #[arg(long = "kind", value_name = "KIND", value_parser = words::one_of::<NotificationKind>(NotificationKind::ALL.map(NotificationKind::as_str)))]
     kinds: Vec<NotificationKind>,
 }
 
@@ -133,13 +133,15 @@ impl Settings {
 impl Notifications {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             let request = match self.command {
-                Command::List(extent) => return list(&client, &extent, self.json).await,
-                Command::Channels(Channels::List(extent)) => {
-                    return list_channels(&client, &extent, self.json).await;
+                Command::List(pagination) => return list(&client, &pagination, self.json).await,
+                Command::Channels(Channels::List(pagination)) => {
+                    return list_channels(&client, &pagination, self.json).await;
                 }
-                Command::Channels(Channels::Test(Which { id })) => return test(&client, id, self.json).await,
+                Command::Channels(Channels::Test(IdArgument { id })) => {
+                    return test(&client, id, self.json).await;
+                }
                 Command::Channels(Channels::Create {
                     channel_type,
                     settings,
@@ -159,11 +161,11 @@ impl Notifications {
                     }
                     if fields.is_empty() {
                         let words = "nothing to change: give an option; --help lists them";
-                        return Err(Misuse(words.to_owned()).into());
+                        return Err(UsageError(words.to_owned()).into());
                     }
                     Request::patch(path(which.id)).json(&fields.into())
                 }
-                Command::Channels(Channels::Delete(Which { id })) => {
+                Command::Channels(Channels::Delete(IdArgument { id })) => {
                     let answer = client.send(Request::delete(path(id))).await?;
                     output::remark(format_args!("channel {id} is deleted; this is what it was:"));
                     return show(&answer, self.json);
@@ -180,21 +182,21 @@ fn path(id: ChannelId) -> String {
     format!("{CHANNELS}/{id}")
 }
 
-async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, "/v1/notifications", &[], extent, OUR_PAGE).await?;
+async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/notifications", &[], pagination, LARGEST_OWN_PAGE).await?;
     if json {
         return list.print_json();
     }
     let mut table = Table::new(&["ID", "AT", "KIND", "BECAME", "TEXT"])
-        .cutting(&["BECAME", "TEXT"])
-        .sparing(&["ID", "KIND"]);
+        .truncating(&["BECAME", "TEXT"])
+        .dropping(&["ID", "KIND"]);
     for notification in list.items::<NotificationAnswer>()? {
-        let became = became(&notification);
+        let outcome = outcome(&notification);
         table.row([
             notification.id,
             time(notification.at),
             notification.kind,
-            became,
+            outcome,
             notification.text,
         ]);
     }
@@ -203,7 +205,7 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     Ok(())
 }
 
-fn became(notification: &NotificationAnswer) -> String {
+fn outcome(notification: &NotificationAnswer) -> String {
     if let Some(until) = notification.held_until {
         return format!("held until {}", time(until));
     }
@@ -222,14 +224,14 @@ fn became(notification: &NotificationAnswer) -> String {
     sends.collect::<Vec<_>>().join(", ")
 }
 
-async fn list_channels(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, CHANNELS, &[], extent, OUR_PAGE).await?;
+async fn list_channels(client: &Client, pagination: &Pagination, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, CHANNELS, &[], pagination, LARGEST_OWN_PAGE).await?;
     if json {
         return list.print_json();
     }
     let mut table = Table::new(&["ID", "TYPE", "TO", "KINDS", "CREATED"])
-        .cutting(&["TO", "KINDS"])
-        .sparing(&["CREATED"]);
+        .truncating(&["TO", "KINDS"])
+        .dropping(&["CREATED"]);
     for channel in list.items::<NotificationChannel>()? {
         table.row([
             channel.id.to_string(),

@@ -1,67 +1,66 @@
-//! How commands lay out what they show: tables, facts, instants. The streams themselves are `terminal.rs`'s.
+//! Layout of output: tables, facts, instants. The streams are in `terminal.rs`.
 
 use std::fmt::Display;
 
 use switchhook_domain::Timestamp;
 
 use crate::terminal::width;
-pub(super) use crate::terminal::{NobodyReads, print, print_body, print_data, print_text, remark};
+pub(super) use crate::terminal::{OutputClosed, print, print_body, print_data, print_text, remark};
 use switchhook_node::sanitize;
 
-/// Writes JSON data, in the form that people can read.
+/// Writes indented JSON.
 pub(super) fn print_json(data: &impl serde::Serialize) -> anyhow::Result<()> {
     print_data(serde_json::to_string_pretty(data)?)
 }
 
-/// An instant for people: to the millisecond, UTC.
+/// An instant to the millisecond, UTC.
 pub(super) fn time(at: Timestamp) -> String {
     at.to_string().replacen('T', " ", 1)
 }
 
-/// An instant that there may not be.
 pub(super) fn time_or_dash(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".to_owned(), time)
 }
 
-/// Rows under headings, each column as wide as it must be, and on a terminal no wider than there is room.
+/// Rows under headings. On a terminal, columns are truncated or dropped to fit its width.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
-    /// The columns that may be cut short.
-    cuttable: Vec<usize>,
-    /// The columns that may be left out, the least important first.
-    spare: Vec<usize>,
+    /// Columns that may be truncated.
+    truncatable: Vec<usize>,
+    /// Columns that may be dropped, the least important first.
+    droppable: Vec<usize>,
 }
 
-/// What is between two columns.
+/// Text between two columns.
 const GAP: &str = "  ";
 
-/// How much of a cell that is cut stays at the least: an id is still whole.
-const SHORTEST_CUT: usize = 18;
+/// Least width of a truncated cell: an id still fits.
+const MIN_TRUNCATED_WIDTH: usize = 18;
 
 impl Table {
     pub(super) fn new(headings: &[&str]) -> Self {
         Self {
             rows: vec![headings.iter().map(ToString::to_string).collect()],
-            cuttable: Vec::new(),
-            spare: Vec::new(),
+            truncatable: Vec::new(),
+            droppable: Vec::new(),
         }
     }
 
-    /// These columns may be cut short where there is little room.
-    pub(super) fn cutting(mut self, headings: &[&str]) -> Self {
-        self.cuttable = self.places(headings);
+    /// Lets these columns be truncated.
+    pub(super) fn truncating(mut self, headings: &[&str]) -> Self {
+        self.truncatable = self.indexes(headings);
         self
     }
 
-    /// These columns may be left out where there is little room, the first of them first.
-    pub(super) fn sparing(mut self, headings: &[&str]) -> Self {
-        self.spare = self.places(headings);
+    /// Lets these columns be dropped, the first of them first.
+    pub(super) fn dropping(mut self, headings: &[&str]) -> Self {
+        self.droppable = self.indexes(headings);
         self
     }
 
-    fn places(&self, headings: &[&str]) -> Vec<usize> {
-        let place = |heading: &&str| self.rows[0].iter().position(|known| known == heading);
-        headings.iter().filter_map(place).collect()
+    fn indexes(&self, headings: &[&str]) -> Vec<usize> {
+        let index = |heading: &&str| self.rows[0].iter().position(|known| known == heading);
+        headings.iter().filter_map(index).collect()
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -84,7 +83,7 @@ impl Table {
         let left_out: Vec<_> = self.rows[0]
             .iter()
             .enumerate()
-            .filter(|(place, _)| columns.iter().all(|column| column.place != *place))
+            .filter(|(index, _)| columns.iter().all(|column| column.index != *index))
             .map(|(_, heading)| heading.as_str())
             .collect();
         if !left_out.is_empty() {
@@ -93,36 +92,42 @@ impl Table {
         Ok(())
     }
 
-    /// The columns that are shown, in a line of so many characters.
-    fn columns(&self, room: Option<usize>) -> Vec<Column> {
-        let mut columns: Vec<_> = (0..self.rows[0].len()).map(|place| self.column(place)).collect();
-        let Some(room) = room else {
+    /// Columns to print on a line of so many characters.
+    fn columns(&self, available: Option<usize>) -> Vec<Column> {
+        let mut columns: Vec<_> = (0..self.rows[0].len()).map(|index| self.column(index)).collect();
+        let Some(available) = available else {
             return columns;
         };
-        for spare in &self.spare {
-            if taken(columns.iter().map(|column| column.least)) <= room {
+        for droppable in &self.droppable {
+            if total_width(columns.iter().map(|column| column.min_width)) <= available {
                 break;
             }
-            columns.retain(|column| column.place != *spare);
+            columns.retain(|column| column.index != *droppable);
         }
         loop {
-            let wide = taken(columns.iter().map(|column| column.width));
-            let longest = columns.iter_mut().filter(|column| column.width > column.least);
-            match longest.max_by_key(|column| column.width) {
-                Some(column) if wide > room => column.width -= 1,
+            let total = total_width(columns.iter().map(|column| column.width));
+            let widest = columns
+                .iter_mut()
+                .filter(|column| column.width > column.min_width);
+            match widest.max_by_key(|column| column.width) {
+                Some(column) if total > available => column.width -= 1,
                 _ => return columns,
             }
         }
     }
 
-    fn column(&self, place: usize) -> Column {
-        let cells = self.rows.iter().filter_map(|row| row.get(place));
+    fn column(&self, index: usize) -> Column {
+        let cells = self.rows.iter().filter_map(|row| row.get(index));
         let width = cells.map(|cell| cell.chars().count()).max().unwrap_or_default();
-        let least = match self.cuttable.contains(&place) {
-            true => width.min(SHORTEST_CUT),
+        let min_width = match self.truncatable.contains(&index) {
+            true => width.min(MIN_TRUNCATED_WIDTH),
             false => width,
         };
-        Column { place, width, least }
+        Column {
+            index,
+            width,
+            min_width,
+        }
     }
 
     fn layout(&self, columns: &[Column]) -> String {
@@ -134,33 +139,31 @@ impl Table {
     }
 }
 
-/// A column as it is shown.
 struct Column {
-    place: usize,
+    index: usize,
     width: usize,
-    /// How wide it is at the least.
-    least: usize,
+    min_width: usize,
 }
 
 impl Column {
     fn cell(&self, row: &[String]) -> String {
-        let cell = row.get(self.place).map_or("", String::as_str);
+        let cell = row.get(self.index).map_or("", String::as_str);
         let width = self.width;
         if cell.chars().count() <= width {
             return format!("{cell:<width$}");
         }
-        let kept: String = cell.chars().take(width - 1).collect();
-        format!("{kept}…")
+        let head: String = cell.chars().take(width - 1).collect();
+        format!("{head}…")
     }
 }
 
-/// How much of a line columns of these widths take.
-fn taken(widths: impl ExactSizeIterator<Item = usize>) -> usize {
+/// Width of a line with columns of these widths.
+fn total_width(widths: impl ExactSizeIterator<Item = usize>) -> usize {
     let gaps = widths.len().saturating_sub(1) * GAP.len();
     widths.sum::<usize>() + gaps
 }
 
-/// Names and values, one to a line, for showing one thing.
+/// Names and values of one thing, one per line.
 #[derive(Default)]
 pub(super) struct Facts(Vec<(String, String)>);
 
@@ -175,7 +178,7 @@ impl Facts {
         self
     }
 
-    /// Leaves the fact out if there is none.
+    /// Adds a fact if there is a value.
     pub(super) fn fact_if(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.fact(name, value),
@@ -216,14 +219,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(room: usize, expected: &str) {
+    fn check(available: usize, expected: &str) {
         let headings = ["ID", "HOOK URL", "STATE", "CREATED"];
         let mut table = Table::new(&headings)
-            .cutting(&["HOOK URL"])
-            .sparing(&["CREATED", "STATE"]);
+            .truncating(&["HOOK URL"])
+            .dropping(&["CREATED", "STATE"]);
         table.row(["7", "https://example.com/hooks/dialpad", "active", "2026-11-21"].map(str::to_owned));
-        let told = table.layout(&table.columns(Some(room)));
-        assert_eq!(told.lines().nth(1), Some(expected), "{told}");
+        let layout = table.layout(&table.columns(Some(available)));
+        assert_eq!(layout.lines().nth(1), Some(expected), "{layout}");
     }
 
     #[test]
@@ -237,11 +240,11 @@ mod tests {
         check(5, "7   https://example.c…");
     }
 
-    /// As subscriptions are listed, in the width that a terminal has where nobody chose one.
+    /// A list of subscriptions, at the usual width of a terminal.
     #[test]
     fn ids_stay_whole_and_the_line_fits_where_two_columns_are_cut() {
         let headings = ["ID", "KIND", "EVENTS", "STATE", "GOES TO"];
-        let mut table = Table::new(&headings).cutting(&["EVENTS", "GOES TO"]);
+        let mut table = Table::new(&headings).truncating(&["EVENTS", "GOES TO"]);
         let goes_to = "7730318061039617 https://example.com/hook";
         let cells = [
             "7730318061039616",
@@ -251,9 +254,9 @@ mod tests {
             goes_to,
         ];
         table.row(cells.map(str::to_owned));
-        let told = table.layout(&table.columns(Some(80)));
+        let layout = table.layout(&table.columns(Some(80)));
         let line = "7730318061039616  agent_status  call centre agents  enabled  7730318061039617 h…";
-        assert_eq!(told.lines().nth(1), Some(line));
+        assert_eq!(layout.lines().nth(1), Some(line));
     }
 
     #[test]

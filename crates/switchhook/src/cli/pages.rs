@@ -1,4 +1,4 @@
-//! Lists that the server gives page by page, read as far as somebody wants them.
+//! Lists that are read page by page, up to `--limit`.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::words;
 use switchhook_client::{Client, Request};
 use switchhook_node::duration::parse_duration;
 
-pub(super) use switchhook_web::api::LARGEST_PAGE_OF_OURS as OUR_PAGE;
+pub(super) use switchhook_web::api::LARGEST_PAGE_OF_OURS as LARGEST_OWN_PAGE;
 
-/// How much of a list.
+/// Options for the part of a list to show.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Extent {
+pub(super) struct Pagination {
     /// Maximum number of rows
-    #[arg(long, value_name = "N", default_value = "50", value_parser = words::whole::<u32>(1..=u32::MAX))]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = words::whole_number::<u32>(1..=u32::MAX))]
     pub(super) limit: u32,
 
     /// Cursor to continue from, as the previous list printed it
@@ -28,54 +28,54 @@ pub(super) struct Extent {
     pub(super) cursor: Option<String>,
 }
 
-impl Extent {
-    /// Everything there is.
+impl Pagination {
+    /// The whole list.
     pub(super) const ALL: Self = Self {
         limit: u32::MAX,
         cursor: None,
     };
 }
 
-/// From when till when.
+/// Options for a range of time.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Period {
+pub(super) struct TimeRange {
     /// Beginning: 2026-11-21T09:00:00Z, unix milliseconds, or how long ago (1h)
-    #[arg(long, value_name = "TIME", value_parser = parse_when)]
-    since: Option<When>,
+    #[arg(long, value_name = "TIME", value_parser = parse_point_in_time)]
+    since: Option<PointInTime>,
 
     /// End, in the same forms; not included
-    #[arg(long, value_name = "TIME", value_parser = parse_when)]
-    until: Option<When>,
+    #[arg(long, value_name = "TIME", value_parser = parse_point_in_time)]
+    until: Option<PointInTime>,
 }
 
-/// A time as people give it.
+/// A time on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum When {
+enum PointInTime {
     At(Timestamp),
     Ago(Duration),
 }
 
-impl Period {
-    /// The period as the API takes it.
+impl TimeRange {
+    /// Query parameters of the range.
     pub(super) fn query(&self, now: Timestamp) -> [(&'static str, Option<String>); 2] {
-        let at = |when: When| match when {
-            When::At(at) => at.to_string(),
-            When::Ago(ago) => now.minus(ago).to_string(),
+        let at = |when: PointInTime| match when {
+            PointInTime::At(at) => at.to_string(),
+            PointInTime::Ago(duration) => now.minus(duration).to_string(),
         };
         [("since", self.since.map(at)), ("until", self.until.map(at))]
     }
 }
 
-fn parse_when(text: &str) -> Result<When, String> {
-    if let Ok(ago) = parse_duration(text) {
-        return Ok(When::Ago(ago));
+fn parse_point_in_time(text: &str) -> Result<PointInTime, String> {
+    if let Ok(duration) = parse_duration(text) {
+        return Ok(PointInTime::Ago(duration));
     }
     text.parse()
-        .map(When::At)
+        .map(PointInTime::At)
         .map_err(|error| format!("{error}, or as how long ago it was, like 1h"))
 }
 
-/// Items exactly as the server wrote them.
+/// Items exactly as the server wrote them. The cursor is any text: Dialpad's is not an id.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct List {
     items: Vec<Box<RawValue>>,
@@ -89,43 +89,42 @@ impl List {
         client: &Client,
         path: &str,
         query: &[(&str, Option<String>)],
-        extent: &Extent,
+        pagination: &Pagination,
         page: u32,
     ) -> anyhow::Result<Self> {
         let mut list = Self {
             items: Vec::new(),
-            cursor: extent.cursor.clone(),
+            cursor: pagination.cursor.clone(),
         };
         loop {
-            let wanted = extent.limit as usize - list.items.len();
+            let missing = pagination.limit as usize - list.items.len();
             let mut query = query.to_vec();
-            query.push(("limit", Some(wanted.min(page as usize).to_string())));
-            let asked = list.cursor.take();
-            query.push(("cursor", asked.clone()));
+            query.push(("limit", Some(missing.min(page as usize).to_string())));
+            let sent_cursor = list.cursor.take();
+            query.push(("cursor", sent_cursor.clone()));
             let next: Self = client.send(Request::get(path, &query)).await?.read()?;
-            if next.cursor.is_some() && next.cursor == asked {
+            if next.cursor.is_some() && next.cursor == sent_cursor {
                 bail!("the server's list at {path} does not go on: it names the same place again");
             }
             list.items.extend(next.items);
             list.cursor = next.cursor;
-            if list.cursor.is_none() || list.items.len() >= extent.limit as usize {
+            if list.cursor.is_none() || list.items.len() >= pagination.limit as usize {
                 return Ok(list);
             }
         }
     }
 
-    /// This list and then that one.
-    pub(super) fn and(mut self, other: Self) -> Self {
+    pub(super) fn append(mut self, other: Self) -> Self {
         self.items.extend(other.items);
         self
     }
 
-    /// The items as what they should be.
+    /// Items as `T`.
     pub(super) fn items<T: DeserializeOwned>(&self) -> anyhow::Result<Vec<T>> {
         Ok(self.texts().map(serde_json::from_str).collect::<Result<_, _>>()?)
     }
 
-    /// Each item's JSON.
+    /// JSON of each item.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.items.iter().map(|item| item.get())
     }
@@ -134,7 +133,7 @@ impl List {
         output::print_data(serde_json::to_string(self)?)
     }
 
-    /// Says how to see the rest.
+    /// Prints how to list the rest, if there is more.
     pub(super) fn remark_rest(&self) {
         if let Some(cursor) = &self.cursor {
             output::remark(format_args!(
@@ -151,15 +150,18 @@ mod tests {
 
     #[test]
     fn a_time_is_an_instant_or_how_long_ago_it_was() {
-        assert_eq!(parse_when("90m"), Ok(When::Ago(Duration::from_secs(5_400))));
         assert_eq!(
-            parse_when("1795253400000"),
-            Ok(When::At(Timestamp::from_millis(1_795_253_400_000)))
+            parse_point_in_time("90m"),
+            Ok(PointInTime::Ago(Duration::from_secs(5_400)))
         );
         assert_eq!(
-            parse_when("2026-11-21T09:30:00Z"),
-            Ok(When::At(Timestamp::from_millis(1_795_253_400_000)))
+            parse_point_in_time("1795253400000"),
+            Ok(PointInTime::At(Timestamp::from_millis(1_795_253_400_000)))
         );
-        assert!(parse_when("yesterday").is_err_and(|error| error.contains("1h")));
+        assert_eq!(
+            parse_point_in_time("2026-11-21T09:30:00Z"),
+            Ok(PointInTime::At(Timestamp::from_millis(1_795_253_400_000)))
+        );
+        assert!(parse_point_in_time("yesterday").is_err_and(|error| error.contains("1h")));
     }
 }

@@ -1,9 +1,9 @@
-//! `switchhook ready`: whether a server can keep events and send them, for health checks where there is nothing but the program.
+//! `switchhook ready`: asks `/readyz`, for health checks in containers that have only this program.
 
 use clap::Args;
 
 use super::connection::Connection;
-use super::{output, wait_for};
+use super::{block_on, output};
 use switchhook_client::Request;
 use switchhook_web::api::answers::Readiness;
 
@@ -25,7 +25,7 @@ pub(super) struct Ready {
 impl Ready {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        let answer = wait_for(async { Ok(client.send(Request::get("/readyz", &[])).await?) })?;
+        let answer = block_on(async { Ok(client.send(Request::get("/readyz", &[])).await?) })?;
         let readiness: Readiness = answer.read()?;
         if self.json {
             output::print_json(&readiness)

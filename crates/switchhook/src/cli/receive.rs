@@ -1,14 +1,14 @@
-//! `switchhook receive`: a receiver that is ready: verifies, drops repeats, and keeps an event before it answers 200.
+//! `switchhook receive`: a receiver that verifies events, drops repeats, and stores an event before it answers 200.
 //!
-//! `door` takes the requests, `inbox` decides, `record` is what a line of the file looks like, `command` runs what
-//! `--exec` names, `arrival` shows what happens, `adviser` says why a signature does not hold.
+//! `endpoint` accepts requests, `inbox` processes them, `record` is the format of a line in the file, `command` runs
+//! `--exec`, `outcome` is the answer and the output, `signature_adviser` says why a signature is not valid.
 
-mod adviser;
-mod arrival;
 mod command;
-mod door;
+mod endpoint;
 mod inbox;
+mod outcome;
 mod record;
+mod signature_adviser;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -20,15 +20,15 @@ use anyhow::Context;
 use clap::Args;
 use switchhook_receiver::{Bounds, Journal, Receiver, Repeats};
 
-use self::adviser::Adviser;
-use self::arrival::Show;
 use self::command::Command;
-use self::inbox::{Inbox, Keeping};
+use self::inbox::{EventHandler, Inbox};
+use self::outcome::OutcomePrinter;
+use self::signature_adviser::SignatureAdviser;
 use super::accepted_secrets::AcceptedSecrets;
-use super::{output, wait_for_server};
+use super::{block_on_server, output};
 use crate::config::{TlsOptions, parse_listen};
 use crate::logging::{self, LogFormat};
-use crate::tls::Secured;
+use crate::tls::ServerCertificate;
 use crate::words;
 use crate::{private_folder, tls};
 use switchhook_http::server::Inbound;
@@ -69,7 +69,7 @@ pub(super) struct Receive {
     exec: Option<String>,
 
     /// Maximum number of commands running at once
-    #[arg(long, value_name = "N", default_value = "4", value_parser = words::whole::<u16>(1..=256))]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = words::whole_number::<u16>(1..=256))]
     exec_at_once: u16,
 
     /// Time for a command, including its wait to start; then it is killed and the event is delivered again
@@ -98,7 +98,7 @@ impl Receive {
             logging::init(LogFormat::Text, "warn,switchhook::tls=info");
         }
         let inbox = Arc::new(self.inbox()?);
-        wait_for_server(async move {
+        block_on_server(async move {
             let listener = switchhook_http::server::listen(listen)?;
             let address = listener.local_addr()?;
             let secured = tls::start(&tls)?;
@@ -106,15 +106,15 @@ impl Receive {
             output::remark(format_args!("listening at {scheme}://{address}"));
             let inbound = Inbound {
                 listener,
-                identity: secured.as_ref().map(Secured::identity),
+                identity: secured.as_ref().map(ServerCertificate::identity),
                 trusted_proxies: Vec::new(),
             };
-            door::serve(inbound, inbox).await
+            endpoint::serve(inbound, inbox).await
         })
     }
 
     fn inbox(self) -> anyhow::Result<Inbox> {
-        let (repeats, file) = self.memory()?;
+        let (repeats, file) = self.open_repeats()?;
         let command = self.exec.as_ref().map(|words| {
             let at_once = usize::from(self.exec_at_once);
             Command::new(words, at_once, self.exec_timeout)
@@ -122,9 +122,9 @@ impl Receive {
         Ok(Inbox {
             receiver: self.receiver()?,
             repeats,
-            keeping: Keeping { command, file },
-            show: Show { json: self.json },
-            adviser: Adviser::new(self.secrets),
+            handler: EventHandler { command, file },
+            printer: OutcomePrinter { json: self.json },
+            adviser: SignatureAdviser::new(self.secrets),
         })
     }
 
@@ -143,18 +143,18 @@ impl Receive {
         Ok(builder.build()?)
     }
 
-    /// What is known of former events, and the file for new ones. The events' own file tells which were had, so that
+    /// Known events, and the file for new ones. The file of `--out` also tells which events are known, so that
     /// one write decides both.
-    fn memory(&self) -> anyhow::Result<(Arc<Repeats>, Option<Arc<Journal>>)> {
+    fn open_repeats(&self) -> anyhow::Result<(Arc<Repeats>, Option<Arc<Journal>>)> {
         match (&self.out, &self.exec) {
             (Some(path), _) => {
                 let (repeats, journal) = open_file(path)?;
                 Ok((repeats, Some(journal)))
             }
             (None, Some(_)) => {
-                make_folder_of(&self.remember)?;
+                create_parent(&self.remember)?;
                 let repeats = Repeats::in_file(&self.remember, Bounds::default());
-                Ok((repeats.context(OTHER_FILE)?, None))
+                Ok((repeats.context(FILE_ERROR)?, None))
             }
             (None, None) => {
                 output::remark("neither --out nor --exec: events are shown and not kept");
@@ -164,17 +164,17 @@ impl Receive {
     }
 }
 
-const OTHER_FILE: &str = "what was received cannot be kept; name another file, or stop who has this one";
+const FILE_ERROR: &str = "what was received cannot be kept; name another file, or stop who has this one";
 
 fn open_file(path: &Path) -> anyhow::Result<(Arc<Repeats>, Arc<Journal>)> {
-    make_folder_of(path)?;
+    create_parent(path)?;
     let repeats = Repeats::in_memory(Bounds::default());
     let (journal, found) = Journal::open(path, record::FORMAT, |line| {
         if let Some((key, at)) = record::read(line) {
             repeats.remember(key, at);
         }
     })
-    .context(OTHER_FILE)?;
+    .context(FILE_ERROR)?;
     if found.bytes_cut > 0 {
         let bytes = found.bytes_cut;
         output::remark(format_args!(
@@ -186,12 +186,12 @@ fn open_file(path: &Path) -> anyhow::Result<(Arc<Repeats>, Arc<Journal>)> {
         path.display(),
         found.lines
     ));
-    warn_of_readers(path);
+    warn_if_readable(path);
     Ok((repeats, Arc::new(journal)))
 }
 
-/// A new file is for its owner only; one that was there keeps the mode that somebody gave it.
-fn warn_of_readers(path: &Path) {
+/// Warns if others may read the file. A new file is for its owner only; an existing one keeps its mode.
+fn warn_if_readable(path: &Path) {
     let mode = std::fs::metadata(path).map(|found| found.permissions().mode());
     if mode.is_ok_and(|mode| mode & 0o077 != 0) {
         let path = path.display();
@@ -201,7 +201,7 @@ fn warn_of_readers(path: &Path) {
     }
 }
 
-fn make_folder_of(file: &Path) -> anyhow::Result<()> {
+fn create_parent(file: &Path) -> anyhow::Result<()> {
     match file.parent() {
         Some(folder) if folder.ends_with(private_folder::NAME) => private_folder::make(folder)
             .with_context(|| format!("cannot make {} and keep it from others", folder.display())),

@@ -1,7 +1,7 @@
-//! `switchhook replays`: sending old events again, as a job of the server's.
+//! `switchhook replays`: sends old events again, as a job of the server.
 
 mod progress;
-mod wish;
+mod selection;
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::ReplayId;
 
-use self::progress::Bar;
-use self::wish::Wish;
+use self::progress::Progress;
+use self::selection::Selection;
+use super::block_on;
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
-use super::pages::{Extent, List, OUR_PAGE};
-use super::wait_for;
+use super::pages::{LARGEST_OWN_PAGE, List, Pagination};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::show_duration;
 use switchhook_web::api::answers::{DryRunAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
 
-/// How often a replay that is waited for is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Interval at which `--wait` asks for the progress.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Replay old events as new deliveries
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ enum Command {
     Create(Create),
     /// List replays, newest first
     #[command(after_help = "Example:\n  switchhook replays list")]
-    List(Extent),
+    List(Pagination),
     /// Show a replay and how far it has come
     #[command(after_help = "\
 Examples:
@@ -79,7 +79,7 @@ The server does it: it goes on when this command ends and when the server restar
 With --wait the exit code is 1 unless everything was delivered.")]
 struct Create {
     #[command(flatten)]
-    wish: Wish,
+    selection: Selection,
 
     /// Show only how many deliveries would be made
     #[arg(long, conflicts_with = "wait")]
@@ -90,10 +90,10 @@ struct Create {
     wait: bool,
 }
 
-/// It ended, but not every event arrived.
+/// The replay ended, but not every event was delivered.
 #[derive(Debug, thiserror::Error)]
 #[error("replay {id} is {state}: {delivered} of {created} deliveries arrived{}", .reason.as_ref().map(|why| format!("; {why}")).unwrap_or_default())]
-struct NotAll {
+struct IncompleteReplay {
     id: String,
     state: String,
     delivered: u64,
@@ -104,10 +104,10 @@ struct NotAll {
 impl Replays {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             match self.command {
                 Command::Create(create) => create.run(&client, self.json).await,
-                Command::List(extent) => list(&client, &extent, self.json).await,
+                Command::List(pagination) => list(&client, &pagination, self.json).await,
                 Command::Show { id, wait } => {
                     let path = format!("/v1/replays/{id}");
                     if wait {
@@ -123,21 +123,20 @@ impl Replays {
 
 impl Create {
     async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
-        let mut request = self.wish.request(SystemClock.now())?;
+        let mut request = self.selection.request(SystemClock.now())?;
         request["dry_run"] = self.dry_run.into();
         let answer = client.send(Request::post("/v1/replays").json(&request)).await?;
         if self.dry_run {
-            return tell_dry_run(&answer, json);
+            return print_dry_run(&answer, json);
         }
         if self.wait {
-            return wait_for_end(client, &answer, json).await;
+            return follow_to_end(client, &answer, json).await;
         }
-        tell_begun(&answer, json)
+        print_started(&answer, json)
     }
 }
 
-/// Tells of a replay that was begun.
-pub(super) fn tell_begun(answer: &Answer, json: bool) -> anyhow::Result<()> {
+pub(super) fn print_started(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
@@ -150,13 +149,13 @@ pub(super) fn tell_begun(answer: &Answer, json: bool) -> anyhow::Result<()> {
     ))
 }
 
-/// Stays until a replay that was begun has ended.
-pub(super) async fn wait_for_end(client: &Client, answer: &Answer, json: bool) -> anyhow::Result<()> {
+/// Follows a replay that was started until it has ended.
+pub(super) async fn follow_to_end(client: &Client, answer: &Answer, json: bool) -> anyhow::Result<()> {
     let replay: ReplayAnswer = answer.read()?;
     follow(client, &format!("/v1/replays/{}", replay.id), json).await
 }
 
-pub(super) fn tell_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
+pub(super) fn print_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
@@ -181,17 +180,17 @@ fn in_words(total: u64, is_exact: bool) -> String {
     format!("{about}{total} {deliveries}")
 }
 
-async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, "/v1/replays", &[], extent, OUR_PAGE).await?;
+async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/replays", &[], pagination, LARGEST_OWN_PAGE).await?;
     if json {
         return list.print_json();
     }
     let mut table = Table::new(&["ID", "STATE", "CREATED", "DELIVERED", "OF", "TO", "EVENTS"])
-        .cutting(&["TO", "EVENTS"])
-        .sparing(&["CREATED"]);
+        .truncating(&["TO", "EVENTS"])
+        .dropping(&["CREATED"]);
     for replay in list.items::<ReplayAnswer>()? {
         let about = if replay.progress.total_is_exact { "" } else { "~" };
-        let (to, events) = (to_in_words(&replay), filter_in_words(&replay));
+        let (to, events) = (destination_in_words(&replay), filter_in_words(&replay));
         table.row([
             replay.id.to_string(),
             replay.state,
@@ -227,20 +226,20 @@ async fn cancel(client: &Client, id: ReplayId, json: bool) -> anyhow::Result<()>
     ))
 }
 
-/// Looks until the replay has ended.
+/// Polls until the replay has ended.
 async fn follow(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
-    let bar = Bar::new();
+    let progress = Progress::new();
     loop {
         let answer = client.send(Request::get(path, &[])).await?;
         let replay: ReplayAnswer = answer.read()?;
-        bar.show(&replay);
+        progress.show(&replay);
         if replay.state == "running" {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             continue;
         }
-        bar.end();
+        progress.end();
         show(&answer, json)?;
-        return verdict(replay);
+        return check_complete(replay);
     }
 }
 
@@ -257,7 +256,7 @@ fn facts(replay: &ReplayAnswer, now: Timestamp) -> Facts {
         .fact("state", format!("{}{}", replay.state, since.unwrap_or_default()))
         .fact_if("reason", replay.reason.as_ref())
         .fact("events", filter_in_words(replay))
-        .fact("to", to_in_words(replay))
+        .fact("to", destination_in_words(replay))
         .fact_if("rate", replay.rate.map(|rate| format!("{rate} events a second")))
         .fact("created", time(replay.created_at))
         .fact("makes", total_in_words(progress))
@@ -276,7 +275,7 @@ fn facts(replay: &ReplayAnswer, now: Timestamp) -> Facts {
         .fact_if("to go", left)
 }
 
-fn to_in_words(replay: &ReplayAnswer) -> String {
+fn destination_in_words(replay: &ReplayAnswer) -> String {
     match &replay.to {
         None => "where they went".to_owned(),
         Some(ToAnswer::WebhookId(id)) => format!("webhook {id}"),
@@ -302,15 +301,15 @@ fn filter_in_words(replay: &ReplayAnswer) -> String {
     members.iter().map(member).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether it did what it was made for.
-fn verdict(replay: ReplayAnswer) -> anyhow::Result<()> {
+/// Fails unless everything was delivered.
+fn check_complete(replay: ReplayAnswer) -> anyhow::Result<()> {
     let ProgressAnswer {
         created, delivered, ..
     } = replay.progress;
     if replay.state == "finished" && delivered == created {
         return Ok(());
     }
-    Err(NotAll {
+    Err(IncompleteReplay {
         id: replay.id.to_string(),
         state: replay.state,
         delivered,

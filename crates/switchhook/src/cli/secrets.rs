@@ -1,4 +1,4 @@
-//! `switchhook secrets`: webhooks' secrets as they lie in the store. How they are encrypted is `encryption.rs`.
+//! `switchhook secrets`: encryption of the secrets in a store. The cipher is in `encryption.rs` of `switchhook-node`.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use switchhook_store::{Resealed, Store};
 
-use super::{Misuse, guest, output, wait_for};
+use super::{UsageError, block_on, guest, output};
 use crate::config::{EncryptionOptions, StoreOptions};
 
-/// How many webhooks one commit rewrites.
-const SLICE: u32 = 200;
+/// Webhooks rewritten in one commit.
+const BATCH: u32 = 200;
 
 /// Encrypt and re-encrypt the secrets in a store
 #[derive(Debug, Subcommand)]
@@ -43,33 +43,33 @@ impl Secrets {
         let Self::Reencrypt(command) = self;
         let keyring = command.encryption.keyring()?;
         let keyring = keyring.ok_or_else(|| {
-            Misuse("there is no key to encrypt with: set SWITCHHOOK_ENCRYPTION_KEY".to_owned())
+            UsageError("there is no key to encrypt with: set SWITCHHOOK_ENCRYPTION_KEY".to_owned())
         })?;
         let store = guest::open(&command.store.store, Some(&keyring))?;
-        let done = wait_for(async {
-            let done = reseal_all(&store).await;
+        let total = block_on(async {
+            let total = reseal_all(&store).await;
             store.close().await;
-            Ok(done?)
+            Ok(total?)
         })?;
         if command.json {
-            return output::print_json(&json!({ "rewritten": done.rewritten, "current": done.current }));
+            return output::print_json(&json!({ "rewritten": total.rewritten, "current": total.current }));
         }
         output::print(format_args!(
             "{} secrets were encrypted anew, {} were as they should be",
-            done.rewritten, done.current
+            total.rewritten, total.current
         ))
     }
 }
 
 async fn reseal_all(store: &Arc<dyn Store>) -> Result<Resealed, switchhook_store::StoreError> {
-    let mut done = Resealed::default();
+    let mut total = Resealed::default();
     loop {
-        let slice = store.reseal_secrets(done.next, SLICE).await?;
-        done.rewritten += slice.rewritten;
-        done.current += slice.current;
-        done.next = slice.next;
-        if done.next.is_none() {
-            return Ok(done);
+        let batch = store.reseal_secrets(total.next, BATCH).await?;
+        total.rewritten += batch.rewritten;
+        total.current += batch.current;
+        total.next = batch.next;
+        if total.next.is_none() {
+            return Ok(total);
         }
     }
 }

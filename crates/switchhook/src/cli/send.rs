@@ -1,7 +1,7 @@
-//! `switchhook send`: puts events in, from a file or a pipe of any length, with bounded memory.
+//! `switchhook send`: sends events to the server, from a file or a pipe of any length, with bounded memory.
 //!
-//! `input` takes the text apart into events whose bytes are not touched, `batch` gathers them into requests, `report`
-//! counts what became of them. Events go one after the other, so that those of one call keep their order.
+//! `input` splits the text into events whose bytes stay as they are, `batch` gathers them into requests, `report`
+//! counts the answers. Events go one after the other, so that those of one call keep their order.
 
 mod batch;
 mod input;
@@ -18,12 +18,12 @@ use http::HeaderValue;
 use switchhook_domain::Kind;
 use tokio::sync::mpsc;
 
-use self::batch::{Batch, Gatherer};
-use self::input::{Form, Item};
+use self::batch::{Batch, BatchBuilder};
+use self::input::{InputEvent, InputFormat};
 use self::progress::Progress;
 use self::report::Report;
+use super::block_on;
 use super::connection::Connection;
-use super::wait_for;
 use switchhook_client::{Client, IDEMPOTENCY_KEY, Request};
 use switchhook_node::amounts;
 use switchhook_node::ingest::{KEY_LASTS, SentAs};
@@ -41,7 +41,7 @@ The bytes of each event are sent as they are. With an idempotency key the same i
 what was accepted before counts as a duplicate. Exit code 1 if anything was rejected.")]
 pub(super) struct Send {
     /// Kind of the events; auto recognizes each by its shape
-    #[arg(value_parser = super::words::of::<SentAs>([SentAs::AUTO].into_iter().chain(Kind::ALL.map(Kind::route))))]
+    #[arg(value_parser = super::words::one_of::<SentAs>([SentAs::AUTO].into_iter().chain(Kind::ALL.map(Kind::route))))]
     kind: SentAs,
 
     /// File with the events; - for standard input
@@ -67,7 +67,7 @@ pub(super) struct Send {
     connection: Connection,
 }
 
-/// How many events wait between the reader and the sender.
+/// Bound on events between the reader and the sender.
 const READ_AHEAD: usize = 16;
 
 impl Send {
@@ -76,17 +76,17 @@ impl Send {
         let (source, length) = open(&self.file)?;
         let progress = Progress::new(length);
         let (sender, items) = mpsc::channel(READ_AHEAD);
-        let reading = progress.counting(source);
+        let counted = progress.counting(source);
         // Not joined: whoever waits for input that never comes must not keep the program from ending.
-        std::thread::spawn(move || input::read(BufReader::new(reading), &sender));
+        std::thread::spawn(move || input::read(BufReader::new(counted), &sender));
         let sending = Sending {
             client,
             kind: self.kind,
             key: self.idempotency_key,
             report: Report::default(),
-            form: Form::Lines,
+            format: InputFormat::Lines,
         };
-        wait_for(sending.all(items, progress, self.json))
+        block_on(sending.all(items, progress, self.json))
     }
 }
 
@@ -99,7 +99,7 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn Read + std::marker::Send>, Optio
     Ok((Box::new(opened), metadata.map(|metadata| metadata.len())))
 }
 
-/// The longest idempotency key of a file: the server makes `KEY:LINE` of it for each line.
+/// Bound on an idempotency key: the server makes `KEY:LINE` of it for each line.
 const LONGEST_KEY: usize = switchhook_ingress::events::LONGEST_KEY - ":18446744073709551615".len();
 
 fn parse_idempotency_key(text: &str) -> Result<String, String> {
@@ -112,26 +112,26 @@ fn parse_idempotency_key(text: &str) -> Result<String, String> {
     ))
 }
 
-/// Events on their way to the server.
+/// State of sending.
 struct Sending {
     client: Client,
     kind: SentAs,
     key: Option<String>,
     report: Report,
-    form: Form,
+    format: InputFormat,
 }
 
 impl Sending {
     async fn all(
         mut self,
-        mut items: mpsc::Receiver<anyhow::Result<Item>>,
+        mut items: mpsc::Receiver<anyhow::Result<InputEvent>>,
         progress: Progress,
         json: bool,
     ) -> anyhow::Result<()> {
         // The borders of batches are part of the keys: with a key they must not depend on when input comes.
-        let mut gatherer = Gatherer::new(self.key.is_none());
+        let mut builder = BatchBuilder::new(self.key.is_none());
         let ended = loop {
-            match gatherer.next(&mut items).await {
+            match builder.next(&mut items).await {
                 Ok(Some(batch)) => {
                     if let Err(error) = self.send(batch).await {
                         break Err(error);
@@ -144,17 +144,17 @@ impl Sending {
         };
         progress.end();
         if ended.is_ok() || self.report.seen() > 0 {
-            self.report.tell(json, self.form)?;
+            self.report.print(json, self.format)?;
         }
         match ended {
             Err(error) if self.report.seen() == 0 => Err(error),
             Err(error) => Err(error.context(format!("stopped after {} events", self.report.seen()))),
-            Ok(()) => self.report.verdict(),
+            Ok(()) => self.report.check(),
         }
     }
 
     async fn send(&mut self, batch: Batch) -> anyhow::Result<()> {
-        self.form = batch.form();
+        self.format = batch.format();
         let request = self.keyed(Request::post(format!("/v1/events/{}", self.kind)), &batch);
         match batch {
             Batch::TooLarge(item) => self.report.too_large(item.number),
@@ -176,7 +176,7 @@ impl Sending {
         Ok(())
     }
 
-    /// The request with a key of its own, which is the same each time the same input is sent.
+    /// Adds the batch's idempotency key, which is the same each time the same input is sent.
     fn keyed(&self, request: Request, batch: &Batch) -> Request {
         let value = self
             .key

@@ -1,4 +1,4 @@
-//! `switchhook serve`: the server in production. Its options are `config.rs`, its start is `server.rs`.
+//! `switchhook serve`: the server in production. The options are in `config.rs`, the start is in `server.rs`.
 
 use clap::Args;
 
@@ -24,6 +24,6 @@ impl Serve {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let settings = self.options.settings()?;
         logging::init(self.options.logging.log, &self.options.logging.filter());
-        super::wait_for_server(server::serve(settings))
+        super::block_on_server(server::serve(settings))
     }
 }

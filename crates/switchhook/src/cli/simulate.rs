@@ -1,14 +1,14 @@
-//! `switchhook simulate`: a made-up company's events, into the server or straight at a receiver.
+//! `switchhook simulate`: sends the events of a simulated company to the server or directly to a receiver.
 //!
-//! `stream` says which events, `receiver` and `server` send them, `tally` counts what became of them and judges it. What
-//! the company is like is the simulator's; how fast its time goes is `pace`. What is wrong with a receiver is found by `diagnosis`.
+//! `stream` chooses the events, `receiver` and `server` send them, `results` counts and judges the answers. The
+//! company is in `switchhook-simulator`, the speed of its time in `pace`. `diagnosis` finds out what is wrong with a receiver.
 
 pub(super) mod diagnosis;
 mod progress;
 mod receiver;
+mod results;
 mod server;
 mod stream;
-mod tally;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use switchhook_protocol::spelled_enum;
 use switchhook_simulator::{Dialect, Fault, Faults, Rate, Rhythm, Scenario};
 use url::Url;
 
-use self::diagnosis::{Subject, diagnose};
+use self::diagnosis::{ReceiverTarget, diagnose};
 use self::stream::Stream;
 use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
 use super::output::{self, Table};
-use super::{Misuse, wait_for, words};
+use super::{UsageError, block_on, words};
 use switchhook_node::duration::parse_duration;
 use switchhook_node::pace::Speed;
 
@@ -47,7 +47,7 @@ Without --to the events go into the server, which delivers them to whoever has s
 Exit code 1 if something was refused that should not have been, or --expect does not hold.")]
 pub(super) struct Simulate {
     /// Scenario to play (see --list); without one, the company's whole life
-    #[arg(hide_possible_values = true, value_parser = words::of::<String>(Scenario::all().map(|scenario| scenario.name())))]
+    #[arg(hide_possible_values = true, value_parser = words::one_of::<String>(Scenario::all().map(|scenario| scenario.name())))]
     scenario: Option<String>,
 
     /// Show the scenarios
@@ -71,7 +71,7 @@ pub(super) struct Simulate {
     timeout: Duration,
 
     /// Maximum number of open requests to the receiver; requests about one call are sent one after another
-    #[arg(long, value_name = "N", default_value = "8", value_parser = words::whole::<u16>(1..=1024), help_heading = "Where to")]
+    #[arg(long, value_name = "N", default_value = "8", value_parser = words::whole_number::<u16>(1..=1024), help_heading = "Where to")]
     in_flight: u16,
 
     #[command(flatten, next_help_heading = "Where to")]
@@ -82,7 +82,7 @@ pub(super) struct Simulate {
     print: bool,
 
     /// Seed: the same seed gives the same events [default: random]
-    #[arg(long, value_name = "N", help_heading = "What", value_parser = words::whole::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "N", help_heading = "What", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
 
     /// Start of the company's time [default: so that it ends now, or else now]
@@ -94,11 +94,11 @@ pub(super) struct Simulate {
     rate: Option<Rate>,
 
     /// steady, or workweek with its nights and weekends (UTC)
-    #[arg(long, value_name = "RHYTHM", default_value = "steady", value_parser = words::of::<Rhythm>(Rhythm::ALL.map(Rhythm::as_str)), help_heading = "What")]
+    #[arg(long, value_name = "RHYTHM", default_value = "steady", value_parser = words::one_of::<Rhythm>(Rhythm::ALL.map(Rhythm::as_str)), help_heading = "What")]
     rhythm: Rhythm,
 
     /// Number of events to send; a scenario is repeated until then
-    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(1..=u64::MAX), help_heading = "What")]
+    #[arg(long, value_name = "N", value_parser = words::whole_number::<u64>(1..=u64::MAX), help_heading = "What")]
     count: Option<u64>,
 
     /// Length of the company's time; a scenario is repeated until then
@@ -106,7 +106,7 @@ pub(super) struct Simulate {
     duration: Option<Duration>,
 
     /// observed (as real traffic looks) or asyncapi (valid against the published contract, field for field)
-    #[arg(long, value_name = "DIALECT", default_value_t, value_parser = words::of::<Dialect>(Dialect::ALL.map(Dialect::as_str)), help_heading = "What")]
+    #[arg(long, value_name = "DIALECT", default_value_t, value_parser = words::one_of::<Dialect>(Dialect::ALL.map(Dialect::as_str)), help_heading = "What")]
     dialect: Dialect,
 
     /// Speed of the company's time: real, 60x or max [default: 10x for a scenario, else real]
@@ -121,14 +121,14 @@ pub(super) struct Simulate {
         default_value = "",
         hide_default_value = true,
         hide_possible_values = true,
-        value_parser = words::of::<Faults>(Fault::ALL.map(Fault::as_str)),
+        value_parser = words::one_of::<Faults>(Fault::ALL.map(Fault::as_str)),
         help_heading = "Test"
     )]
     fault: Faults,
 
     /// Exit code 1 unless: 2xx (what is right is taken, what is wrong refused), delivered (the server has delivered
     /// everything), rejected (all of it is refused)
-    #[arg(long, value_name = "WHAT", value_parser = words::of::<Expectation>(Expectation::ALL.map(Expectation::as_str)), help_heading = "Test")]
+    #[arg(long, value_name = "WHAT", value_parser = words::one_of::<Expectation>(Expectation::ALL.map(Expectation::as_str)), help_heading = "Test")]
     expect: Option<Expectation>,
 
     /// Find out what the receiver gets wrong, from its answers to genuine, forged and odd requests; exit code 1 if
@@ -169,18 +169,18 @@ impl Simulate {
         if self.list {
             return list(self.json);
         }
-        self.check()?;
+        self.check_options()?;
         if let (true, Some(url)) = (self.diagnose, &self.to) {
-            let subject = Subject {
+            let target = ReceiverTarget {
                 url,
                 secret: self.secret.as_ref(),
                 count_at: self.count_at.as_ref(),
                 timeout: self.timeout,
                 trust: self.trust.trust()?,
             };
-            let diagnosis = wait_for(diagnose(&subject))?;
-            diagnosis.tell(self.json)?;
-            return diagnosis.verdict();
+            let diagnosis = block_on(diagnose(&target))?;
+            diagnosis.print(self.json)?;
+            return diagnosis.check();
         }
         let stream = Stream::choose(&self)?;
         if self.print {
@@ -190,23 +190,23 @@ impl Simulate {
                 .try_for_each(output::print_data);
         }
         output::remark(format_args!("{}", stream.in_words));
-        let tally = match &self.to {
-            Some(url) => wait_for(receiver::send_all(&self, url, stream))?,
-            None => wait_for(server::send_all(&self, stream))?,
+        let results = match &self.to {
+            Some(url) => block_on(receiver::send_all(&self, url, stream))?,
+            None => block_on(server::send_all(&self, stream))?,
         };
-        tally.tell(self.json, self.expect)?;
-        tally.verdict(self.expect)
+        results.print(self.json, self.expect)?;
+        results.check(self.expect)
     }
 
-    /// Whether the options make sense together.
-    fn check(&self) -> anyhow::Result<()> {
+    /// Checks combinations of options.
+    fn check_options(&self) -> anyhow::Result<()> {
         for fault in self.fault.chosen() {
             if fault.is_about_the_request() && self.to.is_none() {
                 let why = "is about the request to a receiver; name one with --to URL";
-                return Err(Misuse(format!("{fault} {why}")).into());
+                return Err(UsageError(format!("{fault} {why}")).into());
             }
             if fault.needs_a_secret() && self.secret.is_none() {
-                return Err(Misuse(format!("{fault} takes the receiver's --secret")).into());
+                return Err(UsageError(format!("{fault} takes the receiver's --secret")).into());
             }
         }
         Ok(())
@@ -228,7 +228,7 @@ fn list(json: bool) -> anyhow::Result<()> {
             .collect();
         return output::print_json(&scenarios);
     }
-    let mut table = Table::new(&["SCENARIO", "WHAT HAPPENS"]).cutting(&["WHAT HAPPENS"]);
+    let mut table = Table::new(&["SCENARIO", "WHAT HAPPENS"]).truncating(&["WHAT HAPPENS"]);
     for scenario in Scenario::all() {
         table.row([scenario.name().to_owned(), scenario.summary().to_owned()]);
     }

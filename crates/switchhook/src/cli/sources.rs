@@ -1,4 +1,4 @@
-//! `switchhook sources`: where events come in from outside, and what was refused there.
+//! `switchhook sources`: URLs that accounts post their events to, and refused requests.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
@@ -8,8 +8,8 @@ use switchhook_domain::source::RefusalBounds;
 
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
-use super::pages::{Extent, List, OUR_PAGE};
-use super::{Misuse, wait_for};
+use super::pages::{LARGEST_OWN_PAGE, List, Pagination};
+use super::{UsageError, block_on};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::webhooks::OVERLAP;
 use switchhook_node::{amounts, keys};
@@ -54,14 +54,14 @@ Next: make a webhook with the address and the secret at the account, or let
     },
     /// List sources, oldest first
     #[command(after_help = "Example:\n  switchhook sources list")]
-    List(Extent),
+    List(Pagination),
     /// Show a source
     #[command(after_help = "Example:\n  switchhook sources show 7730318061039616")]
-    Show(Which),
+    Show(IdArgument),
     Update(Update),
     /// Delete a source; the events it received stay
     #[command(after_help = "Example:\n  switchhook sources delete 7730318061039616")]
-    Delete(Which),
+    Delete(IdArgument),
     #[command(
         about = format!(
             "List requests that a source refused and why, newest first ({}, at most {})",
@@ -74,17 +74,17 @@ Examples:
   switchhook sources refusals 7730318061039616 --limit 1 --json")]
     Refusals {
         #[command(flatten)]
-        which: Which,
+        which: IdArgument,
 
         #[command(flatten)]
-        extent: Extent,
+        pagination: Pagination,
     },
     /// Try refused requests again, after the source's secret or kind was corrected
     #[command(after_help = "\
 Example:
   switchhook sources update 7730318061039616 --secret \"$RIGHT_ONE\"
   switchhook sources retry-refusals 7730318061039616")]
-    RetryRefusals(Which),
+    RetryRefusals(IdArgument),
 }
 
 /// Change a source; what is not given stays
@@ -95,7 +95,7 @@ Examples:
   switchhook sources update 7730318061039616 --any-kind")]
 struct Update {
     #[command(flatten)]
-    which: Which,
+    which: IdArgument,
 
     /// New name
     #[arg(long)]
@@ -125,7 +125,7 @@ struct Update {
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct IdArgument {
     /// The source's id
     id: SourceId,
 }
@@ -144,29 +144,31 @@ struct SecretOptions {
 impl Sources {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
-            let (request, made_up) = match self.command {
-                Command::List(extent) => return list(&client, &extent, self.json).await,
-                Command::Refusals { which, extent } => {
-                    return refusals(&client, which.id, &extent, self.json).await;
+        block_on(async {
+            let (request, generated) = match self.command {
+                Command::List(pagination) => return list(&client, &pagination, self.json).await,
+                Command::Refusals { which, pagination } => {
+                    return refusals(&client, which.id, &pagination, self.json).await;
                 }
-                Command::RetryRefusals(Which { id }) => return retry_refusals(&client, id, self.json).await,
+                Command::RetryRefusals(IdArgument { id }) => {
+                    return retry_refusals(&client, id, self.json).await;
+                }
                 Command::Create { name, kind, secret } => {
                     let mut fields = secret.fields();
-                    let made_up = secret.made_up(&fields);
+                    let generated = secret.generated_secret(&fields);
                     fields.insert("name".to_owned(), name.into());
                     fields.extend(kind.map(|kind| ("kind".to_owned(), kind.route().into())));
-                    (Request::post("/v1/sources").json(&fields.into()), made_up)
+                    (Request::post("/v1/sources").json(&fields.into()), generated)
                 }
                 Command::Update(update) => update.request()?,
-                Command::Show(Which { id }) => (Request::get(&path(id), &[]), None),
-                Command::Delete(Which { id }) => {
+                Command::Show(IdArgument { id }) => (Request::get(&path(id), &[]), None),
+                Command::Delete(IdArgument { id }) => {
                     let answer = client.send(Request::delete(path(id))).await?;
                     output::remark(format_args!("source {id} is deleted; this is what it was:"));
                     return show(&answer, None, self.json);
                 }
             };
-            show(&client.send(request).await?, made_up, self.json)
+            show(&client.send(request).await?, generated, self.json)
         })
     }
 }
@@ -185,8 +187,8 @@ impl SecretOptions {
             .collect()
     }
 
-    /// The secret that nobody has seen yet.
-    fn made_up(&self, fields: &Map<String, Value>) -> Option<String> {
+    /// The generated secret, which is printed.
+    fn generated_secret(&self, fields: &Map<String, Value>) -> Option<String> {
         let secret = fields.get("secret").filter(|_| self.generate_secret)?;
         secret.as_str().map(str::to_owned)
     }
@@ -195,7 +197,7 @@ impl SecretOptions {
 impl Update {
     fn request(self) -> anyhow::Result<(Request, Option<String>)> {
         let mut fields = self.secret.fields();
-        let made_up = self.secret.made_up(&fields);
+        let generated = self.secret.generated_secret(&fields);
         fields.extend(self.name.map(|name| ("name".to_owned(), name.into())));
         fields.extend(self.kind.map(|kind| ("kind".to_owned(), kind.route().into())));
         if self.any_kind {
@@ -205,21 +207,24 @@ impl Update {
             fields.insert("secret".to_owned(), Value::Null);
         }
         if fields.is_empty() {
-            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+            return Err(UsageError("nothing to change: give an option; --help lists them".to_owned()).into());
         }
         fields.extend(self.overlap.map(|overlap| ("overlap".to_owned(), overlap.into())));
-        Ok((Request::patch(path(self.which.id)).json(&fields.into()), made_up))
+        Ok((
+            Request::patch(path(self.which.id)).json(&fields.into()),
+            generated,
+        ))
     }
 }
 
-async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, "/v1/sources", &[], extent, OUR_PAGE).await?;
+async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/sources", &[], pagination, LARGEST_OWN_PAGE).await?;
     if json {
         return list.print_json();
     }
     let mut table = Table::new(&["ID", "NAME", "KIND", "TAKES", "FINGERPRINT", "CREATED"])
-        .cutting(&["NAME"])
-        .sparing(&["CREATED", "FINGERPRINT"]);
+        .truncating(&["NAME"])
+        .dropping(&["CREATED", "FINGERPRINT"]);
     for source in list.items::<SourceAnswer>()? {
         table.row([
             source.id.to_string(),
@@ -227,7 +232,7 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
             source
                 .kind
                 .map_or_else(|| "any".to_owned(), |kind| kind.to_string()),
-            taken_as(source.signed).to_owned(),
+            body_format(source.signed).to_owned(),
             source.fingerprint,
             time(source.created_at),
         ]);
@@ -237,14 +242,21 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     Ok(())
 }
 
-async fn refusals(client: &Client, id: SourceId, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, &format!("{}/refusals", path(id)), &[], extent, OUR_PAGE).await?;
+async fn refusals(client: &Client, id: SourceId, pagination: &Pagination, json: bool) -> anyhow::Result<()> {
+    let list = List::read(
+        client,
+        &format!("{}/refusals", path(id)),
+        &[],
+        pagination,
+        LARGEST_OWN_PAGE,
+    )
+    .await?;
     if json {
         return list.print_json();
     }
     let mut table = Table::new(&["REFUSED", "STATUS", "REASON", "CONTENT TYPE", "SIZE", "BODY"])
-        .cutting(&["REASON", "BODY"])
-        .sparing(&["SIZE", "CONTENT TYPE"]);
+        .truncating(&["REASON", "BODY"])
+        .dropping(&["SIZE", "CONTENT TYPE"]);
     for refusal in list.items::<RefusalAnswer>()? {
         table.row([
             time(refusal.refused_at),
@@ -276,14 +288,14 @@ async fn retry_refusals(client: &Client, id: SourceId, json: bool) -> anyhow::Re
         .print()
 }
 
-const fn taken_as(is_signed: bool) -> &'static str {
+const fn body_format(is_signed: bool) -> &'static str {
     if is_signed { "jwt" } else { "json" }
 }
 
-fn show(answer: &Answer, made_up: Option<String>, json: bool) -> anyhow::Result<()> {
+fn show(answer: &Answer, generated: Option<String>, json: bool) -> anyhow::Result<()> {
     if json {
         let mut shown: Value = answer.read()?;
-        if let Some(secret) = made_up {
+        if let Some(secret) = generated {
             shown["secret"] = secret.into();
         }
         return output::print_data(shown);
@@ -293,12 +305,12 @@ fn show(answer: &Answer, made_up: Option<String>, json: bool) -> anyhow::Result<
         .fact("id", source.id)
         .fact("name", &source.name)
         .fact_if("address", source.url.as_ref())
-        .fact_if("secret", made_up)
+        .fact_if("secret", generated)
         .fact(
             "kind",
             source.kind.map_or("whatever the shape tells", Kind::route),
         )
-        .fact("takes", taken_as(source.signed))
+        .fact("takes", body_format(source.signed))
         .fact("fingerprint", &source.fingerprint)
         .fact("created", time(source.created_at));
     let facts = source.old_secrets_until.iter().fold(facts, |facts, until| {

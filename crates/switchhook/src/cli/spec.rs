@@ -1,4 +1,4 @@
-//! `switchhook spec`: the documents that describe us, as the server serves them.
+//! `switchhook spec`: prints the AsyncAPI and OpenAPI documents, as the server serves them.
 
 use clap::{Args, Subcommand};
 use switchhook_domain::Kind;

@@ -1,4 +1,4 @@
-//! `switchhook store copy`: moves a store from one database to another. How rows travel is the store's.
+//! `switchhook store copy`: copies a store from one database to another, by `switchhook-store`.
 
 use std::ops::ControlFlow;
 
@@ -64,13 +64,13 @@ impl Copy {
         let sealer = storage::sealer(keyring.as_ref());
         let bar = bar();
         let shown = bar.clone();
-        let watch = move |progress: CopyProgress<'_>| {
+        let report_progress = move |progress: CopyProgress<'_>| {
             shown.set_length(progress.of);
             shown.set_position(progress.rows);
             terminal::set_message(&shown, progress.table);
             ControlFlow::Continue(())
         };
-        let copied = switchhook_store::copy(&self.from, &self.to, SystemClock.now(), sealer, watch);
+        let copied = switchhook_store::copy(&self.from, &self.to, SystemClock.now(), sealer, report_progress);
         bar.finish_and_clear();
         let report = copied.with_context(|| format!("{from} was not copied to {to}"))?;
         if self.json {
@@ -87,11 +87,11 @@ impl Copy {
                 },
             }));
         }
-        tell(&from, &to, &report)
+        print_report(&from, &to, &report)
     }
 }
 
-fn tell(from: &str, to: &str, report: &CopyReport) -> anyhow::Result<()> {
+fn print_report(from: &str, to: &str, report: &CopyReport) -> anyhow::Result<()> {
     let rows: u64 = report.tables.values().sum();
     output::print(format_args!(
         "{from} was copied to {to}: {rows} rows, counted on both sides"
@@ -120,7 +120,7 @@ fn tell(from: &str, to: &str, report: &CopyReport) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar; nothing if standard error is no terminal.
+/// A progress bar; hidden if standard error is not a terminal.
 fn bar() -> ProgressBar {
     let template = "{bar:30} {pos}/{len} rows  {per_sec}  {eta} left  {msg}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

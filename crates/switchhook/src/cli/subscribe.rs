@@ -1,4 +1,4 @@
-//! `--subscribe` of the commands that make an endpoint: subscriptions to everything of some kinds, in the same command.
+//! `--subscribe` of the commands that create an endpoint: subscriptions to every event of some kinds.
 
 use std::str::FromStr;
 
@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 use switchhook_domain::Kind;
 use switchhook_protocol::{UnknownWord, same_word};
 
-use super::made::Made;
+use super::created::Created;
 use super::output::Facts;
 use super::words;
 use switchhook_client::{Answer, Client};
 use switchhook_web::api::answers::AnySubscription;
 
-/// What to subscribe a new endpoint to.
+/// Option for the subscriptions of a new endpoint.
 #[derive(Debug, Args)]
 pub(super) struct Subscribe {
     /// Kinds of events to subscribe it to, separated by commas; all for every kind. If one is refused, nothing is made
@@ -23,25 +23,25 @@ pub(super) struct Subscribe {
         long,
         value_name = "KINDS",
         value_delimiter = ',',
-        value_parser = words::of::<Wish>(wishes())
+        value_parser = words::one_of::<KindChoice>(choices())
     )]
-    subscribe: Vec<Wish>,
+    subscribe: Vec<KindChoice>,
 }
 
-/// Every kind.
+/// Word for every kind.
 const ALL: &str = "all";
 
-fn wishes() -> impl Iterator<Item = &'static str> {
+fn choices() -> impl Iterator<Item = &'static str> {
     [ALL].into_iter().chain(Kind::ALL.map(Kind::route))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
+enum KindChoice {
     All,
     One(Kind),
 }
 
-impl FromStr for Wish {
+impl FromStr for KindChoice {
     type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
@@ -49,27 +49,27 @@ impl FromStr for Wish {
             return Ok(Self::All);
         }
         let kind = word.parse().map(Self::One);
-        kind.map_err(|_: UnknownWord| UnknownWord::new("kind of event", word, wishes()))
+        kind.map_err(|_: UnknownWord| UnknownWord::new("kind of event", word, choices()))
     }
 }
 
 impl Subscribe {
-    /// Whether nothing is to be subscribed to.
+    /// True if there is nothing to subscribe to.
     pub(super) const fn is_empty(&self) -> bool {
         self.subscribe.is_empty()
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        self.subscribe
-            .iter()
-            .any(|wish| matches!(wish, Wish::All) || matches!(wish, Wish::One(one) if *one == kind))
+        self.subscribe.iter().any(|choice| {
+            matches!(choice, KindChoice::All) || matches!(choice, KindChoice::One(one) if *one == kind)
+        })
     }
 
-    /// Subscribes a new endpoint; answers it together with its `subscriptions`, if any were wanted.
-    pub(super) async fn to(
+    /// Subscribes a new endpoint; returns it together with its `subscriptions`, if any.
+    pub(super) async fn apply(
         &self,
         client: &Client,
-        made: &mut Made,
+        created: &mut Created,
         endpoint_id: &str,
         endpoint: Answer,
     ) -> anyhow::Result<Answer> {
@@ -78,7 +78,7 @@ impl Subscribe {
         }
         let mut subscriptions = Vec::new();
         for kind in Kind::ALL.into_iter().filter(|kind| self.wants(*kind)) {
-            let subscribed = made.subscribe(client, endpoint_id, kind).await;
+            let subscribed = created.subscribe(client, endpoint_id, kind).await;
             let subscribed = subscribed.with_context(|| {
                 format!(
                     "nothing is made: the {kind} subscription cannot be; --subscribe with other kinds leaves it out"
@@ -90,29 +90,29 @@ impl Subscribe {
                 subscriptions.push(Value::Object(subscription));
             }
         }
-        let mut together: Map<String, Value> = endpoint.read()?;
-        together.insert("subscriptions".to_owned(), subscriptions.into());
-        Ok(Answer(serde_json::to_vec(&together)?.into()))
+        let mut combined: Map<String, Value> = endpoint.read()?;
+        combined.insert("subscriptions".to_owned(), subscriptions.into());
+        Ok(Answer(serde_json::to_vec(&combined)?.into()))
     }
 }
 
-/// A subscription that was made along with its endpoint.
+/// A subscription that was created with its endpoint.
 #[derive(Debug, Deserialize)]
-pub(super) struct Subscribed {
+pub(super) struct CreatedSubscription {
     kind: Kind,
     #[serde(flatten)]
     subscription: AnySubscription,
 }
 
-impl Subscribed {
+impl CreatedSubscription {
     pub(super) fn add_to(&self, facts: Facts) -> Facts {
         let Self { kind, subscription } = self;
-        let told = format!(
+        let text = format!(
             "{} {kind}: {}",
             subscription.id(),
             subscription.filter().in_words()
         );
-        facts.fact("subscription", told)
+        facts.fact("subscription", text)
     }
 }
 
@@ -122,11 +122,11 @@ mod tests {
 
     #[test]
     fn a_kind_or_all_is_read_in_any_case_and_the_refusal_names_all() {
-        assert_eq!("ALL".parse(), Ok(Wish::All));
-        assert_eq!("SMS".parse(), Ok(Wish::One(Kind::Sms)));
+        assert_eq!("ALL".parse(), Ok(KindChoice::All));
+        assert_eq!("SMS".parse(), Ok(KindChoice::One(Kind::Sms)));
         for wrong in ["", "fax"] {
-            let told = wrong.parse::<Wish>().unwrap_err().to_string();
-            assert!(told.contains("use all, call, sms"), "{told}");
+            let text = wrong.parse::<KindChoice>().unwrap_err().to_string();
+            assert!(text.contains("use all, call, sms"), "{text}");
         }
     }
 }

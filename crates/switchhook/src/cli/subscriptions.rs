@@ -1,4 +1,4 @@
-//! `switchhook subscriptions`: "send these events there", over Dialpad's API.
+//! `switchhook subscriptions`: subscriptions of webhooks and websockets, over Dialpad's API.
 
 mod filter;
 mod payload;
@@ -11,10 +11,10 @@ use switchhook_domain::id::{SubscriptionId, WebhookId};
 
 use self::filter::FilterOptions;
 use super::connection::Connection;
-use super::made::Made;
+use super::created::Created;
 use super::output::{self, Facts, Table};
-use super::pages::{Extent, List};
-use super::{Misuse, wait_for, words};
+use super::pages::{List, Pagination};
+use super::{UsageError, block_on, words};
 use switchhook_client::{Answer, Client, ClientError, Request};
 use switchhook_web::api::LARGEST_PAGE;
 use switchhook_web::api::answers::{AnySubscription, FilteredSubscription};
@@ -40,15 +40,15 @@ enum Command {
     #[command(
         after_help = "Examples:\n  switchhook subscriptions list\n  switchhook subscriptions list call --json"
     )]
-    List(Which),
+    List(ListFilter),
     /// Show a subscription
     #[command(after_help = "Example:\n  switchhook subscriptions show call 7730318061039616")]
-    Show(One),
+    Show(SubscriptionArgument),
     Update(Update),
     TryFilter(payload::TryFilter),
     /// Delete a subscription
     #[command(after_help = "Example:\n  switchhook subscriptions delete call 7730318061039616")]
-    Delete(One),
+    Delete(SubscriptionArgument),
 }
 
 /// Create a subscription: send these events to that webhook
@@ -94,7 +94,7 @@ Examples:
   switchhook subscriptions update call 7730318061039616 --filter '{\"state\": [\"hangup\", \"missed\"]}'")]
 struct Update {
     #[command(flatten)]
-    which: One,
+    which: SubscriptionArgument,
 
     /// New webhook to send to, or websocket to send over
     #[arg(long, value_name = "ID", visible_alias = "websocket")]
@@ -125,18 +125,18 @@ struct Update {
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct ListFilter {
     /// Kind of the subscriptions [default: all that the key may see]
     #[arg(value_parser = words::kinds())]
     kind: Option<Kind>,
 
     /// Maximum number of rows [default: all]
-    #[arg(long, value_name = "N", value_parser = words::whole::<u32>(1..=u32::MAX))]
+    #[arg(long, value_name = "N", value_parser = words::whole_number::<u32>(1..=u32::MAX))]
     limit: Option<u32>,
 }
 
 #[derive(Debug, Args)]
-struct One {
+struct SubscriptionArgument {
     /// The kind of events
     #[arg(value_parser = words::kinds())]
     kind: Kind,
@@ -148,7 +148,7 @@ struct One {
 impl Subscriptions {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             match self.command {
                 Command::List(which) => list(&client, &which, self.json).await,
                 Command::Create(create) => create.run(&client, self.json).await,
@@ -163,7 +163,7 @@ impl Subscriptions {
                 }
                 Command::Delete(which) => {
                     let answer = client.send(Request::delete(which.path())).await?;
-                    let One { kind, id } = which;
+                    let SubscriptionArgument { kind, id } = which;
                     output::remark(format_args!("subscription {id} is deleted; this is what it was:"));
                     show(kind, &answer, None, self.json)
                 }
@@ -175,12 +175,12 @@ impl Subscriptions {
 impl Create {
     async fn run(&self, client: &Client, json: bool) -> anyhow::Result<()> {
         let path = format!("/api/v2/subscriptions/{}", self.kind);
-        let mut made = Made::default();
+        let mut created = Created::default();
         let mut answers = Vec::new();
         for fields in self.requests()? {
-            match self.make(client, &mut made, &path, fields).await {
+            match self.create(client, &mut created, &path, fields).await {
                 Ok(answer) => answers.push(answer),
-                Err(error) => return Err(made.take_back(error).await),
+                Err(error) => return Err(created.roll_back(error).await),
             }
         }
         for (number, answer) in answers.iter().enumerate() {
@@ -192,26 +192,26 @@ impl Create {
         Ok(())
     }
 
-    /// Makes one. With a filter it is not in force before it has that.
-    async fn make(
+    /// Creates a subscription. With a payload filter it is enabled only when it has the filter.
+    async fn create(
         &self,
         client: &Client,
-        made: &mut Made,
+        created: &mut Created,
         path: &str,
         mut fields: Fields,
     ) -> anyhow::Result<Answer> {
         let Some(filter) = &self.payload_filter else {
-            return Ok(made.make(client, path, &fields.into()).await?.1);
+            return Ok(created.create(client, path, &fields.into()).await?.1);
         };
         let enabled = fields.insert("enabled".to_owned(), false.into());
-        let (id, _) = made.make(client, path, &fields.into()).await?;
+        let (id, _) = created.create(client, path, &fields.into()).await?;
         let mut rest = Fields::new();
         rest.extend(enabled.map(|enabled| ("enabled".to_owned(), enabled)));
-        payload::set(client, &id, Some(filter), &rest).await
+        payload::set_filter(client, &id, Some(filter), &rest).await
     }
 
-    /// What to make: one subscription, or several if it takes so many to get everything that was asked for.
-    fn requests(&self) -> Result<Vec<Fields>, Misuse> {
+    /// Requests for the subscriptions: one, or several if only these together match everything asked for.
+    fn requests(&self) -> Result<Vec<Fields>, UsageError> {
         let mut given = self.filter.fields(self.kind)?;
         given.insert("endpoint_id".to_owned(), self.webhook.to_string().into());
         given.insert("enabled".to_owned(), (!self.disabled).into());
@@ -231,12 +231,13 @@ impl Update {
         let sets_filter = self.payload_filter.is_some() || self.no_filter;
         let fields = self.fields()?;
         if fields.is_empty() && !sets_filter {
-            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+            return Err(UsageError("nothing to change: give an option; --help lists them".to_owned()).into());
         }
         // The filter first: what else changes may let more through.
         if sets_filter {
             let id = self.which.id.to_string();
-            let answer = payload::set(client, &id, self.payload_filter.as_ref(), &Fields::new()).await?;
+            let answer =
+                payload::set_filter(client, &id, self.payload_filter.as_ref(), &Fields::new()).await?;
             if fields.is_empty() {
                 return Ok(answer);
             }
@@ -261,7 +262,7 @@ impl Update {
     }
 }
 
-impl One {
+impl SubscriptionArgument {
     fn path(&self) -> String {
         format!("/api/v2/subscriptions/{}/{}", self.kind, self.id)
     }
@@ -286,22 +287,22 @@ fn goes_to(subscription: &AnySubscription) -> String {
     }
 }
 
-async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> anyhow::Result<()> {
+async fn list(client: &Client, &ListFilter { kind, limit }: &ListFilter, json: bool) -> anyhow::Result<()> {
     let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
-    let mut extent = Extent {
+    let mut pagination = Pagination {
         limit: limit.unwrap_or(u32::MAX),
-        ..Extent::ALL
+        ..Pagination::ALL
     };
     let mut all = List::default();
     let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "GOES TO"])
-        .cutting(&["EVENTS", "GOES TO"])
-        .sparing(&["KIND"]);
+        .truncating(&["EVENTS", "GOES TO"])
+        .dropping(&["KIND"]);
     for of in kinds {
-        if extent.limit == 0 {
+        if pagination.limit == 0 {
             break;
         }
         let path = format!("/api/v2/subscriptions/{of}");
-        let read = List::read(client, &path, &[], &extent, LARGEST_PAGE).await;
+        let read = List::read(client, &path, &[], &pagination, LARGEST_PAGE).await;
         let list = match read {
             // Without being asked for it, a kind that the key may not see is not worth failing for.
             Err(error) if kind.is_none() && is_forbidden(&error) => {
@@ -311,7 +312,7 @@ async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> an
             read => read?,
         };
         for json in list.texts() {
-            extent.limit -= 1;
+            pagination.limit -= 1;
             let subscription = AnySubscription::read(of, json)?;
             table.row([
                 subscription.id().to_string(),
@@ -321,7 +322,7 @@ async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> an
                 goes_to(&subscription),
             ]);
         }
-        all = all.and(list);
+        all = all.append(list);
     }
     if json {
         return all.print_json();
@@ -330,7 +331,7 @@ async fn list(client: &Client, &Which { kind, limit }: &Which, json: bool) -> an
         .print_or("there are no subscriptions; `switchhook subscriptions create call --webhook ID` makes one")
 }
 
-/// Whether the key may not see that.
+/// True if the key has no access.
 pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
@@ -338,10 +339,10 @@ pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Shows a subscription with its filter on the payload, which Dialpad's API does not tell.
+/// Shows a subscription with its payload filter, which Dialpad's API does not have.
 async fn show_filtered(
     client: &Client,
-    One { kind, id }: &One,
+    SubscriptionArgument { kind, id }: &SubscriptionArgument,
     answer: Answer,
     json: bool,
 ) -> anyhow::Result<()> {

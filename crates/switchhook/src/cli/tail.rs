@@ -1,4 +1,4 @@
-//! `switchhook tail`: what happens, as it happens, in the terminal. The server tells it at `/v1/stream`.
+//! `switchhook tail`: prints live events from `/v1/stream`.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use switchhook_domain::id::WebhookId;
 
 use super::connection::Connection;
 use super::output::{self, time};
-use super::{wait_for, words};
-use crate::terminal::{self, Painted};
+use super::{block_on, words};
+use crate::terminal::{self, StyledLine};
 use switchhook_client::{Client, ClientError, Request, ServerSentEvent};
 use switchhook_web::api::answers::{AttemptMessage, EventMessage, LiveMessage, MissedMessage};
 
-/// How long to wait before asking a server again that has gone away.
-const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// Delay before connecting again to a server that is down.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Watch events and deliveries as they happen
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(super) struct Tail {
     failures: bool,
 
     /// Number of lines after which to stop
-    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "N", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     count: Option<u64>,
 
     /// Colours: auto (on a terminal), always or never
@@ -76,37 +76,42 @@ enum Color {
 
 impl Tail {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        wait_for(self.watch())
+        block_on(self.watch())
     }
 
     async fn watch(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
         let mut left = self.count.unwrap_or(u64::MAX);
-        let mut was_there = false;
+        let mut was_connected = false;
         while left > 0 {
-            match self.one_stream(&client, &mut left, &mut was_there).await {
+            match self.one_stream(&client, &mut left, &mut was_connected).await {
                 Ok(()) if left == 0 => break,
                 Ok(()) => {}
-                Err(Ended::Client(error)) if was_there && error.is_passing() => {}
-                Err(Ended::Client(error)) => return Err(error.into()),
-                Err(Ended::Output(error)) => return Err(error),
+                Err(StreamError::Client(error)) if was_connected && error.is_transient() => {}
+                Err(StreamError::Client(error)) => return Err(error.into()),
+                Err(StreamError::Output(error)) => return Err(error),
             }
             output::remark("the server is away; waiting for it");
-            tokio::time::sleep(AGAIN_AFTER).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
         Ok(())
     }
 
-    async fn one_stream(&self, client: &Client, left: &mut u64, was_there: &mut bool) -> Result<(), Ended> {
+    async fn one_stream(
+        &self,
+        client: &Client,
+        left: &mut u64,
+        was_connected: &mut bool,
+    ) -> Result<(), StreamError> {
         let query = [
             ("kind", self.kind.map(|kind| kind.route().to_owned())),
             ("webhook_id", self.webhook.map(|id| id.to_string())),
         ];
         let mut stream = client.stream(Request::get("/v1/stream", &query)).await?;
-        if !*was_there && !self.json {
+        if !*was_connected && !self.json {
             output::remark("watching; Ctrl-C ends");
         }
-        *was_there = true;
+        *was_connected = true;
         while let Some(event) = stream.next().await {
             if self.show(&event)? {
                 *left -= 1;
@@ -119,7 +124,7 @@ impl Tail {
     }
 
     /// Shows an event, if it is one of those to show.
-    fn show(&self, event: &ServerSentEvent) -> Result<bool, Ended> {
+    fn show(&self, event: &ServerSentEvent) -> Result<bool, StreamError> {
         let Some(message) = LiveMessage::read(&event.name, &event.data) else {
             return Ok(false);
         };
@@ -133,7 +138,7 @@ impl Tail {
         if self.json {
             output::print_data(serde_json::to_string(&message).map_err(anyhow::Error::from)?)?;
         } else {
-            terminal::print_painted(&line(&message, self.has_colors()))?;
+            terminal::print_styled(&line(&message, self.has_colors()))?;
         }
         Ok(true)
     }
@@ -159,19 +164,19 @@ impl Tail {
     }
 }
 
-/// Why a stream is not read on.
-enum Ended {
+/// Error that ends a stream.
+enum StreamError {
     Client(ClientError),
     Output(anyhow::Error),
 }
 
-impl From<ClientError> for Ended {
+impl From<ClientError> for StreamError {
     fn from(error: ClientError) -> Self {
         Self::Client(error)
     }
 }
 
-impl From<anyhow::Error> for Ended {
+impl From<anyhow::Error> for StreamError {
     fn from(error: anyhow::Error) -> Self {
         Self::Output(error)
     }
@@ -183,31 +188,31 @@ const YELLOW: u8 = 33;
 const BOLD: u8 = 1;
 const FAINT: u8 = 2;
 
-fn line(message: &LiveMessage, has_colors: bool) -> Painted {
-    let line = Painted::new(has_colors);
+fn line(message: &LiveMessage, has_colors: bool) -> StyledLine {
+    let line = StyledLine::new(has_colors);
     match message {
         LiveMessage::Event(event) => event_line(line, event),
         LiveMessage::Attempt(attempt) => attempt_line(line, attempt),
-        LiveMessage::Missed(missed) => line.then(&format!("missed {}", missed.count)),
+        LiveMessage::Missed(missed) => line.plain(&format!("missed {}", missed.count)),
     }
 }
 
-fn event_line(line: Painted, event: &EventMessage) -> Painted {
+fn event_line(line: StyledLine, event: &EventMessage) -> StyledLine {
     let line = line
-        .paint(FAINT, &time(event.at))
-        .then(&format!("  →  {:<12}  ", event.kind))
-        .paint(BOLD, &event.what)
-        .then(&format!("  {}  ", event.detail));
+        .styled(FAINT, &time(event.at))
+        .plain(&format!("  →  {:<12}  ", event.kind))
+        .styled(BOLD, &event.what)
+        .plain(&format!("  {}  ", event.detail));
     let line = match event.deliveries.len() {
-        0 => line.paint(YELLOW, "to nobody"),
-        1 => line.then("to 1 webhook"),
-        count => line.then(&format!("to {count} webhooks")),
+        0 => line.styled(YELLOW, "to nobody"),
+        1 => line.plain("to 1 webhook"),
+        count => line.plain(&format!("to {count} webhooks")),
     };
     let again = if event.duplicate { " (a duplicate)" } else { "" };
-    line.then(&format!("{again}  event {}", event.id))
+    line.plain(&format!("{again}  event {}", event.id))
 }
 
-fn attempt_line(line: Painted, attempt: &AttemptMessage) -> Painted {
+fn attempt_line(line: StyledLine, attempt: &AttemptMessage) -> StyledLine {
     let result = match (attempt.status, attempt.error) {
         (Some(status), _) => status.to_string(),
         (None, Some(error)) => error.to_string().replace('_', " "),
@@ -215,19 +220,19 @@ fn attempt_line(line: Painted, attempt: &AttemptMessage) -> Painted {
     };
     let color = if attempt.outcome.is_success() { GREEN } else { RED };
     let line = line
-        .paint(FAINT, &time(attempt.at))
-        .then(&format!("  ←  {:<12}  ", attempt.kind))
-        .paint(color, &result)
-        .then(&format!(
+        .styled(FAINT, &time(attempt.at))
+        .plain(&format!("  ←  {:<12}  ", attempt.kind))
+        .styled(color, &result)
+        .plain(&format!(
             "  attempt {} in {:.0} ms",
             attempt.number, attempt.took_ms
         ));
     let line = match (attempt.state, attempt.due_at) {
-        (StateName::Pending, Some(due_at)) => line.paint(YELLOW, &format!("  again at {}", time(due_at))),
+        (StateName::Pending, Some(due_at)) => line.styled(YELLOW, &format!("  again at {}", time(due_at))),
         (StateName::Delivered, _) => line,
-        (state, _) => line.paint(RED, &format!("  {state}")),
+        (state, _) => line.styled(RED, &format!("  {state}")),
     };
-    line.then(&format!(
+    line.plain(&format!(
         "  webhook {}  delivery {}",
         attempt.webhook_id, attempt.delivery_id
     ))

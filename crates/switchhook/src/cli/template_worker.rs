@@ -1,4 +1,4 @@
-//! `switchhook template-worker`: what a server starts to fill in templates.
+//! `switchhook template-worker`: process that a server starts to render templates.
 
 use std::io;
 

@@ -1,9 +1,9 @@
-//! `switchhook webhooks`: where we send. What is asked for is `webhooks/change.rs`, what is shown `webhooks/shown.rs`.
+//! `switchhook webhooks`: the commands. Changes are in `webhooks/change.rs`, output is in `webhooks/display.rs`.
 
 mod change;
+mod display;
 mod sample;
 mod settings;
-mod shown;
 mod skip;
 mod template;
 
@@ -12,11 +12,11 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::Condition;
 
 use self::change::{Create, RotateSecret, Update};
-pub(super) use self::shown::secret_in_words;
-use self::shown::{held_back, list, show, waiting_in_words};
+pub(super) use self::display::secret_in_words;
+use self::display::{blocking_condition, list, show, waiting_in_words};
 use super::connection::Connection;
-use super::pages::Extent;
-use super::{doctor, output, wait_for};
+use super::pages::Pagination;
+use super::{block_on, doctor, output};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_web::api::answers::WebhookWithSettings;
 
@@ -39,14 +39,14 @@ enum Command {
     Create(Box<Create>),
     /// List webhooks, oldest first
     #[command(after_help = "Example:\n  switchhook webhooks list --json")]
-    List(Extent),
+    List(Pagination),
     /// Show a webhook and its settings
     #[command(after_help = "Example:\n  switchhook webhooks show 7730318061039616")]
-    Show(Which),
+    Show(IdArgument),
     Update(Box<Update>),
     /// Delete a webhook; its subscriptions stay and deliver nothing, its waiting deliveries are cancelled
     #[command(after_help = "Example:\n  switchhook webhooks delete 7730318061039616")]
-    Delete(Which),
+    Delete(IdArgument),
     RotateSecret(RotateSecret),
     Test(sample::Test),
     Preview(template::Preview),
@@ -55,20 +55,20 @@ enum Command {
     Templates,
     /// Pause a webhook: nothing is sent, nothing is lost
     #[command(after_help = "Example:\n  switchhook webhooks pause 7730318061039616")]
-    Pause(Which),
+    Pause(IdArgument),
     /// Resume a webhook: send what waited, oldest first
     #[command(after_help = "Example:\n  switchhook webhooks resume 7730318061039616")]
-    Resume(Which),
+    Resume(IdArgument),
     /// Retry a webhook now: make one attempt at once, and send everything that waits if it succeeds
     #[command(after_help = "Example:\n  switchhook webhooks retry 7730318061039616")]
-    Retry(Which),
+    Retry(IdArgument),
     /// Skip what waits for a webhook: cancel it, and go on with the events that come from now on
     #[command(after_help = "Example:\n  switchhook webhooks skip-to-now 7730318061039616")]
-    SkipToNow(Which),
+    SkipToNow(IdArgument),
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct IdArgument {
     /// The webhook's id
     id: WebhookId,
 }
@@ -76,12 +76,12 @@ struct Which {
 impl Webhooks {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             let answer = match self.command {
-                Command::List(extent) => return list(&client, &extent, self.json).await,
+                Command::List(pagination) => return list(&client, &pagination, self.json).await,
                 Command::Create(create) => create.send(&client).await?,
                 Command::Update(update) => update.send(&client).await?,
-                Command::Show(Which { id }) => {
+                Command::Show(IdArgument { id }) => {
                     let answer = client
                         .send(Request::get(&format!("/v1/webhooks/{id}"), &[]))
                         .await?;
@@ -92,18 +92,18 @@ impl Webhooks {
                 Command::Preview(preview) => return preview.run(&client, self.json).await,
                 Command::Templates => return template::list(self.json),
                 Command::RotateSecret(rotation) => rotation.send(&client).await?,
-                Command::Pause(Which { id }) => {
+                Command::Pause(IdArgument { id }) => {
                     client
                         .send(Request::post(format!("/v1/webhooks/{id}/pause")))
                         .await?
                 }
-                Command::Resume(Which { id }) => {
+                Command::Resume(IdArgument { id }) => {
                     let path = format!("/v1/webhooks/{id}");
                     let before: WebhookWithSettings = client.send(Request::get(&path, &[])).await?.read()?;
                     let answer = client.send(Request::post(format!("{path}/resume"))).await?;
                     remark_waiting(
                         &answer,
-                        if held_back(&before.health).is_some() {
+                        if blocking_condition(&before.health).is_some() {
                             "is resumed"
                         } else {
                             "was not paused"
@@ -111,15 +111,15 @@ impl Webhooks {
                     )?;
                     answer
                 }
-                Command::Retry(Which { id }) => {
+                Command::Retry(IdArgument { id }) => {
                     let answer = client
                         .send(Request::post(format!("/v1/webhooks/{id}/retry")))
                         .await?;
                     remark_waiting(&answer, "is retried")?;
                     answer
                 }
-                Command::SkipToNow(Which { id }) => return skip::to_now(&client, id, self.json).await,
-                Command::Delete(Which { id }) => {
+                Command::SkipToNow(IdArgument { id }) => return skip::to_now(&client, id, self.json).await,
+                Command::Delete(IdArgument { id }) => {
                     let answer = client.send(Request::delete(format!("/v1/webhooks/{id}"))).await?;
                     output::remark(format_args!("webhook {id} is deleted; this is what it was:"));
                     answer
@@ -130,30 +130,30 @@ impl Webhooks {
     }
 }
 
-/// Says what was done to a webhook, and what that means for what waits.
-fn remark_waiting(answer: &Answer, done: &str) -> anyhow::Result<()> {
+/// Prints what was done to a webhook, and what happens to its waiting deliveries.
+fn remark_waiting(answer: &Answer, action: &str) -> anyhow::Result<()> {
     let WebhookWithSettings { webhook, health, .. } = answer.read()?;
     let id = webhook.id;
     if health.waiting.count == 0 {
         output::remark(format_args!(
-            "webhook {id} {done}; no delivery waits, so none is sent: to send a test event, use `switchhook webhooks test {id}`"
+            "webhook {id} {action}; no delivery waits, so none is sent: to send a test event, use `switchhook webhooks test {id}`"
         ));
         return Ok(());
     }
-    let then = match health.condition {
+    let next = match health.condition {
         Condition::Failing | Condition::PausedByFailures => {
             "one attempt is made now; if it succeeds, all are sent"
         }
         _ => "what waits is sent now, oldest first",
     };
     let waiting = waiting_in_words(&health.waiting);
-    output::remark(format_args!("webhook {id} {done}; {waiting} waiting: {then}"));
+    output::remark(format_args!("webhook {id} {action}; {waiting} waiting: {next}"));
     Ok(())
 }
 
-/// A webhook without a subscription is silent, and nothing else says why.
+/// Prints a hint if the webhook has no subscription, and so gets nothing.
 async fn remark_no_subscription(client: &Client, id: WebhookId) -> anyhow::Result<()> {
-    let report = doctor::ask(client, Some(id), false).await?;
+    let report = doctor::fetch_report(client, Some(id), false).await?;
     if let Some(finding) = report
         .findings
         .iter()

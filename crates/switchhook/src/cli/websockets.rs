@@ -1,4 +1,4 @@
-//! `switchhook websockets`: where somebody may listen, over Dialpad's API.
+//! `switchhook websockets`: websockets that clients receive events over, over Dialpad's API.
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
@@ -7,12 +7,12 @@ use switchhook_domain::id::WebsocketId;
 use switchhook_domain::secret::Secret;
 
 use super::connection::Connection;
-use super::made::Made;
+use super::created::Created;
 use super::output::{self, Facts, Table};
-use super::pages::{Extent, List};
-use super::subscribe::{Subscribe, Subscribed};
+use super::pages::{List, Pagination};
+use super::subscribe::{CreatedSubscription, Subscribe};
 use super::webhooks::secret_in_words;
-use super::{Misuse, wait_for};
+use super::{UsageError, block_on};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::websocket::token;
 use switchhook_node::{amounts, keys};
@@ -51,12 +51,12 @@ Examples:
     },
     /// List websockets, oldest first
     #[command(after_help = "Example:\n  switchhook websockets list --json")]
-    List(Extent),
+    List(Pagination),
     #[command(
         about = format!("Show a websocket with a fresh URL, which lasts {}", amounts::time(token::LASTS)),
         after_help = "Example:\n  switchhook websockets show 7730318061039616"
     )]
-    Show(Which),
+    Show(IdArgument),
     /// Change a websocket's secret
     #[command(after_help = "\
 Examples:
@@ -64,7 +64,7 @@ Examples:
   switchhook websockets update 7730318061039616 --no-secret")]
     Update {
         #[command(flatten)]
-        which: Which,
+        which: IdArgument,
 
         #[command(flatten)]
         secret: SecretOptions,
@@ -75,11 +75,11 @@ Examples:
     },
     /// Delete a websocket; its subscriptions stay but deliver nothing, and its connections are closed
     #[command(after_help = "Example:\n  switchhook websockets delete 7730318061039616")]
-    Delete(Which),
+    Delete(IdArgument),
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct IdArgument {
     /// The websocket's id
     id: WebsocketId,
 }
@@ -102,29 +102,29 @@ impl SecretOptions {
     }
 }
 
-/// A websocket, with its subscriptions if it was just made with them.
+/// A websocket, with its subscriptions if it was just created with them.
 #[derive(Debug, Deserialize)]
-struct Shown {
+struct WebsocketWithSubscriptions {
     #[serde(flatten)]
     websocket: WebsocketAnswer,
     #[serde(default)]
-    subscriptions: Vec<Subscribed>,
+    subscriptions: Vec<CreatedSubscription>,
 }
 
 impl Websockets {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        wait_for(async {
+        block_on(async {
             let request = match self.command {
-                Command::List(extent) => return list(&client, &extent, self.json).await,
+                Command::List(pagination) => return list(&client, &pagination, self.json).await,
                 Command::Create { subscribe, secret } => {
-                    let mut made = Made::default();
-                    return match create(&client, &mut made, secret, &subscribe).await {
+                    let mut created = Created::default();
+                    return match create(&client, &mut created, secret, &subscribe).await {
                         Ok(answer) => show(&answer, self.json),
-                        Err(error) => Err(made.take_back(error).await),
+                        Err(error) => Err(created.roll_back(error).await),
                     };
                 }
-                Command::Show(Which { id }) => Request::get(&path(id), &[]),
+                Command::Show(IdArgument { id }) => Request::get(&path(id), &[]),
                 Command::Update {
                     which,
                     secret,
@@ -134,7 +134,7 @@ impl Websockets {
                         (Some(secret), _) => secret.into(),
                         (None, true) => Value::Null,
                         (None, false) => {
-                            return Err(Misuse(
+                            return Err(UsageError(
                                 "nothing to change: give --secret, --generate-secret or --no-secret"
                                     .to_owned(),
                             )
@@ -143,7 +143,7 @@ impl Websockets {
                     };
                     Request::patch(path(which.id)).json(&json!({ "secret": secret }))
                 }
-                Command::Delete(Which { id }) => {
+                Command::Delete(IdArgument { id }) => {
                     let answer = client.send(Request::delete(path(id))).await?;
                     output::remark(format_args!("websocket {id} is deleted; this is what it was:"));
                     return show(&answer, self.json);
@@ -156,22 +156,22 @@ impl Websockets {
 
 async fn create(
     client: &Client,
-    made: &mut Made,
+    created: &mut Created,
     secret: SecretOptions,
     subscribe: &Subscribe,
 ) -> anyhow::Result<Answer> {
     let secret = secret.chosen();
     let request = secret.map_or_else(|| json!({}), |secret| json!({ "secret": secret }));
-    let (id, websocket) = made.make(client, "/api/v2/websockets", &request).await?;
-    subscribe.to(client, made, &id, websocket).await
+    let (id, websocket) = created.create(client, "/api/v2/websockets", &request).await?;
+    subscribe.apply(client, created, &id, websocket).await
 }
 
 fn path(id: WebsocketId) -> String {
     format!("/api/v2/websockets/{id}")
 }
 
-async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, "/api/v2/websockets", &[], extent, LARGEST_PAGE).await?;
+async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/api/v2/websockets", &[], pagination, LARGEST_PAGE).await?;
     if json {
         return list.print_json();
     }
@@ -193,15 +193,15 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let Shown {
+    let WebsocketWithSubscriptions {
         websocket,
         subscriptions,
     } = answer.read()?;
-    let shown = websocket
+    let secret = websocket
         .signature
         .as_ref()
         .and_then(|signature| signature.secret.clone());
-    if let Some(warning) = shown.and_then(|secret| Secret::new(secret).weakness()) {
+    if let Some(warning) = secret.and_then(|secret| Secret::new(secret).weakness()) {
         output::remark(format_args!("warning: {warning}"));
     }
     let url = websocket.websocket_url.as_deref();
@@ -213,6 +213,6 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
             "secret",
             secret_in_words(websocket.signature.as_ref(), "frames are"),
         );
-    let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
+    let subscribed = |facts, subscription: &CreatedSubscription| subscription.add_to(facts);
     subscriptions.iter().fold(facts, subscribed).print()
 }

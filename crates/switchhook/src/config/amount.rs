@@ -5,20 +5,20 @@ use std::time::Duration;
 use switchhook_node::duration::parse_duration;
 use switchhook_protocol::quoted;
 
-/// Bound on what is kept: an amount, or everything.
+/// Bound on what is kept; `None` keeps everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep<T>(pub Option<T>);
+pub struct Bound<T>(pub Option<T>);
 
 /// Reads a length of time, or `none`.
 ///
 /// # Errors
 /// If it is neither.
-pub fn parse_age(text: &str) -> Result<Keep<Duration>, String> {
+pub fn parse_age(text: &str) -> Result<Bound<Duration>, String> {
     if text.trim() == "none" {
-        return Ok(Keep(None));
+        return Ok(Bound(None));
     }
     let age = parse_duration(text).map_err(|error| format!("{error}; or none, to keep everything"))?;
-    Ok(Keep(Some(age)))
+    Ok(Bound(Some(age)))
 }
 
 const UNITS: [(&str, u64); 9] = [
@@ -37,16 +37,16 @@ const UNITS: [(&str, u64); 9] = [
 ///
 /// # Errors
 /// If it is neither.
-pub fn parse_size(text: &str) -> Result<Keep<u64>, String> {
+pub fn parse_size(text: &str) -> Result<Bound<u64>, String> {
     let word = text.trim().to_ascii_lowercase();
     if word == "none" {
-        return Ok(Keep(None));
+        return Ok(Bound(None));
     }
     let end = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
     let (number, unit) = word.split_at(end);
     let unit = UNITS.iter().find(|(name, _)| *name == unit.trim());
     let bytes = unit.and_then(|(_, factor)| number.parse::<u64>().ok()?.checked_mul(*factor));
-    bytes.map(|bytes| Keep(Some(bytes))).ok_or_else(|| {
+    bytes.map(|bytes| Bound(Some(bytes))).ok_or_else(|| {
         format!(
             "`{}` is not a size; write a number and a unit (MB, GB, GiB, …), like 10GB, or none",
             quoted(text)
@@ -66,13 +66,16 @@ mod tests {
             ("7b", Some(7)),
             ("none", None),
         ] {
-            assert_eq!(parse_size(text), Ok(Keep(bytes)), "{text}");
+            assert_eq!(parse_size(text), Ok(Bound(bytes)), "{text}");
         }
         for wrong in ["", "10", "GB", "-1GB", "1.5GB", "99999999999TB", "10 apples"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(parse_age("30d"), Ok(Keep(Some(Duration::from_secs(30 * 86_400)))));
-        assert_eq!(parse_age("none"), Ok(Keep(None)));
+        assert_eq!(
+            parse_age("30d"),
+            Ok(Bound(Some(Duration::from_secs(30 * 86_400))))
+        );
+        assert_eq!(parse_age("none"), Ok(Bound(None)));
         assert!(parse_age("30").is_err());
     }
 }

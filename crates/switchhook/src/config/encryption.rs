@@ -123,8 +123,11 @@ mod tests {
     #[test]
     fn a_file_without_a_key_is_a_mistake_that_names_its_line() {
         for (text, part) in [("", "is empty"), ("hunter2", ":1: this is not an encryption key")] {
-            let told = with_file(text).unwrap_err().0.remove(0);
-            assert!(told.contains(part) && !told.contains("hunter2"), "{told}");
+            let messages = with_file(text).unwrap_err().0.remove(0);
+            assert!(
+                messages.contains(part) && !messages.contains("hunter2"),
+                "{messages}"
+            );
         }
     }
 

@@ -11,9 +11,9 @@ use toml::de::{DeTable, DeValue};
 /// A setting of the file, not yet understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSetting {
-    /// The long name of an option, one hopes.
+    /// Long name of an option, not yet checked.
     pub key: String,
-    /// Its values as one would write them on the command line, or what the file holds that is none.
+    /// Values as they are written on the command line, or a description of what is not a value.
     pub values: Result<Vec<OsString>, &'static str>,
     /// The line of the key, from 1.
     pub line: usize,
@@ -22,18 +22,11 @@ pub struct FileSetting {
 /// A file that cannot even be read.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableFile {
-    /// It is not there, or not ours to read.
+    /// The file does not exist, or must not be read.
     #[error("{}: {reason}", path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        reason: std::io::Error,
-    },
-    /// It is not TOML.
+    Io { path: PathBuf, reason: std::io::Error },
     #[error("{}:{line}: this is not TOML: {reason}", path.display())]
     Syntax {
-        /// Which file.
         path: PathBuf,
         /// Line number, from 1.
         line: usize,

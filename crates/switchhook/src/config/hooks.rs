@@ -1,4 +1,4 @@
-//! Options for the addresses of receivers, and for the way there.
+//! Options for the addresses of receivers, and for proxies to them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,8 +68,8 @@ impl HookOptions {
         };
         let mut mistakes = Vec::new();
         let extra_roots = self.hook_ca.as_ref().map(|path| {
-            let tell = |error| mistakes.push(format!("hook-ca: {}: {error:#}", path.display()));
-            read(path).map_err(tell).unwrap_or_default()
+            let report = |error| mistakes.push(format!("hook-ca: {}: {error:#}", path.display()));
+            read(path).map_err(report).unwrap_or_default()
         });
         if self.hook_proxy.is_none() {
             let needing = [
@@ -100,11 +100,11 @@ pub(super) fn parse_network(text: &str) -> Result<IpNet, String> {
     let network = text.parse().or_else(|_| single()).map_err(|_| {
         format!("`{text}` is not an address range; write it as 10.0.0.0/8, fd00::/8, or as one address")
     })?;
-    Ok(as_meant(network))
+    Ok(unmapped(network))
 }
 
-/// An IPv4 range may be written as IPv6 (`::ffff:10.0.0.0/104`); addresses are compared as what they are.
-fn as_meant(network: IpNet) -> IpNet {
+/// An IPv4 range written as IPv6 (`::ffff:10.0.0.0/104`) becomes IPv4, as addresses are compared.
+fn unmapped(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else {
         return network;
     };

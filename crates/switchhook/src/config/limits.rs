@@ -17,7 +17,7 @@ pub struct LimitOptions {
         value_name = "LIMITS",
         default_value_t,
         hide_possible_values = true,
-        value_parser = words::of::<ApiLimits>(ApiLimits::ALL.map(ApiLimits::as_str))
+        value_parser = words::one_of::<ApiLimits>(ApiLimits::ALL.map(ApiLimits::as_str))
     )]
     pub api_limits: ApiLimits,
 

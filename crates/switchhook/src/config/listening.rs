@@ -8,7 +8,7 @@ use clap::Args;
 use switchhook_http::server::{ConnectionLimits, MOST_BY_DEFAULT};
 use switchhook_node::duration::{parse_duration, show_duration};
 
-/// Below this a client could not use a connection again.
+/// Shortest idle timeout with which a client can reuse a connection.
 const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 
 /// Listening addresses, and the number of client connections.
@@ -23,7 +23,7 @@ pub struct ListeningOptions {
     pub metrics_listen: Option<SocketAddr>,
 
     /// Number of webhooks with metrics of their own: those with the most pending, and with the most attempts
-    #[arg(long, env = "SWITCHHOOK_METRICS_PER_WEBHOOK", hide_env_values = true, value_name = "N", default_value = "0", value_parser = words::whole::<u32>(0..=1_000))]
+    #[arg(long, env = "SWITCHHOOK_METRICS_PER_WEBHOOK", hide_env_values = true, value_name = "N", default_value = "0", value_parser = words::whole_number::<u32>(0..=1_000))]
     pub metrics_per_webhook: u32,
 
     #[arg(
@@ -31,7 +31,7 @@ pub struct ListeningOptions {
         help = format!(
             "Maximum number of open client connections [default: what the limit of open files allows, at most {MOST_BY_DEFAULT}]"
         ),
-        env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = words::whole::<u32>(1..=1_000_000))]
+        env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = words::whole_number::<u32>(1..=1_000_000))]
     pub max_connections: Option<u32>,
 
     /// Time after which an idle connection is closed; longer than the idle timeout of a load balancer in front
@@ -50,14 +50,14 @@ impl ListeningOptions {
             is_same_place && one.port() == other.port() && one.port() != 0
         };
         let taken = self.metrics_listen.filter(overlaps);
-        let tell = |metrics| {
+        let report = |metrics| {
             format!(
                 "metrics-listen: {metrics} is taken by listen ({}); choose another port, or leave metrics-listen out to have \
                  /metrics there",
                 self.listen
             )
         };
-        taken.map(tell).into_iter().collect()
+        taken.map(report).into_iter().collect()
     }
 
     pub(super) fn connections(&self) -> ConnectionLimits {

@@ -39,7 +39,7 @@ pub struct NotificationOptions {
         env = "SWITCHHOOK_NOTIFY_EMAIL_PORT",
         hide_env_values = true,
         value_name = "PORT",
-        value_parser = words::whole::<u16>(1..=u16::MAX)
+        value_parser = words::whole_number::<u16>(1..=u16::MAX)
     )]
     pub notify_email_port: Option<u16>,
 
@@ -51,7 +51,7 @@ pub struct NotificationOptions {
         value_name = "TLS",
         default_value_t,
         hide_possible_values = true,
-        value_parser = words::of::<MailTls>(MailTls::ALL.map(MailTls::as_str))
+        value_parser = words::one_of::<MailTls>(MailTls::ALL.map(MailTls::as_str))
     )]
     pub notify_email_tls: MailTls,
 
@@ -91,7 +91,7 @@ pub struct NotificationOptions {
     pub notify_source_silent: Option<Duration>,
 }
 
-/// Sources are looked at once a minute.
+/// Sources are checked once a minute.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(60);
 
 impl NotificationOptions {
@@ -125,7 +125,7 @@ impl NotificationOptions {
         }))
     }
 
-    /// The server that takes mail, and whom mails are from, if any are sent.
+    /// Mail server and sender, if mail is sent.
     fn mailboxes(&self) -> Result<Option<(String, String)>, String> {
         let has_credentials = self.notify_email_user.is_some()
             || self.notify_email_password.is_some()
@@ -140,7 +140,7 @@ impl NotificationOptions {
         }
     }
 
-    /// As whom the mail server is asked.
+    /// User name and password at the mail server.
     fn credentials(&self) -> Result<Option<(String, Secret)>, String> {
         let credentials = match (&self.notify_email_user, self.password()?) {
             (Some(user), Some(password)) => (user.clone(), password),
@@ -216,13 +216,16 @@ mod tests {
 
     #[track_caller]
     fn check(options: &NotificationOptions, mistake: Option<&str>) {
-        let told = options.settings().err().map(|mistakes| mistakes.0.join("; "));
-        match (told, mistake) {
+        let messages = options.settings().err().map(|mistakes| mistakes.0.join("; "));
+        match (messages, mistake) {
             (None, None) => {}
-            (Some(told), Some(mistake)) => {
-                assert!(told.contains(mistake) && !told.contains("hunter2"), "{told}");
+            (Some(messages), Some(mistake)) => {
+                assert!(
+                    messages.contains(mistake) && !messages.contains("hunter2"),
+                    "{messages}"
+                );
             }
-            (told, _) => panic!("{told:?}, not {mistake:?}"),
+            (messages, _) => panic!("{messages:?}, not {mistake:?}"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! For how long things are kept.
+//! Options for retention.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use switchhook_node::duration::show_duration;
 use switchhook_node::ingest::KEY_LASTS;
 use switchhook_node::settings::RetentionSettings;
 
-use super::amount::{Keep, parse_age, parse_size};
+use super::amount::{Bound, parse_age, parse_size};
 
-/// For how long things are kept.
+/// Options for retention.
 #[derive(Clone, Debug, Args)]
 pub struct RetentionOptions {
     #[arg(
@@ -21,11 +21,11 @@ pub struct RetentionOptions {
             amounts::time(KEY_LASTS)
         ),
         env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_retention)]
-    pub retention: Keep<Duration>,
+    pub retention: Bound<Duration>,
 
     /// Maximum size of the store (10GB); beyond it the oldest events are removed, whatever their age
     #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
-    pub retention_size: Keep<u64>,
+    pub retention_size: Bound<u64>,
 
     #[arg(
         long,
@@ -34,7 +34,7 @@ pub struct RetentionOptions {
             amounts::time(MINUTES_KEPT)
         ),
         env = "SWITCHHOOK_RETENTION_HISTORY", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_history)]
-    pub retention_history: Keep<Duration>,
+    pub retention_history: Bound<Duration>,
 }
 
 impl RetentionOptions {
@@ -47,9 +47,9 @@ impl RetentionOptions {
     }
 }
 
-fn parse_retention(text: &str) -> Result<Keep<Duration>, String> {
+fn parse_retention(text: &str) -> Result<Bound<Duration>, String> {
     match parse_age(text)? {
-        Keep(Some(age)) if age < KEY_LASTS => Err(format!(
+        Bound(Some(age)) if age < KEY_LASTS => Err(format!(
             "{} is shorter than the {} for which idempotency keys count: use that or more, or none to keep everything",
             show_duration(age),
             show_duration(KEY_LASTS),
@@ -58,9 +58,9 @@ fn parse_retention(text: &str) -> Result<Keep<Duration>, String> {
     }
 }
 
-fn parse_history(text: &str) -> Result<Keep<Duration>, String> {
+fn parse_history(text: &str) -> Result<Bound<Duration>, String> {
     match parse_age(text)? {
-        Keep(Some(age)) if age < MINUTES_KEPT => Err(format!(
+        Bound(Some(age)) if age < MINUTES_KEPT => Err(format!(
             "{} is shorter than the counts of each minute are kept; use at least {}, or none to keep all hours",
             show_duration(age),
             show_duration(MINUTES_KEPT),

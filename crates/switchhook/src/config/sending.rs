@@ -9,7 +9,7 @@ use switchhook_domain::webhook::{DeliveryDefaults, LONGEST_DISABLE_DAYS};
 use switchhook_node::duration::{parse_duration, show_duration};
 use switchhook_node::ingest::LARGEST_EVENT;
 
-use super::amount::{Keep, parse_size};
+use super::amount::{Bound, parse_size};
 use crate::words;
 
 /// Between the end of the longest attempt and the end of its lease there must be time to write down how it ended; and an
@@ -27,7 +27,7 @@ pub struct SendingOptions {
         value_name = "PROFILE",
         default_value = "durable",
         hide_possible_values = true,
-        value_parser = words::of::<Profile>(Profile::ALL.map(Profile::as_str))
+        value_parser = words::one_of::<Profile>(Profile::ALL.map(Profile::as_str))
     )]
     pub profile: Profile,
 
@@ -36,7 +36,7 @@ pub struct SendingOptions {
     pub lease: Duration,
 
     /// Maximum number of deliveries sent at once
-    #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = words::whole::<u32>(1..=65_536))]
+    #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = words::whole_number::<u32>(1..=65_536))]
     pub max_in_flight: u32,
 
     /// Memory for events that are being sent, at least 1MiB; the rest waits in the store
@@ -44,7 +44,7 @@ pub struct SendingOptions {
     pub max_handed_over_bytes: u64,
 
     /// Days without a success after which a webhook is disabled (nothing is lost; resume it); 0 for never
-    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = words::whole::<u32>(0..=LONGEST_DISABLE_DAYS))]
+    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = words::whole_number::<u32>(0..=LONGEST_DISABLE_DAYS))]
     pub disable_after_days: u32,
 }
 
@@ -74,10 +74,10 @@ impl SendingOptions {
     }
 }
 
-/// A size that is an amount, and room for an event at least.
+/// A size with room for at least one event.
 fn parse_memory(text: &str) -> Result<u64, String> {
     match parse_size(text) {
-        Ok(Keep(Some(bytes))) if bytes >= LARGEST_EVENT as u64 => Ok(bytes),
+        Ok(Bound(Some(bytes))) if bytes >= LARGEST_EVENT as u64 => Ok(bytes),
         Ok(_) => Err(format!(
             "`{text}` is no room for an event, which may have 1MiB; write a size from 1MiB on, like 256MiB"
         )),

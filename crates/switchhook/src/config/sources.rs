@@ -14,15 +14,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::file::{self, FileSetting};
 
-/// Settings that are not judged where another is wrong already.
-const JUDGED_BY: [(&str, &str); 1] = [("lease", "profile")];
+/// Settings that are not checked if another one, which they depend on, is wrong.
+const DEPENDS_ON: [(&str, &str); 1] = [("lease", "profile")];
 
 /// A command line, understood together with the environment and the configuration file.
 #[derive(Debug)]
 pub struct Parsed {
-    /// Result of clap.
     pub matches: ArgMatches,
-    /// The file, if there is one.
     pub file: Option<ConfigFile>,
 }
 
@@ -35,14 +33,14 @@ pub struct ConfigFile {
 
 /// Reason for which a command line was not understood.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum ParseError {
     /// Help was asked for, or clap itself found a mistake.
     Clap(Box<clap::Error>),
     /// Settings are wrong.
     Mistakes(Mistakes),
 }
 
-/// Everything that is wrong with the settings, one line each.
+/// Mistakes in the settings, one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<String>);
 
@@ -60,7 +58,7 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-impl From<clap::Error> for Refusal {
+impl From<clap::Error> for ParseError {
     fn from(error: clap::Error) -> Self {
         Self::Clap(Box::new(error))
     }
@@ -75,13 +73,13 @@ impl From<clap::Error> for Refusal {
 pub fn parse(
     command: Command,
     settings: &[Arg],
-    together: &dyn Fn(&ArgMatches) -> Vec<String>,
+    combinations: &dyn Fn(&ArgMatches) -> Vec<String>,
     args: &[OsString],
-) -> Result<Parsed, Refusal> {
+) -> Result<Parsed, ParseError> {
     let words = with_any_words(command.clone()).try_get_matches_from(args)?;
     let (path, words) = innermost(&words);
-    let typed = Typed { words, settings };
-    let file = typed.checked_file(together)?;
+    let typed = RawArguments { words, settings };
+    let file = typed.checked_file(combinations)?;
     let defaults = file.as_ref().map_or(&[][..], |file| &file.settings);
     let command = changed_along(command, &path, &|command| {
         with_defaults(typed.without_empty_env(command), defaults)
@@ -121,7 +119,7 @@ impl ConfigFile {
 
     fn mistakes(&self, settings: &[Arg]) -> Vec<String> {
         let mistake = |setting| mistake_of(setting, settings).map(|what| (setting, what));
-        let tell = |(setting, what): (&FileSetting, String)| {
+        let report = |(setting, what): (&FileSetting, String)| {
             format!(
                 "{}:{}: {}: {what}",
                 self.path.display(),
@@ -129,7 +127,7 @@ impl ConfigFile {
                 setting.key
             )
         };
-        self.settings.iter().filter_map(mistake).map(tell).collect()
+        self.settings.iter().filter_map(mistake).map(report).collect()
     }
 }
 
@@ -141,7 +139,7 @@ fn mistake_of(setting: &FileSetting, settings: &[Arg]) -> Option<String> {
         return Some(unknown(setting, settings));
     };
     match &setting.values {
-        Ok(values) => trial(option, values),
+        Ok(values) => error_of(option, values),
         Err(what) => Some(format!("this is {what}; write one value, or a list of values")),
     }
 }
@@ -159,12 +157,12 @@ fn unknown(setting: &FileSetting, settings: &[Arg]) -> String {
 }
 
 /// Words from the command line or the environment, not yet parsed.
-struct Typed<'a> {
+struct RawArguments<'a> {
     words: &'a ArgMatches,
     settings: &'a [Arg],
 }
 
-impl Typed<'_> {
+impl RawArguments<'_> {
     fn words_of(&self, option: &Arg) -> Option<Vec<OsString>> {
         let words = self.words.try_get_raw(option.get_id().as_str()).ok()??;
         Some(words.map(OsStr::to_owned).collect())
@@ -182,7 +180,7 @@ impl Typed<'_> {
                 ValueSource::EnvVariable if !self.is_empty(option) => env_name(option),
                 _ => return None,
             };
-            Some(format!("{place}: {}", trial(option, &self.words_of(option)?)?))
+            Some(format!("{place}: {}", error_of(option, &self.words_of(option)?)?))
         };
         self.settings.iter().filter_map(mistake).collect()
     }
@@ -190,8 +188,8 @@ impl Typed<'_> {
     /// The configuration file, if one is named, after everything was found to be right.
     fn checked_file(
         &self,
-        together: &dyn Fn(&ArgMatches) -> Vec<String>,
-    ) -> Result<Option<ConfigFile>, Refusal> {
+        combinations: &dyn Fn(&ArgMatches) -> Vec<String>,
+    ) -> Result<Option<ConfigFile>, ParseError> {
         let Ok(words) = self.words.try_get_raw("config") else {
             return Ok(None);
         };
@@ -214,13 +212,13 @@ impl Typed<'_> {
             return Ok(file);
         }
         let from_file = file.as_ref().map_or(&[][..], |file| &file.settings);
-        mistakes.extend(self.sound(from_file).iter().flat_map(together));
-        Err(Refusal::Mistakes(Mistakes(mistakes)))
+        mistakes.extend(self.valid_settings(from_file).iter().flat_map(combinations));
+        Err(ParseError::Mistakes(Mistakes(mistakes)))
     }
 
     /// The settings as they would be in force without those that are wrong, and those that are judged by them; `None` if the
     /// subcommand has not all of them.
-    fn sound(&self, file: &[FileSetting]) -> Option<ArgMatches> {
+    fn valid_settings(&self, file: &[FileSetting]) -> Option<ArgMatches> {
         let values_of = |option: &Arg| {
             let typed = self
                 .source(option)
@@ -239,17 +237,17 @@ impl Typed<'_> {
                 .settings
                 .iter()
                 .filter(|option| option.get_long() == Some(name));
-            named.any(|option| values_of(option).is_some_and(|values| trial(option, &values).is_some()))
+            named.any(|option| values_of(option).is_some_and(|values| error_of(option, &values).is_some()))
         };
         let mut words = Vec::new();
         for option in self.settings {
             self.words.try_get_raw(option.get_id().as_str()).ok()?;
             let Some(values) = values_of(option) else { continue };
             let name = option.get_long()?;
-            let cannot_be_judged = JUDGED_BY
+            let cannot_be_judged = DEPENDS_ON
                 .iter()
                 .any(|(judged, by)| *judged == name && is_wrong(by));
-            if !cannot_be_judged && trial(option, &values).is_none() {
+            if !cannot_be_judged && error_of(option, &values).is_none() {
                 words.extend(as_typed(option, &values)?);
             }
         }
@@ -291,7 +289,7 @@ fn env_name(option: &Arg) -> String {
 }
 
 /// Tries an option with these values and nothing else; answers what is wrong.
-fn trial(option: &Arg, values: &[OsString]) -> Option<String> {
+fn error_of(option: &Arg, values: &[OsString]) -> Option<String> {
     let words = as_typed(option, values)?;
     let alone = Command::new("settings")
         .no_binary_name(true)
@@ -302,7 +300,7 @@ fn trial(option: &Arg, values: &[OsString]) -> Option<String> {
         .map(|error| in_one_line(&error))
 }
 
-/// The option with these values as one would type it.
+/// The option with these values as on the command line.
 fn as_typed(option: &Arg, values: &[OsString]) -> Option<Vec<OsString>> {
     let long = option.get_long()?;
     let word = |value| {
@@ -319,14 +317,14 @@ fn in_one_line(error: &clap::Error) -> String {
         return source.to_string();
     }
     let text = error.to_string();
-    let said = text
+    let message = text
         .split("\n\nUsage:")
         .next()
         .unwrap_or_default()
         .split("\n\nFor more")
         .next()
         .unwrap_or_default();
-    let words: Vec<_> = said.trim_start_matches("error: ").split_whitespace().collect();
+    let words: Vec<_> = message.trim_start_matches("error: ").split_whitespace().collect();
     words.join(" ")
 }
 

@@ -1,4 +1,4 @@
-//! A configuration file to begin with: every setting with its help and its default, and those that were chosen set.
+//! Initial configuration file: every setting with its help and its default, and some set.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -8,19 +8,19 @@ use clap::Arg;
 
 use super::file_options;
 
-/// Width of its comments.
+/// Width of comments.
 const WIDTH: usize = 110;
 
 /// Values set in a new file.
 #[derive(Debug)]
-pub struct Chosen<'a> {
+pub struct InitialValues<'a> {
     pub listen: SocketAddr,
     pub store: &'a str,
     pub public_url: Option<&'a str>,
     pub encryption_key_file: &'a Path,
 }
 
-impl Chosen<'_> {
+impl InitialValues<'_> {
     fn value(&self, name: &str) -> Option<String> {
         match name {
             "listen" => Some(self.listen.to_string()),
@@ -34,7 +34,7 @@ impl Chosen<'_> {
 
 /// Contents of the file.
 #[must_use]
-pub fn render(chosen: &Chosen<'_>) -> String {
+pub fn render(values: &InitialValues<'_>) -> String {
     let mut file = "\
 # Settings of `switchhook serve`. A line that begins with # and a name is a default: remove the # to change it.
 # A flag (--lease 2m) or a variable (SWITCHHOOK_LEASE=2m) counts more than this file.
@@ -44,13 +44,13 @@ pub fn render(chosen: &Chosen<'_>) -> String {
     for option in file_options() {
         let Some(name) = option.get_long() else { continue };
         // Writing to a text cannot fail.
-        let _ = write!(file, "\n{}{}\n", comment(&option), setting(name, &option, chosen));
+        let _ = write!(file, "\n{}{}\n", comment(&option), setting(name, &option, values));
     }
     file
 }
 
-fn setting(name: &str, option: &Arg, chosen: &Chosen<'_>) -> String {
-    if let Some(value) = chosen.value(name) {
+fn setting(name: &str, option: &Arg, values: &InitialValues<'_>) -> String {
+    if let Some(value) = values.value(name) {
         return format!("{name} = {}", quoted(&value));
     }
     let defaults = option.get_default_values();
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn rendered() -> String {
-        render(&Chosen {
+        render(&InitialValues {
             listen: "0.0.0.0:8400".parse().unwrap(),
             store: "sqlite:/var/lib/it's \"here\"/switchhook.db",
             public_url: None,

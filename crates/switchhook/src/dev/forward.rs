@@ -1,4 +1,4 @@
-//! `dev --forward`: what a receiver of one's own answers, a line for each attempt, and when that is enough.
+//! `dev --forward`: the answers of a receiver of one's own, a line for each attempt, and the end after enough of them.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -23,27 +23,27 @@ use switchhook_node::summary::Summary;
 #[derive(Debug, Clone)]
 pub struct Forward {
     pub url: String,
-    /// After how many accepted events to end.
+    /// Number of accepted events after which to end.
     pub events: Option<NonZeroU32>,
     /// Time limit of the next event.
     pub timeout: Duration,
 }
 
 /// Progress of the forwarding.
-pub(super) struct Watch {
+pub(super) struct ForwardProgress {
     node: Arc<Node>,
     webhook_id: WebhookId,
     forward: Forward,
-    happenings: Receiver<Arc<LiveEvent>>,
+    events: Receiver<Arc<LiveEvent>>,
     accepted: u32,
     last_failure: Option<String>,
 }
 
-impl Watch {
-    /// Sees everything from now on.
+impl ForwardProgress {
+    /// Follows every attempt from now on.
     pub(super) fn new(node: Arc<Node>, webhook_id: WebhookId, forward: Forward) -> Self {
         Self {
-            happenings: node.live.listen(COMPANY),
+            events: node.live.listen(COMPANY),
             node,
             webhook_id,
             forward,
@@ -59,12 +59,12 @@ impl Watch {
     pub(super) async fn run(&mut self) -> Result<()> {
         let mut deadline = Instant::now() + self.forward.timeout;
         while !self.is_enough() {
-            let Ok(told) = self.next(deadline).await else {
-                bail!("{}", self.gave_up());
+            let Ok(received) = self.next(deadline).await else {
+                bail!("{}", self.timeout_message());
             };
             let accepted_before = self.accepted;
-            match told {
-                Ok(happening) => self.take(&happening).await,
+            match received {
+                Ok(event) => self.take(&event).await,
                 Err(RecvError::Lagged(count)) => welcome::show(&format!("… {count} more")),
                 // It ends with the server, whose end is what counts.
                 Err(RecvError::Closed) => std::future::pending().await,
@@ -84,7 +84,7 @@ impl Watch {
     /// Result if it is stopped before it was enough.
     ///
     /// # Errors
-    /// If something was still to be waited for.
+    /// If fewer events were accepted than asked for.
     pub(super) fn stopped(&self) -> Result<()> {
         match self.forward.events {
             Some(wanted) => bail!("stopped after {} of {wanted} events were accepted", self.accepted),
@@ -96,7 +96,7 @@ impl Watch {
         &mut self,
         deadline: Instant,
     ) -> Result<Result<Arc<LiveEvent>, RecvError>, tokio::time::error::Elapsed> {
-        let next = self.happenings.recv();
+        let next = self.events.recv();
         match self.forward.events {
             Some(_) => timeout_at(deadline, next).await,
             None => Ok(next.await),
@@ -109,11 +109,11 @@ impl Watch {
             .is_some_and(|wanted| self.accepted >= wanted.get())
     }
 
-    async fn take(&mut self, happening: &LiveEvent) {
-        if happening.name != "attempt" || !happening.webhook_ids.contains(&self.webhook_id) {
+    async fn take(&mut self, event: &LiveEvent) {
+        if event.name != "attempt" || !event.webhook_ids.contains(&self.webhook_id) {
             return;
         }
-        let Ok(attempt) = serde_json::from_str::<AttemptMessage>(&happening.json) else {
+        let Ok(attempt) = serde_json::from_str::<AttemptMessage>(&event.json) else {
             return;
         };
         let summary = self.summary(&attempt.event_id).await.unwrap_or_default();
@@ -131,7 +131,7 @@ impl Watch {
         Some(Summary::of(event.kind, &event.body, Mask::NOTHING))
     }
 
-    fn gave_up(&self) -> String {
+    fn timeout_message(&self) -> String {
         let Forward { url, events, timeout } = &self.forward;
         let wanted = events.map_or(0, NonZeroU32::get);
         let last = match &self.last_failure {

@@ -17,14 +17,13 @@ use switchhook_node::inspector::SCHEME;
 use switchhook_node::webhooks::{self, Rotation};
 use switchhook_node::{Node, keys};
 
-/// The name of the inspector.
 const INSPECTOR: &str = "dev";
 
 /// Bound on the webhooks of earlier runs that are searched.
 const MOST_KNOWN: u32 = 1_000;
 
-/// The webhook that this very process receives.
-pub(super) async fn inspected(node: &Node) -> Result<Webhook> {
+/// Webhook to the built-in inspector.
+pub(super) async fn inspector_webhook(node: &Node) -> Result<Webhook> {
     let hook_url = format!("{SCHEME}{INSPECTOR}");
     if let Some(known) = find(node, &hook_url).await? {
         return Ok(known);
@@ -38,10 +37,10 @@ pub(super) async fn inspected(node: &Node) -> Result<Webhook> {
     Ok(webhook)
 }
 
-/// The webhook to a receiver of one's own. Its secret stays from run to run, so that the receiver need not be told again.
-pub(super) async fn forwarded(node: &Node, caller: Caller, url: &str) -> Result<Webhook> {
+/// Webhook to a receiver of one's own. Its secret stays from run to run, so that the receiver keeps working.
+pub(super) async fn forward_webhook(node: &Node, caller: Caller, url: &str) -> Result<Webhook> {
     let made = match find(node, url).await? {
-        Some(known) => take_up(node, caller, known).await,
+        Some(known) => resume(node, caller, known).await,
         None => make(node, caller, url).await,
     };
     let webhook = made.with_context(|| format!("events cannot be forwarded to {url}"))?;
@@ -58,8 +57,8 @@ async fn make(node: &Node, caller: Caller, url: &str) -> Result<Webhook> {
     Ok(webhooks::create(node, caller, request).await?.webhook)
 }
 
-/// Whatever was the matter with it in an earlier run is over.
-async fn take_up(node: &Node, caller: Caller, known: Webhook) -> Result<Webhook> {
+/// Forgets the failures of an earlier run.
+async fn resume(node: &Node, caller: Caller, known: Webhook) -> Result<Webhook> {
     if known.secret.is_none() {
         webhooks::rotate_secret(node, caller, known.id, Rotation::default()).await?;
     }

@@ -1,4 +1,4 @@
-//! The made-up company's events, put through the same door as everybody's.
+//! Events of the simulated company, submitted like any other.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use switchhook_node::pace::{Paced, Speed};
 /// Events recorded in one commit.
 const MOST_AT_ONCE: usize = 200;
 
-/// Lets a company live in real time, with about `rate` events a second, until it is dropped.
+/// Simulates a company in real time, with about `rate` events per second, until it is dropped.
 pub(super) async fn run(node: Arc<Node>, company_id: CompanyId, seed: u64, rate: f64) {
     let start = node.clock.now();
     let company = Simulation::builder(seed, start)

@@ -7,23 +7,23 @@ use switchhook_domain::webhook::Webhook;
 use super::DevOptions;
 use crate::{private_folder, terminal};
 
-/// Says what is there and what to try.
+/// Prints the addresses, the key and commands to try.
 pub(super) fn print(
     url: &str,
     key: &str,
     options: &DevOptions,
-    inspected: &Webhook,
-    forwarded: Option<&Webhook>,
+    inspector_webhook: &Webhook,
+    forward_webhook: Option<&Webhook>,
 ) {
-    let place = options.dir.join("switchhook.db");
+    let store_path = options.dir.join("switchhook.db");
     let sign_in = if options.listen.ip().is_loopback() {
         ""
     } else {
         "  (sign in with the key)"
     };
-    let receiver = match forwarded {
-        Some(webhook) => format!("forwarding    {}", about(webhook)),
-        None => format!("inspector     {}", about(inspected)),
+    let receiver = match forward_webhook {
+        Some(webhook) => format!("forwarding    {}", description(webhook)),
+        None => format!("inspector     {}", description(inspector_webhook)),
     };
     let text = format!(
         "Switchhook is listening at {url}
@@ -36,16 +36,16 @@ pub(super) fn print(
 {}{}
 
 {}",
-        place.display(),
-        secret_line(forwarded),
-        pace(options, forwarded),
-        what_to_try(url, key, options, forwarded),
+        store_path.display(),
+        secret_line(forward_webhook),
+        pace(options, forward_webhook),
+        suggestions(url, key, options, forward_webhook),
     );
     // It serves whether or not somebody reads this.
     let _ = terminal::print_text(text);
 }
 
-fn about(webhook: &Webhook) -> String {
+fn description(webhook: &Webhook) -> String {
     format!(
         "{}  (webhook {}, signed, subscribed to everything)",
         webhook.hook_url, webhook.id
@@ -53,14 +53,14 @@ fn about(webhook: &Webhook) -> String {
 }
 
 /// Line with the secret, ready to be pasted into a shell.
-fn secret_line(forwarded: Option<&Webhook>) -> String {
-    let secret = forwarded.and_then(|webhook| webhook.secret.as_ref());
+fn secret_line(forward_webhook: Option<&Webhook>) -> String {
+    let secret = forward_webhook.and_then(|webhook| webhook.secret.as_ref());
     secret.map_or_else(String::new, |secret| {
         format!("SECRET={}\n\n", in_a_shell(secret.expose()))
     })
 }
 
-/// A word as a shell reads it. Ours need no quotes; somebody's own secret may.
+/// A word quoted for a shell. Generated secrets need no quotes; others may.
 fn in_a_shell(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+=:@%,".contains(letter);
     if word.chars().all(is_plain) {
@@ -70,7 +70,7 @@ fn in_a_shell(word: &str) -> String {
     }
 }
 
-fn pace(options: &DevOptions, forwarded: Option<&Webhook>) -> String {
+fn pace(options: &DevOptions, forward_webhook: Option<&Webhook>) -> String {
     let pace = if options.simulate {
         format!(
             "A made-up company (seed {}) produces about {} events a second.",
@@ -79,21 +79,21 @@ fn pace(options: &DevOptions, forwarded: Option<&Webhook>) -> String {
     } else {
         "No events are made up: send your own.".to_owned()
     };
-    let below = match forwarded {
+    let below = match forward_webhook {
         Some(_) => "What your receiver answers is shown below.",
         None => "Deliveries to the inspector are shown below.",
     };
     format!("{pace} {below}")
 }
 
-fn what_to_try(url: &str, key: &str, options: &DevOptions, forwarded: Option<&Webhook>) -> String {
+fn suggestions(url: &str, key: &str, options: &DevOptions, forward_webhook: Option<&Webhook>) -> String {
     // There the commands find the address and the key by themselves.
     let where_to_try = if options.dir == Path::new(private_folder::NAME) {
         " in this folder".to_owned()
     } else {
         format!(", after `export SWITCHHOOK_URL={url} SWITCHHOOK_API_KEY={key}`")
     };
-    let of_webhooks = match forwarded {
+    let of_webhooks = match forward_webhook {
         Some(webhook) => format!("  switchhook webhooks test {}", webhook.id),
         None => "  switchhook webhooks list
   switchhook webhooks create http://127.0.0.1:3000/hook --generate-secret --subscribe all

@@ -29,7 +29,7 @@ use switchhook_node::telemetry::Telemetry;
 use switchhook_node::{Parts, assemble};
 use switchhook_web::api;
 
-/// After so many inputs the node is made anew, so that it stays as small and as quick as it was.
+/// Number of inputs after which the node is replaced, so that it stays small and fast.
 const LIFETIME: u32 = 2_000;
 
 /// The largest answer that there may be to one of these requests.
@@ -44,13 +44,12 @@ pub(super) const SECRET: &str = "a secret of the source";
 const ASKING: (CompanyId, &str) = (CompanyId(1), "shk_asking");
 const OTHER: (CompanyId, &str) = (CompanyId(2), "shk_other");
 
-/// Answer to a request.
-pub(super) struct Answered {
+pub(super) struct NodeAnswer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
 }
 
-impl Answered {
+impl NodeAnswer {
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -69,7 +68,7 @@ pub(super) struct Node {
 
 static NODE: Mutex<Option<Node>> = Mutex::new(None);
 
-/// Does something with the node, and checks that the other company's things are as they were.
+/// Runs `work` with the node, and checks that the other company's webhooks are unchanged.
 pub(super) fn with_node<T>(work: impl FnOnce(&Node) -> T) -> T {
     let mut kept = NODE.lock();
     let mut node = kept
@@ -165,8 +164,8 @@ impl Node {
         self.names.iter().fold(text.to_owned(), replace)
     }
 
-    /// Asks as somebody who may do everything in their company, unless the request says who asks.
-    pub(super) fn ask(&self, mut request: Request<Body>) -> Answered {
+    /// Sends a request, with an admin's key unless it has one.
+    pub(super) fn ask(&self, mut request: Request<Body>) -> NodeAnswer {
         let key = format!("Bearer {}", ASKING.1)
             .parse()
             .expect("a key is plain text");
@@ -175,12 +174,12 @@ impl Node {
     }
 
     /// Posts bytes without a key.
-    pub(super) fn post(&self, path: &str, body: &[u8]) -> Answered {
+    pub(super) fn post(&self, path: &str, body: &[u8]) -> NodeAnswer {
         let request = Request::builder().method(Method::POST).uri(path);
         self.send(request.body(Body::from(body.to_vec())).expect("a path is a path"))
     }
 
-    fn send(&self, request: Request<Body>) -> Answered {
+    fn send(&self, request: Request<Body>) -> NodeAnswer {
         self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await;
             let response = response.unwrap_or_else(|never| match never {});
@@ -191,7 +190,7 @@ impl Node {
                 let read = to_bytes(response.into_body(), LARGEST_ANSWER).await;
                 read.expect("an answer has a bound")
             };
-            Answered { status, body }
+            NodeAnswer { status, body }
         })
     }
 
@@ -219,7 +218,7 @@ async fn start() -> (Arc<switchhook_node::Node>, Router) {
         telemetry: Telemetry::new(),
         liveness: Liveness::default(),
         store,
-        transport: Arc::new(Nowhere),
+        transport: Arc::new(NoReceiver),
         guard: Arc::default(),
     };
     let node = assemble(parts, &tokio::runtime::Handle::current()).await;
@@ -245,10 +244,10 @@ async fn start() -> (Arc<switchhook_node::Node>, Router) {
 }
 
 /// A network in which nobody listens.
-struct Nowhere;
+struct NoReceiver;
 
 #[async_trait]
-impl Transport for Nowhere {
+impl Transport for NoReceiver {
     async fn post(&self, _: Post) -> PostResult {
         PostResult::unanswered(
             FailureReason::ConnectionRefused,

@@ -155,7 +155,7 @@ fn strip(value: &mut Value, in_recordings: bool) {
         Value::Object(members) => {
             members.retain(|name, member| !is_hidden(name, member, in_recordings));
             for (name, member) in members {
-                strip(member, in_recordings || speaks_of_recording(&letters(name)));
+                strip(member, in_recordings || names_recording(&letters(name)));
             }
         }
         Value::Array(items) => {
@@ -182,12 +182,12 @@ fn is_hidden(name: &str, member: &Value, in_recordings: bool) -> bool {
     let is_address = is_address(member) && !letters.contains("transcript");
     ["text", "text_content", "mms_url"].contains(&name)
         || letters == "voicemailrecordingid"
-        || speaks_of_recording(&letters) && (is_link || is_address)
-        || is_link && speaks_of_linked_recording(&letters, &links)
+        || names_recording(&letters) && (is_link || is_address)
+        || is_link && names_linked_recording(&letters, &links)
         || in_recordings && (is_link || is_address)
 }
 
-fn speaks_of_recording(letters: &str) -> bool {
+fn names_recording(letters: &str) -> bool {
     let subjects = [
         "record",
         "voicemail",
@@ -209,7 +209,7 @@ fn speaks_of_recording(letters: &str) -> bool {
     subjects.iter().any(|subject| letters.contains(subject))
 }
 
-fn speaks_of_linked_recording(letters: &str, links: &[&str]) -> bool {
+fn names_linked_recording(letters: &str, links: &[&str]) -> bool {
     let parts = ["greeting", "download", "moment", "transcript"];
     parts.iter().any(|part| letters.contains(part))
         || links.iter().any(|link| letters.strip_suffix(link) == Some("rec"))
@@ -253,13 +253,13 @@ fn is_masked(key: &str, value: &Value) {
     }
 }
 
-/// Everything that looks into an event's payload, whatever its kind is said to be.
+/// Readers of an event's payload, whatever kind it is sent as.
 pub(super) fn event(input: &[u8]) {
     thread_local! {
         static VALIDATOR: Validator = Validator::new();
     }
-    let told = tell_kind(input);
-    assert!(told.is_none() || std::str::from_utf8(input).is_ok());
+    let kind = tell_kind(input);
+    assert!(kind.is_none() || std::str::from_utf8(input).is_ok());
     let outline = Outline::read(input);
     assert_eq!(
         outline.as_ref().map(Outline::text),
@@ -289,7 +289,7 @@ pub(super) fn event(input: &[u8]) {
     }
 }
 
-/// A configuration file is understood or its mistakes are told; and so is a length of time.
+/// A configuration file is read or its mistakes are reported; and so is a duration.
 pub(super) fn config(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;

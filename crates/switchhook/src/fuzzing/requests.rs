@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use switchhook_protocol::{check_object, sign, tell_kind, verify};
 
-use super::node::{Answered, MARKER, Node, SECRET, with_node};
+use super::node::{MARKER, Node, NodeAnswer, SECRET, with_node};
 use super::readers::event_seeds;
 use switchhook_node::ingest::LARGEST_EVENT;
 use switchhook_node::settings::Settings;
@@ -45,13 +45,13 @@ fn read(text: &str) -> Option<Request<Body>> {
 }
 
 #[track_caller]
-fn check(answered: &Answered) {
-    let Answered { status, body } = answered;
+fn check(answered: &NodeAnswer) {
+    let NodeAnswer { status, body } = answered;
     assert!(!status.is_server_error(), "{status}: {body:?}");
     if status.is_client_error() {
-        let told = answered.json();
-        assert_eq!(told["error"]["code"], status.as_u16(), "{status}: {body:?}");
-        assert!(told["error"]["message"].is_string(), "{body:?}");
+        let answer = answered.json();
+        assert_eq!(answer["error"]["code"], status.as_u16(), "{status}: {body:?}");
+        assert!(answer["error"]["message"].is_string(), "{body:?}");
     }
 }
 
@@ -169,14 +169,14 @@ pub(super) fn inlet(input: &[u8]) {
     with_node(|node| {
         let open = format!("/in/{}", node.name("{INLET}"));
         let signed = format!("/in/{}", node.name("{SIGNED_INLET}"));
-        keep_twice(node, &open, input);
-        if keep_twice(node, &signed, input) {
+        sends_twice(node, &open, input);
+        if sends_twice(node, &signed, input) {
             let is_signed = [input, input.trim_ascii()].map(|token| verify(token, [SECRET]).is_ok());
             assert!(is_signed.contains(&true), "kept without a signature: {input:?}");
         }
         let is_event =
             tell_kind(input).is_some() && check_object(input).is_ok() && input.len() <= LARGEST_EVENT;
-        let is_kept = keep_twice(node, &signed, sign(SECRET, input).as_bytes());
+        let is_kept = sends_twice(node, &signed, sign(SECRET, input).as_bytes());
         assert!(
             is_kept || !is_event,
             "an event that is rightly signed was not kept: {input:?}"
@@ -185,7 +185,7 @@ pub(super) fn inlet(input: &[u8]) {
 }
 
 /// Posts twice; whether it was kept.
-fn keep_twice(node: &Node, path: &str, body: &[u8]) -> bool {
+fn sends_twice(node: &Node, path: &str, body: &[u8]) -> bool {
     let first = node.post(path, body);
     check(&first);
     if !first.status.is_success() {
@@ -233,22 +233,22 @@ pub(super) fn batch(input: &[u8]) {
                 .expect("a path is a path"),
         );
         check(&answered);
-        let told = answered.json();
+        let answer = answered.json();
         assert_eq!(
-            told["accepted"].as_u64(),
+            answer["accepted"].as_u64(),
             Some((lines.len() - wrong.len()) as u64),
-            "{told}"
+            "{answer}"
         );
         assert_eq!(
-            told["rejected_count"].as_u64(),
+            answer["rejected_count"].as_u64(),
             Some(wrong.len() as u64),
-            "{told}"
+            "{answer}"
         );
-        let named = told["rejected"].as_array().into_iter().flatten();
+        let named = answer["rejected"].as_array().into_iter().flatten();
         let named: Vec<_> = named
             .filter_map(|line| usize::try_from(line["line"].as_u64()?).ok())
             .collect();
-        assert_eq!(named, wrong[..wrong.len().min(100)], "{told}");
+        assert_eq!(named, wrong[..wrong.len().min(100)], "{answer}");
     });
 }
 

@@ -108,8 +108,11 @@ fn input(seeds: &[Vec<u8>], seed: usize, edits: &[Edit]) -> Vec<u8> {
     bytes
 }
 
-#[expect(clippy::disallowed_methods, reason = "how much is run is said from outside")]
-fn wish(name: &str) -> Option<u64> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "seed and number of cases come from outside"
+)]
+fn number_from_env(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
@@ -121,10 +124,10 @@ fn run(name: &str) {
         .expect("there is one");
     let seeds = (target.seeds)();
     seeds.iter().for_each(|seed| (target.run)(seed));
-    let chosen = wish("SWITCHHOOK_FUZZ_SEED").unwrap_or(1);
+    let chosen = number_from_env("SWITCHHOOK_FUZZ_SEED").unwrap_or(1);
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&chosen.to_le_bytes());
-    let cases = wish("SWITCHHOOK_FUZZ_CASES").and_then(|cases| u32::try_from(cases).ok());
+    let cases = number_from_env("SWITCHHOOK_FUZZ_CASES").and_then(|cases| u32::try_from(cases).ok());
     let config = Config {
         cases: cases.unwrap_or(target.cases),
         failure_persistence: None,

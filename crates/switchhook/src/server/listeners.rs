@@ -9,14 +9,14 @@ use tokio::net::TcpListener;
 
 use crate::systemd::Sockets;
 
-/// The sockets of a server, which listen.
+/// Listening sockets of a server.
 pub(super) struct Listeners {
     pub(super) listener: TcpListener,
     pub(super) metrics: Option<TcpListener>,
 }
 
 impl Listeners {
-    /// Opens them, and answers the settings with the addresses that there are in fact.
+    /// Opens the sockets, and returns the settings with their actual addresses.
     pub(super) fn open(sockets: Sockets, settings: Settings) -> Result<(Self, Settings)> {
         let listener = adopt_or_listen(sockets.listen, settings.listen)?;
         let metrics = match (sockets.metrics, settings.metrics_listen) {

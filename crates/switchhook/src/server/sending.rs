@@ -15,12 +15,12 @@ pub fn half_of_the_processors() -> usize {
 
 /// Runtime for sending, with threads of its own, so that accepting cannot starve it. It ends when this is dropped,
 /// without waiting: the dropping thread may be one that must not block.
-pub(super) struct Sending {
+pub(super) struct SendingRuntime {
     pub(super) handle: Handle,
     _until_dropped: oneshot::Sender<()>,
 }
 
-impl Sending {
+impl SendingRuntime {
     pub(super) fn start(liveness: &Liveness) -> Result<Self> {
         // On a single thread tasks run in turns, so that attempts that ended together reach the engine together. With the
         // other scheduler each would be let in by itself, ahead of the rest.

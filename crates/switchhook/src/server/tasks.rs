@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 /// Interval at which metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
-/// The tasks of a node that runs.
 pub(super) struct Tasks(Vec<JoinHandle<()>>);
 
 impl Tasks {

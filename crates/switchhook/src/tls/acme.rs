@@ -1,7 +1,7 @@
-//! A certificate from an authority by ACME (RFC 8555), kept in a folder and renewed when two thirds of its time are over.
+//! A certificate from an authority by ACME (RFC 8555), stored in a folder and renewed when two thirds of its time are over.
 //!
 //! The authority looks for the proof at port 443 of each name, on the connection that clients use (TLS-ALPN-01, RFC 8737), so
-//! that no other port need be open. What is kept is `folder`, how the certificate is asked for is `order`.
+//! that no other port need be open. The stored files are `folder`, the request for a certificate is `order`.
 
 mod folder;
 mod order;
@@ -26,10 +26,10 @@ use self::folder::Folder;
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// Longer than that nobody sleeps, so that a machine that slept itself renews in time.
+/// Longest sleep, so that a machine that was suspended renews in time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
 
-/// Shows the certificate that is kept, and gets another when there is none or it is due.
+/// Presents the stored certificate, and gets another when there is none or it is due.
 pub(super) fn keep(settings: AcmeSettings, identity: Arc<Identity>) -> Result<JoinHandle<()>> {
     let folder = Folder::open(&settings)?;
     let due_at = folder.certificate().map(|kept| {

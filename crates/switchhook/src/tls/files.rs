@@ -26,7 +26,7 @@ pub(crate) fn read_certificate(certificate: &Path, key: &Path) -> Result<Certifi
         .with_context(|| format!("{} and {}", certificate.display(), key.display()))
 }
 
-/// Shows the certificate, and each that takes its place.
+/// Presents the certificate, and reads it again when its files change.
 pub(super) fn keep(certificate: &Path, key: &Path, identity: Arc<Identity>) -> Result<JoinHandle<()>> {
     let files = Files {
         certificate: certificate.to_owned(),

@@ -1,6 +1,6 @@
-//! `switchhook connect dialpad`: a source here, a webhook and subscriptions there; all of it or nothing.
+//! `switchhook connect dialpad`: a source at Switchhook, a webhook and subscriptions at Dialpad; all of it or nothing.
 //!
-//! Nothing is remembered between two runs: what is connected is known by its address, `PUBLIC-URL/in/…`.
+//! Nothing is stored between two runs: what is connected is recognized by its address, `PUBLIC-URL/in/…`.
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -10,11 +10,11 @@ use switchhook_domain::secret::Secret;
 use url::Url;
 
 use crate::cli::connection::Connection;
-use crate::cli::made::{self, Made};
+use crate::cli::created::{self, Created};
 use crate::cli::output::{self, Facts};
-use crate::cli::pages::{Extent, List, OUR_PAGE};
+use crate::cli::pages::{LARGEST_OWN_PAGE, List, Pagination};
 use crate::cli::subscriptions::is_forbidden;
-use crate::cli::{wait_for, words};
+use crate::cli::{block_on, words};
 use crate::config::parse_public_url;
 use switchhook_client::Client;
 use switchhook_node::keys;
@@ -76,61 +76,61 @@ fn parse_key(text: &str) -> Result<Secret, String> {
 }
 
 /// The two servers that are connected.
-struct Sides {
-    here: Client,
+struct Servers {
+    switchhook: Client,
     dialpad: Client,
-    /// What the address of every source of ours begins with, as Dialpad sees it.
+    /// Beginning of the address of every source, as Dialpad sees it.
     prefix: String,
-    made: Made,
+    created: Created,
 }
 
 impl Dialpad {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let mut sides = Sides {
-            here: self.connection.client()?,
+        let mut servers = Servers {
+            switchhook: self.connection.client()?,
             dialpad: Client::new(&self.dialpad_url, Some(&self.api_key))?,
             prefix: format!("{}/in/", self.public_url),
-            made: Made::default(),
+            created: Created::default(),
         };
-        wait_for(async {
+        block_on(async {
             if self.undo {
-                return sides.undo(self.json).await;
+                return servers.undo(self.json).await;
             }
-            match self.connect(&mut sides).await {
-                Ok(connected) => connected.tell(self.json),
-                Err(error) => Err(sides.made.take_back(error).await),
+            match self.connect(&mut servers).await {
+                Ok(connected) => connected.print(self.json),
+                Err(error) => Err(servers.created.roll_back(error).await),
             }
         })
     }
 
-    async fn connect(&self, sides: &mut Sides) -> anyhow::Result<Connected> {
-        if let Some(webhook) = sides.webhooks().await?.first() {
+    async fn connect(&self, servers: &mut Servers) -> anyhow::Result<Connected> {
+        if let Some(webhook) = servers.webhooks().await?.first() {
             bail!(
                 "this account already sends to {}… (its webhook {}): --undo first",
-                sides.prefix,
+                servers.prefix,
                 webhook.id
             );
         }
         let secret = keys::new_secret();
-        let Sides {
-            here,
+        let Servers {
+            switchhook,
             dialpad,
             prefix,
-            made,
-        } = sides;
+            created,
+        } = servers;
         let request = json!({ "name": self.name, "secret": secret });
-        let source = made.make(here, "/v1/sources", &request).await;
+        let source = created.create(switchhook, "/v1/sources", &request).await;
         let (_, source) = source.context("the source cannot be made here")?;
         let source: SourceAnswer = source.read()?;
         let token = source.url.as_deref().and_then(|url| url.rsplit_once("/in/"));
         let (_, token) = token.context("the server shows no address for the new source")?;
         let hook_url = format!("{prefix}{token}");
         let request = json!({ "hook_url": hook_url, "secret": secret });
-        let webhook = made.make(dialpad, "/api/v2/webhooks", &request).await;
+        let webhook = created.create(dialpad, "/api/v2/webhooks", &request).await;
         let (webhook_id, _) = webhook.context("the webhook cannot be made at Dialpad")?;
         let mut subscription_ids = Vec::new();
         for &kind in &self.kinds {
-            let subscribed = made.subscribe(dialpad, &webhook_id, kind).await;
+            let subscribed = created.subscribe(dialpad, &webhook_id, kind).await;
             let subscribed = subscribed.with_context(|| {
                 format!("the {kind} subscription cannot be made at Dialpad; --kinds leaves a kind out")
             })?;
@@ -144,7 +144,6 @@ impl Dialpad {
     }
 }
 
-/// What was connected.
 struct Connected {
     source_id: String,
     webhook_id: String,
@@ -152,7 +151,7 @@ struct Connected {
 }
 
 impl Connected {
-    fn tell(&self, is_json: bool) -> anyhow::Result<()> {
+    fn print(&self, is_json: bool) -> anyhow::Result<()> {
         if is_json {
             return output::print_data(json!({
                 "source_id": self.source_id,
@@ -173,10 +172,17 @@ impl Connected {
     }
 }
 
-impl Sides {
-    /// The account's webhooks that post to us.
+impl Servers {
+    /// Webhooks of the account that post to this server.
     async fn webhooks(&self) -> anyhow::Result<Vec<WebhookAnswer>> {
-        let list = List::read(&self.dialpad, "/api/v2/webhooks", &[], &Extent::ALL, LARGEST_PAGE).await;
+        let list = List::read(
+            &self.dialpad,
+            "/api/v2/webhooks",
+            &[],
+            &Pagination::ALL,
+            LARGEST_PAGE,
+        )
+        .await;
         let mut webhooks = list
             .context("Dialpad cannot be asked for its webhooks")?
             .items::<WebhookAnswer>()?;
@@ -189,7 +195,7 @@ impl Sides {
         let mut removed = Vec::new();
         for kind in Kind::ALL {
             let path = format!("/api/v2/subscriptions/{}", kind.route());
-            let list = List::read(&self.dialpad, &path, &[], &Extent::ALL, LARGEST_PAGE).await;
+            let list = List::read(&self.dialpad, &path, &[], &Pagination::ALL, LARGEST_PAGE).await;
             let list = match list {
                 // Nor could it have made one.
                 Err(error) if is_forbidden(&error) => continue,
@@ -200,25 +206,32 @@ impl Sides {
                 let is_ours = |webhook: &WebhookAnswer| webhook.hook_url.starts_with(&self.prefix);
                 if subscription.endpoint().webhook().is_some_and(is_ours) {
                     let path = format!("{path}/{}", subscription.id());
-                    made::remove(&self.dialpad, &path).await?;
+                    created::remove(&self.dialpad, &path).await?;
                     removed.push(path);
                 }
             }
         }
-        let sources = List::read(&self.here, "/v1/sources", &[], &Extent::ALL, OUR_PAGE).await?;
+        let sources = List::read(
+            &self.switchhook,
+            "/v1/sources",
+            &[],
+            &Pagination::ALL,
+            LARGEST_OWN_PAGE,
+        )
+        .await?;
         let sources = sources.items::<SourceAnswer>()?;
         for webhook in webhooks {
             let path = format!("/api/v2/webhooks/{}", webhook.id);
-            made::remove(&self.dialpad, &path).await?;
+            created::remove(&self.dialpad, &path).await?;
             removed.push(path);
             let token = webhook.hook_url.strip_prefix(&self.prefix).unwrap_or_default();
-            let digits = keys::hash(token)[..8]
+            let fingerprint = keys::hash(token)[..8]
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect::<String>();
-            for source in sources.iter().filter(|source| source.fingerprint == digits) {
+            for source in sources.iter().filter(|source| source.fingerprint == fingerprint) {
                 let path = format!("/v1/sources/{}", source.id);
-                made::remove(&self.here, &path).await?;
+                created::remove(&self.switchhook, &path).await?;
                 removed.push(path);
             }
         }

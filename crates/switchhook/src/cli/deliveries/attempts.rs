@@ -1,4 +1,4 @@
-//! The attempts of a delivery as `deliveries show` tells them: what was sent, what was answered, how long it took.
+//! The attempts of a delivery in `deliveries show`: request, answer, duration.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,9 @@ use switchhook_web::api::answers::{AnswerHead, AttemptAnswer, Timing};
 
 use crate::cli::output::{Facts, time};
 
-/// How much of an answer's body is shown; `--json` shows what is kept of it.
-const SHOWN_BODY: usize = 2_000;
+/// Bound on the characters of an answer's body; `--json` shows all that is stored.
+const MAX_BODY_CHARS: usize = 2_000;
 
-/// An attempt as it is told.
 pub(super) fn facts(attempt: &AttemptAnswer) -> Facts {
     let mut facts = Facts::new()
         .fact(
@@ -18,7 +17,7 @@ pub(super) fn facts(attempt: &AttemptAnswer) -> Facts {
         )
         .fact("outcome", outcome_in_words(attempt))
         .fact_if("asked to wait until", attempt.retry_after.map(time))
-        .fact("took", took(&attempt.timing));
+        .fact("took", duration(&attempt.timing));
     if let Some(sent) = &attempt.request {
         facts = facts.fact("sent to", &sent.url);
         facts = headers(facts, "sent", &sent.headers);
@@ -44,7 +43,7 @@ fn outcome_in_words(attempt: &AttemptAnswer) -> String {
 }
 
 fn shown_body(answer: &AnswerHead) -> Option<String> {
-    let end = answer.body.char_indices().nth(SHOWN_BODY).map(|(end, _)| end);
+    let end = answer.body.char_indices().nth(MAX_BODY_CHARS).map(|(end, _)| end);
     let shown = &answer.body[..end.unwrap_or(answer.body.len())];
     let rest = if end.is_some() || answer.truncated {
         "\n(there is more)"
@@ -54,7 +53,7 @@ fn shown_body(answer: &AnswerHead) -> Option<String> {
     (!answer.body.is_empty()).then(|| format!("{}{rest}", shown.trim_end()))
 }
 
-fn took(timing: &Timing) -> String {
+fn duration(timing: &Timing) -> String {
     let parts = [
         ("dns", timing.dns_ms),
         ("connect", timing.connect_ms),
@@ -99,7 +98,7 @@ mod tests {
         let mut attempt: AttemptAnswer = serde_json::from_value(failed(1)).unwrap();
         assert_eq!(outcome_in_words(&attempt), "failed: HTTP 500");
         assert_eq!(
-            took(&attempt.timing),
+            duration(&attempt.timing),
             "12.0 ms (connect 0.2 ms, first byte after 11.0 ms)"
         );
         attempt.detail = Some("its body broke off".to_owned());
@@ -115,7 +114,7 @@ mod tests {
             truncated: false,
         };
         let shown = shown_body(&answer).unwrap();
-        assert_eq!(shown.chars().filter(|c| *c == 'é').count(), SHOWN_BODY);
+        assert_eq!(shown.chars().filter(|c| *c == 'é').count(), MAX_BODY_CHARS);
         assert!(shown.ends_with("(there is more)"));
     }
 }

@@ -1,10 +1,10 @@
-//! `switchhook events explain`: why an event went, or did not go, to each subscription.
+//! `switchhook events explain`: why an event matched, or did not match, each subscription.
 
 use clap::Args;
 use switchhook_domain::id::{EventId, SubscriptionId};
 
 use crate::cli::output::{self, Table, time};
-use crate::cli::pages::{Extent, OUR_PAGE};
+use crate::cli::pages::{LARGEST_OWN_PAGE, Pagination};
 use switchhook_client::{Client, Request};
 use switchhook_web::api::answers::{ExplainedSubscription, Explanation, IdText};
 
@@ -25,7 +25,7 @@ pub(super) struct Explain {
     subscription: Option<SubscriptionId>,
 
     #[command(flatten)]
-    extent: Extent,
+    pagination: Pagination,
 }
 
 impl Explain {
@@ -35,7 +35,7 @@ impl Explain {
             return output::print_data(serde_json::to_string(&explanation)?);
         }
         let mut table =
-            Table::new(&["SUBSCRIPTION", "KIND", "GOES TO", "VERDICT", "WHY"]).sparing(&["KIND", "GOES TO"]);
+            Table::new(&["SUBSCRIPTION", "KIND", "GOES TO", "VERDICT", "WHY"]).dropping(&["KIND", "GOES TO"]);
         let count = explanation.items.len();
         for explained in explanation.items {
             table.row(row(explained));
@@ -55,8 +55,8 @@ impl Explain {
     }
 
     async fn read(&self, client: &Client) -> anyhow::Result<Explanation> {
-        let wanted = self.extent.limit as usize;
-        let mut explanation = self.page(client, self.extent.cursor.clone(), wanted).await?;
+        let wanted = self.pagination.limit as usize;
+        let mut explanation = self.page(client, self.pagination.cursor.clone(), wanted).await?;
         while explanation.cursor.is_some() && explanation.items.len() < wanted {
             let left = wanted - explanation.items.len();
             let next = self
@@ -76,7 +76,7 @@ impl Explain {
     ) -> anyhow::Result<Explanation> {
         let query = [
             ("subscription_id", self.subscription.map(|id| id.to_string())),
-            ("limit", Some(wanted.min(OUR_PAGE as usize).to_string())),
+            ("limit", Some(wanted.min(LARGEST_OWN_PAGE as usize).to_string())),
             ("cursor", cursor),
         ];
         let path = format!("/v1/events/{}/explain", self.id);

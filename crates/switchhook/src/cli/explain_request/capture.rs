@@ -1,40 +1,40 @@
-//! A captured request, taken apart with patience: whatever is not understood is a body.
+//! A captured request, parsed leniently: whatever is not understood is a body.
 //!
-//! The forms are told apart by how they begin. curl commands are read in `curl`, JSON captures in `logged`, chunks in
+//! The formats differ in how they begin. curl commands are read in `curl`, JSON captures in `json_capture`, chunks in
 //! `chunked`.
 
 use std::fmt;
 
-use super::{chunked, curl, logged};
+use super::{chunked, curl, json_capture};
 
-/// A request as far as the capture tells.
+/// A request, as far as the capture has it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Capture {
-    pub(super) form: Form,
+    pub(super) format: CaptureFormat,
     pub(super) method: Option<String>,
     pub(super) target: Option<String>,
     /// Names in lower case.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
-    /// Whether a line's end stood behind the token that was taken for the capture's own.
-    pub(super) lacks_line_end: bool,
+    /// True if a line feed after the token was dropped as the capture's own.
+    pub(super) dropped_line_end: bool,
 }
 
-/// What made the capture.
+/// Format of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum CaptureFormat {
     Http,
     Curl,
-    Logged,
+    Json,
     Body,
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for CaptureFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Http => "a raw HTTP request",
             Self::Curl => "a curl command",
-            Self::Logged => "a request as JSON",
+            Self::Json => "a request as JSON",
             Self::Body => "a body",
         })
     }
@@ -43,30 +43,31 @@ impl fmt::Display for Form {
 impl Capture {
     pub(super) fn of(input: &[u8]) -> Self {
         let read = curl::read(input)
-            .or_else(|| logged::read(input))
+            .or_else(|| json_capture::read(input))
             .or_else(|| read_http(input));
         read.unwrap_or_else(|| Self::of_body(input)).without_line_end()
     }
 
-    /// Files and clipboards end with a line's end that was never sent; only `Content-Length` knows better.
+    /// Drops the line feed at the end of files and clipboards, which was never sent, unless `Content-Length` counts it.
     fn without_line_end(mut self) -> Self {
-        let is_text = matches!(self.form, Form::Body | Form::Http) && self.header("content-length").is_none();
+        let is_text = matches!(self.format, CaptureFormat::Body | CaptureFormat::Http)
+            && self.header("content-length").is_none();
         if is_text && self.body.starts_with(b"ey") && self.body.ends_with(b"\n") {
             self.body.pop();
             self.body.pop_if(|byte| *byte == b'\r');
-            self.lacks_line_end = true;
+            self.dropped_line_end = true;
         }
         self
     }
 
     pub(super) fn of_body(input: &[u8]) -> Self {
         Self {
-            form: Form::Body,
+            format: CaptureFormat::Body,
             method: None,
             target: None,
             headers: Vec::new(),
             body: input.to_vec(),
-            lacks_line_end: false,
+            dropped_line_end: false,
         }
     }
 
@@ -81,7 +82,7 @@ impl Capture {
         !self.headers.is_empty()
     }
 
-    /// What the sender's `Content-Length` says about the captured body.
+    /// A note if the sender's `Content-Length` does not fit the captured body.
     pub(super) fn note_on_length(&self) -> Option<String> {
         let sent: usize = self.header("content-length")?.trim().parse().ok()?;
         let bytes = self.body.len();
@@ -94,7 +95,7 @@ impl Capture {
 /// A request line or a header, more headers, an empty line, a body. Lines may have the `> ` of `curl -v` before them.
 fn read_http(input: &[u8]) -> Option<Capture> {
     let mut capture = Capture {
-        form: Form::Http,
+        format: CaptureFormat::Http,
         ..Capture::of_body(b"")
     };
     let mut rest = input;
@@ -128,7 +129,7 @@ fn read_http(input: &[u8]) -> Option<Capture> {
     Some(capture)
 }
 
-/// A file that an editor saved ends with a line feed that was never sent.
+/// Drops the line feed that an editor added, if the body then fits `Content-Length`.
 fn without_editors_line_feed(body: &[u8], sent: Option<&str>) -> Vec<u8> {
     let sent = sent.and_then(|sent| sent.trim().parse().ok());
     let shorter = [b"\r\n".as_slice(), b"\n"]

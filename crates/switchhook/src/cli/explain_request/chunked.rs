@@ -2,7 +2,7 @@
 
 use super::capture::split_line;
 
-/// The body in one piece; `None` if these are no chunks.
+/// The body in one piece; `None` if it is not chunked.
 pub(super) fn join(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {

@@ -1,9 +1,9 @@
 //! A curl command, as browsers and request bins copy it: split as a shell would, then the few options that matter.
 
-use super::capture::{Capture, Form, header_line};
+use super::capture::{Capture, CaptureFormat, header_line};
 
-/// Options with a value that says nothing about the request.
-const PASSED_OVER: [&str; 12] = [
+/// Options whose value does not change the request.
+const IGNORED_OPTIONS: [&str; 12] = [
     "-o",
     "--output",
     "-u",
@@ -18,7 +18,7 @@ const PASSED_OVER: [&str; 12] = [
     "--retry",
 ];
 
-/// Reads a command; `None` if this is none.
+/// Reads a command; `None` if it is not a curl command.
 pub(super) fn read(input: &[u8]) -> Option<Capture> {
     let text = std::str::from_utf8(input).ok()?.trim();
     let command = text.strip_prefix("$ ").unwrap_or(text);
@@ -26,7 +26,7 @@ pub(super) fn read(input: &[u8]) -> Option<Capture> {
         return None;
     }
     let mut capture = Capture {
-        form: Form::Curl,
+        format: CaptureFormat::Curl,
         ..Capture::of_body(b"")
     };
     let mut has_body = false;
@@ -51,7 +51,7 @@ pub(super) fn read(input: &[u8]) -> Option<Capture> {
                 has_body = true;
             }
             "--url" => capture.target = Some(value()),
-            _ if PASSED_OVER.contains(&option) => drop(value()),
+            _ if IGNORED_OPTIONS.contains(&option) => drop(value()),
             _ if option.starts_with('-') => {}
             _ => capture.target = Some(word),
         }
@@ -75,7 +75,7 @@ fn option_and_value(word: &str) -> (&str, Option<&str>) {
     option.map_or((word, None), |option| (option, Some(&word[2..])))
 }
 
-/// Splits as a shell would: quotes of three sorts, backslashes, lines that go on.
+/// Splits as a shell would: three kinds of quotes, backslashes, continued lines.
 fn split(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -106,7 +106,7 @@ fn split(command: &str) -> Vec<String> {
     words
 }
 
-/// Up to the closing quote. In `$'…'` backslashes make control characters too.
+/// Reads up to the closing quote. In `$'…'` backslashes make control characters too.
 fn escaped(rest: &mut impl Iterator<Item = char>, quote: char, makes_controls: bool) -> String {
     let mut text = String::new();
     while let Some(c) = rest.next() {

@@ -1,4 +1,4 @@
-//! The signature that Standard Webhooks put into the headers: with which secret it fits, why with none, and how old it is.
+//! The signature of Standard Webhooks in the headers: the secret that it fits, or why none does, and its age.
 
 use serde_json::{Value, json};
 use switchhook_domain::clock::Clock;
@@ -8,18 +8,18 @@ use switchhook_protocol::{STANDARD_TOLERANCE, StandardError, StandardHeaders, St
 use super::super::output::Facts;
 use super::capture::Capture;
 
-/// What was found out about a signature in the headers.
-pub(super) struct Checked {
+/// A signature in the headers, checked.
+pub(super) struct StandardSignature {
     headers: Option<StandardHeaders>,
-    /// Which secret it fits with, from 0. Its age does not matter: a capture is looked at afterwards.
+    /// Index of the secret that it fits. Its age is not checked: a capture is examined later.
     verdict: Result<usize, StandardError>,
     cause: Option<String>,
-    /// How old it is, and that no receiver takes it any more.
+    /// A note if it is too old for receivers.
     age: Option<String>,
 }
 
-impl Checked {
-    /// Looks at a capture; `None` if it has no such signature.
+impl StandardSignature {
+    /// Checks a capture; `None` if it has no such signature.
     pub(super) fn of(capture: &Capture, keys: &[&[u8]]) -> Option<Self> {
         let headers = match StandardHeaders::read(|name| capture.header(name)) {
             Ok(headers) => headers?,
@@ -56,7 +56,7 @@ impl Checked {
         })
     }
 
-    /// Whether it holds; nobody knows without a secret.
+    /// True if it is valid; `None` without a secret.
     fn holds(&self) -> Option<bool> {
         match &self.verdict {
             Ok(_) => Some(true),

@@ -1,4 +1,4 @@
-//! What is passed on: each event once, in order, with the headers that a delivery has.
+//! Forwards each event once, in order, with the headers of a delivery.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::show_duration;
 use switchhook_node::websocket::frame::LabelledFrame;
 
-/// The first and the longest pause before a program that is not there is tried again.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// First and longest delay before a program that is down is tried again.
+const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// What was heard.
+/// A frame of the websocket.
 pub(super) struct Frame {
-    /// The position after it.
+    /// Position after the frame.
     position: Option<String>,
-    event: Option<Heard>,
+    event: Option<ReceivedEvent>,
 }
 
-/// An event that was heard.
-struct Heard {
+/// An event of a frame.
+struct ReceivedEvent {
     id: Option<String>,
     kind: Option<String>,
     content_type: String,
@@ -35,10 +35,10 @@ struct Heard {
 }
 
 impl Frame {
-    /// A frame that tells its position.
+    /// Reads a frame with a position.
     pub(super) fn labelled(text: &str) -> serde_json::Result<Self> {
         let frame: LabelledFrame = serde_json::from_str(text)?;
-        let heard = |event: switchhook_node::websocket::frame::LabelledEvent| Heard {
+        let event = |event: switchhook_node::websocket::frame::LabelledEvent| ReceivedEvent {
             id: Some(event.id),
             kind: Some(event.kind),
             content_type: event.content_type,
@@ -46,11 +46,11 @@ impl Frame {
         };
         Ok(Self {
             position: Some(frame.position),
-            event: frame.event.map(heard),
+            event: frame.event.map(event),
         })
     }
 
-    /// A frame that is the event and nothing else. JSON never begins as a JWT does.
+    /// Reads a frame that is only the event. JSON never begins as a JWT does.
     pub(super) fn plain(text: String) -> Self {
         let content_type = if text.starts_with("ey") {
             headers::CONTENT_TYPE_JWT
@@ -59,7 +59,7 @@ impl Frame {
         };
         Self {
             position: None,
-            event: Some(Heard {
+            event: Some(ReceivedEvent {
                 id: None,
                 kind: tell_kind(text.as_bytes()).map(|kind| kind.route().to_owned()),
                 content_type: content_type.to_owned(),
@@ -69,8 +69,8 @@ impl Frame {
     }
 }
 
-impl Heard {
-    /// The headers of a delivery. There is none, so that its id is the event's.
+impl ReceivedEvent {
+    /// Headers of a delivery. There is no delivery, so its id is the event's.
     fn headers(&self, attempt: u32) -> HeaderMap {
         let values = [
             (header::CONTENT_TYPE.as_str(), Some(self.content_type.clone())),
@@ -87,7 +87,7 @@ impl Heard {
     }
 }
 
-/// Passes events on to a program.
+/// Posts events to a program.
 pub(super) struct Forwarder {
     hook: Hook,
     url: Url,
@@ -105,12 +105,12 @@ impl Forwarder {
         }
     }
 
-    /// After what to go on, if the server tells positions.
+    /// Position to continue from, if the server sends positions.
     pub(super) fn position(&self) -> Option<&str> {
         self.position.as_deref()
     }
 
-    pub(super) fn tell_connected(&self, server: &Url, is_first: bool, ear: &WebsocketListener) {
+    pub(super) fn print_connected(&self, server: &Url, is_first: bool, listener: &WebsocketListener) {
         if !is_first {
             output::remark("connected again");
             return;
@@ -119,68 +119,71 @@ impl Forwarder {
             "listening at {server}, passing on to {}; Ctrl-C ends it",
             self.url
         ));
-        if !ear.is_labelled() {
+        if !listener.is_labelled() {
             output::remark(
                 "this server tells no position to go on from: what happens while the connection is down is lost",
             );
         }
     }
 
-    /// Passes one event on. A program that is not there, or closes without an answer, is waited for, so that restarting it loses
-    /// nothing; what it answers is shown and does not matter otherwise.
+    /// Posts one event. A program that is down, or closes without an answer, is waited for, so that restarting it loses
+    /// nothing; its answer is printed and not acted on.
     pub(super) async fn take(&mut self, frame: Frame) -> anyhow::Result<()> {
-        if let Some(heard) = frame.event {
-            self.pass_on(&heard).await?;
+        if let Some(event) = frame.event {
+            self.forward_event(&event).await?;
         }
         // Only now: what was not passed on comes again.
         self.position = frame.position.or(self.position.take());
         Ok(())
     }
 
-    async fn pass_on(&self, heard: &Heard) -> anyhow::Result<()> {
-        let mut pause = PAUSES.0;
+    async fn forward_event(&self, event: &ReceivedEvent) -> anyhow::Result<()> {
+        let mut delay = RETRY_DELAYS.0;
         for attempt in 1.. {
-            let began = Instant::now();
-            let answer = self.hook.post(heard.headers(attempt), heard.body.clone()).await;
-            let (HookAnswer::Unreachable(why) | HookAnswer::Closed(why)) = &answer else {
-                return self.tell(heard, &answer, began.elapsed());
+            let started = Instant::now();
+            let answer = self.hook.post(event.headers(attempt), event.body.clone()).await;
+            let (HookAnswer::Unreachable(reason) | HookAnswer::Closed(reason)) = &answer else {
+                return self.print(event, &answer, started.elapsed());
             };
             if attempt == 1 {
-                output::remark(format_args!("no answer from {}: {why}; trying again", self.url));
+                output::remark(format_args!(
+                    "no answer from {}: {reason}; trying again",
+                    self.url
+                ));
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
+            sleep(delay).await;
+            delay = (delay * 2).min(RETRY_DELAYS.1);
         }
         Ok(())
     }
 
-    fn tell(&self, heard: &Heard, answer: &HookAnswer, took: Duration) -> anyhow::Result<()> {
+    fn print(&self, event: &ReceivedEvent, answer: &HookAnswer, duration: Duration) -> anyhow::Result<()> {
         let (status, error) = match answer {
             HookAnswer::Status(status) => (Some(*status), None),
-            HookAnswer::Unreachable(why) | HookAnswer::Closed(why) | HookAnswer::Silent(why) => {
-                (None, Some(why))
+            HookAnswer::Unreachable(reason) | HookAnswer::Closed(reason) | HookAnswer::NoAnswer(reason) => {
+                (None, Some(reason))
             }
         };
         let now = SystemClock.now();
         if self.is_json {
             return output::print_data(json!({
                 "at": now,
-                "event_id": heard.id,
-                "kind": heard.kind,
-                "size": heard.body.len(),
+                "event_id": event.id,
+                "kind": event.kind,
+                "size": event.body.len(),
                 "status": status,
                 "error": error,
-                "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                "duration_ms": u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             }));
         }
-        let said = status.map_or_else(|| error.cloned().unwrap_or_default(), |status| status.to_string());
+        let result = status.map_or_else(|| error.cloned().unwrap_or_default(), |status| status.to_string());
         output::print(format_args!(
-            "{}  {}  {}  {said}  {}",
+            "{}  {}  {}  {result}  {}",
             output::time(now),
-            heard.kind.as_deref().unwrap_or("-"),
-            heard.id.as_deref().unwrap_or("-"),
+            event.kind.as_deref().unwrap_or("-"),
+            event.id.as_deref().unwrap_or("-"),
             show_duration(Duration::from_millis(
-                u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+                u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
             )),
         ))
     }
@@ -197,9 +200,9 @@ mod tests {
     #[track_caller]
     fn check(frame: Frame, position: Option<&str>, body: &str, expected: &[(&str, &str)]) {
         assert_eq!(frame.position.as_deref(), position);
-        let heard = frame.event.expect("there is an event");
-        assert_eq!(heard.body, body);
-        let headers = heard.headers(2);
+        let event = frame.event.expect("there is an event");
+        assert_eq!(event.body, body);
+        let headers = event.headers(2);
         let all: Vec<_> = expected
             .iter()
             .map(|(name, _)| (*name, headers.get(*name).and_then(|value| value.to_str().ok())))
@@ -239,7 +242,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let url: Url = url.parse().unwrap();
-        let hook = Hook::new(&url, Duration::from_secs(60), &Trust::Machine).unwrap();
+        let hook = Hook::new(&url, Duration::from_secs(60), &Trust::System).unwrap();
         let mut forwarder = Forwarder::new(hook, &url, true, None);
         let receiving = async {
             let mut request = vec![0; 4096];

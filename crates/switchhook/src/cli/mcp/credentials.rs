@@ -1,12 +1,12 @@
-//! What the API shows to whoever has the key, and no assistant needs: secrets, credentials among headers, passwords in URLs.
+//! Masks what the API shows and no assistant needs: secrets, credentials in headers, passwords in URLs.
 
 use serde_json::Value;
 use switchhook_domain::credential::{MASK, shown_url, shown_value};
 
-/// Members that are a secret, whoever's they are.
+/// Members that are secrets.
 const SECRETS: [&str; 2] = ["secret", "standard_secret"];
 
-/// An answer of the API without credentials. Payloads are events as they came: what is hidden of them is the API's to say.
+/// An answer without credentials. Payloads stay as the API sends them.
 pub(super) fn masked(data: Value) -> Value {
     match data {
         Value::Array(elements) => elements.into_iter().map(masked).collect(),

@@ -17,15 +17,14 @@ use tokio::time::{Instant, timeout_at};
 use super::super::accepted_secrets;
 use crate::terminal;
 
-/// Runs a command for each event.
 #[derive(Debug)]
 pub(super) struct Command {
-    words: String,
-    places: Semaphore,
+    command_line: String,
+    permits: Semaphore,
     timeout: Duration,
 }
 
-/// Why an event was not dealt with; it comes again.
+/// Reason why an event was not handled; the sender sends it again.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandFailure {
     #[error("the command could not be started")]
@@ -37,28 +36,28 @@ pub(super) enum CommandFailure {
     #[error("the command was killed after {0:?}; see --exec-timeout")]
     TooSlow(Duration),
     #[error("the command did not get its turn within {0:?}; see --exec-at-once")]
-    NoTurn(Duration),
+    QueuedTooLong(Duration),
 }
 
 impl Command {
-    pub(super) fn new(words: &str, at_once: usize, timeout: Duration) -> Self {
+    pub(super) fn new(command_line: &str, at_once: usize, timeout: Duration) -> Self {
         Self {
-            words: words.to_owned(),
-            places: Semaphore::new(at_once),
+            command_line: command_line.to_owned(),
+            permits: Semaphore::new(at_once),
             timeout,
         }
     }
 
-    /// Runs it for one event, and returns when it has ended well.
+    /// Runs the command for one event, until it succeeds.
     pub(super) async fn run(&self, event: &Received) -> Result<(), CommandFailure> {
         let deadline = Instant::now() + self.timeout;
-        let place = timeout_at(deadline, self.places.acquire()).await;
-        let _place = place.map_err(|_| CommandFailure::NoTurn(self.timeout))?;
+        let permit = timeout_at(deadline, self.permits.acquire()).await;
+        let _permit = permit.map_err(|_| CommandFailure::QueuedTooLong(self.timeout))?;
         let mut child = self.start(event).map_err(CommandFailure::NotStarted)?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let ended = timeout_at(deadline, feed_and_wait(&mut child, &event.body)).await;
         match ended {
-            Ok(status) => judge(status.map_err(CommandFailure::NotStarted)?),
+            Ok(status) => result_of(status.map_err(CommandFailure::NotStarted)?),
             Err(_elapsed) => {
                 // Whatever the shell has started goes with it. An error means that it is gone already.
                 let _ = group.map(|group| kill_process_group(group, Signal::KILL));
@@ -73,7 +72,7 @@ impl Command {
         let attempt = labels.attempt.map(|attempt| attempt.to_string());
         // Its output goes where remarks go: standard output is ours.
         process::Command::new("sh")
-            .args(["-c", &self.words])
+            .args(["-c", &self.command_line])
             .env_remove(accepted_secrets::VARIABLE)
             .env(
                 "SWITCHHOOK_EVENT_ID",
@@ -86,14 +85,14 @@ impl Command {
             )
             .env("SWITCHHOOK_ATTEMPT", attempt.unwrap_or_default())
             .stdin(Stdio::piped())
-            .stdout(terminal::errors_of_others())
+            .stdout(terminal::child_stderr())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
     }
 }
 
-/// Writes the event while the command runs. One that ends without reading it has still ended.
+/// Writes the event while the command runs. A command need not read it.
 async fn feed_and_wait(child: &mut Child, event: &[u8]) -> io::Result<ExitStatus> {
     let stdin = child.stdin.take();
     let feed = async {
@@ -110,7 +109,7 @@ async fn feed_and_wait(child: &mut Child, event: &[u8]) -> io::Result<ExitStatus
     }
 }
 
-fn judge(status: ExitStatus) -> Result<(), CommandFailure> {
+fn result_of(status: ExitStatus) -> Result<(), CommandFailure> {
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(()),
         (Some(code), _) => Err(CommandFailure::ExitCode(code)),

@@ -1,4 +1,4 @@
-//! One request from its body to what came of it: verified, not had before, kept; only then acknowledged.
+//! Processing of one request: verified, not a repeat, stored; only then acknowledged.
 
 use std::sync::Arc;
 
@@ -8,31 +8,30 @@ use switchhook_domain::clock::Clock;
 use switchhook_receiver::{Claim, Journal, Received, Receiver, Refusal, Repeats, Turn};
 use tokio::task::spawn_blocking;
 
-use super::adviser::Adviser;
-use super::arrival::{Outcome, Show};
 use super::command::Command;
+use super::outcome::{Outcome, OutcomePrinter};
 use super::record;
+use super::signature_adviser::SignatureAdviser;
 use switchhook_node::clock::SystemClock;
 
-/// All that a request passes through.
 #[derive(Debug)]
 pub(super) struct Inbox {
     pub(super) receiver: Receiver,
     pub(super) repeats: Arc<Repeats>,
-    pub(super) keeping: Keeping,
-    pub(super) show: Show,
-    pub(super) adviser: Adviser,
+    pub(super) handler: EventHandler,
+    pub(super) printer: OutcomePrinter,
+    pub(super) adviser: SignatureAdviser,
 }
 
-/// What is done with an event: the command first, the line in the file when it has succeeded.
+/// Handler of new events: the command first, the line in the file when it has succeeded.
 #[derive(Debug)]
-pub(super) struct Keeping {
+pub(super) struct EventHandler {
     pub(super) command: Option<Command>,
     pub(super) file: Option<Arc<Journal>>,
 }
 
 impl Inbox {
-    /// Takes a request's headers and its body, or why there is none.
+    /// Processes the headers and the body of a request, or the reason why there is no body.
     pub(super) async fn take(&self, headers: &HeaderMap, content: Result<Bytes, Refusal>) -> Outcome {
         let header = |name: &str| headers.get(name)?.to_str().ok();
         let received = match &content {
@@ -42,8 +41,8 @@ impl Inbox {
         match received {
             Ok(event) => {
                 let event = Arc::new(event);
-                let outcome = self.deal_with(&event).await;
-                self.show.show(Some(&event), &outcome, None);
+                let outcome = self.process(&event).await;
+                self.printer.print(Some(&event), &outcome, None);
                 outcome
             }
             Err(refusal) => {
@@ -51,17 +50,17 @@ impl Inbox {
                 let content = content.ok().filter(|_| !matches!(refusal, Refusal::Standard(_)));
                 let advice = content.and_then(|content| self.adviser.advise(&content));
                 let outcome = Outcome::Refused(refusal);
-                self.show.show(None, &outcome, advice);
+                self.printer.print(None, &outcome, advice);
                 outcome
             }
         }
     }
 
-    async fn deal_with(&self, event: &Arc<Received>) -> Outcome {
+    async fn process(&self, event: &Arc<Received>) -> Outcome {
         match self.repeats.begin(event.repeat_key()) {
             Turn::Repeat => Outcome::Repeat,
             Turn::UnderWay => Outcome::UnderWay,
-            Turn::First(claim) => match self.keeping.keep(event, claim).await {
+            Turn::First(claim) => match self.handler.handle(event, claim).await {
                 Ok(outcome) => outcome,
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
@@ -69,8 +68,8 @@ impl Inbox {
     }
 }
 
-impl Keeping {
-    async fn keep(&self, event: &Arc<Received>, claim: Claim) -> anyhow::Result<Outcome> {
+impl EventHandler {
+    async fn handle(&self, event: &Arc<Received>, claim: Claim) -> anyhow::Result<Outcome> {
         if let Some(command) = &self.command {
             command.run(event).await?;
         }

@@ -1,11 +1,11 @@
-//! A line of the file: the event as it came, and around it what the body does not tell.
+//! A line of the file: the event as it came, and what its body does not contain.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_receiver::{Format, Received, RepeatKey};
 
-/// The fields in the order in which they stand; every line begins with the first one.
+/// Fields in their order in the line; every line begins with the first one.
 #[derive(Serialize)]
 struct Record<'a> {
     received_at: String,
@@ -17,9 +17,9 @@ struct Record<'a> {
     event: &'a RawValue,
 }
 
-/// What is needed to know the event again.
+/// Fields by which an event is recognized.
 #[derive(Deserialize)]
-struct Known<'a> {
+struct RecordKey<'a> {
     received_at: &'a str,
     repeat_key: &'a str,
 }
@@ -46,10 +46,10 @@ pub(super) fn line(event: &Received, key: RepeatKey, at: Timestamp) -> anyhow::R
     Ok(serde_json::to_vec(&record)?)
 }
 
-/// By what a line's event is known, and when it came.
+/// Key of a line's event, and its time.
 pub(super) fn read(line: &[u8]) -> Option<(RepeatKey, Timestamp)> {
-    let known: Known<'_> = serde_json::from_slice(line).ok()?;
-    Some((known.repeat_key.parse().ok()?, known.received_at.parse().ok()?))
+    let key: RecordKey<'_> = serde_json::from_slice(line).ok()?;
+    Some((key.repeat_key.parse().ok()?, key.received_at.parse().ok()?))
 }
 
 #[cfg(test)]

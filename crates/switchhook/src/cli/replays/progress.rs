@@ -1,14 +1,14 @@
-//! How far a replay has come, on a terminal.
+//! Progress of a replay on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use switchhook_web::api::answers::ReplayAnswer;
 
 use crate::terminal;
 
-/// A bar; nothing if standard error is no terminal.
-pub(super) struct Bar(ProgressBar);
+/// A progress bar; hidden if standard error is not a terminal.
+pub(super) struct Progress(ProgressBar);
 
-impl Bar {
+impl Progress {
     pub(super) fn new() -> Self {
         let template = "{bar:30} {pos}/{len} delivered  {msg}";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

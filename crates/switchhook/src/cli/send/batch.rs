@@ -1,4 +1,4 @@
-//! Gathers events into requests: many lines into one, as long as they fit and keep coming.
+//! Gathers events into requests: many lines into one, as long as they fit and arrive without a pause.
 
 use std::time::Duration;
 
@@ -6,42 +6,40 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
-use super::input::{Form, Item};
+use super::input::{InputEvent, InputFormat};
 
-/// How many events a request holds, and how many bytes.
+/// Bounds on a request.
 const MOST_LINES: usize = 1_000;
 const MOST_BYTES: usize = 4 << 20;
 
-/// How long a request waits for more events before it goes.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// Longest wait for more events before a request is sent.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
-/// A request's worth of events.
+/// Events of one request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Batch {
-    /// One event, by itself.
-    One(Item),
-    /// One event that need not be sent to be refused.
-    TooLarge(Item),
-    /// Several events, one a line.
+    /// One event.
+    One(InputEvent),
+    /// One event that is too large to be sent.
+    TooLarge(InputEvent),
+    /// Several events, one per line.
     Lines {
-        /// What they are.
-        form: Form,
-        /// Their numbers in the input.
+        format: InputFormat,
+        /// Numbers of the events in the input.
         numbers: Vec<u64>,
-        /// Their bytes.
         text: Bytes,
     },
 }
 
 impl Batch {
-    pub(super) const fn form(&self) -> Form {
+    pub(super) const fn format(&self) -> InputFormat {
         match self {
-            Self::One(item) | Self::TooLarge(item) => item.form,
-            Self::Lines { form, .. } => *form,
+            Self::One(item) | Self::TooLarge(item) => item.format,
+            Self::Lines { format, .. } => *format,
         }
     }
 
-    /// The request's idempotency key. The server makes one of each line from it.
+    /// Idempotency key of the request. The server derives one for each line from it.
     pub(super) fn key(&self, key: &str) -> String {
         let first = match self {
             Self::One(item) | Self::TooLarge(item) => item.number,
@@ -55,25 +53,25 @@ impl Batch {
     }
 }
 
-/// Makes batches of what comes.
-pub(super) struct Gatherer {
-    is_impatient: bool,
-    waiting: Option<Item>,
+/// Builder of batches.
+pub(super) struct BatchBuilder {
+    sends_early: bool,
+    waiting: Option<InputEvent>,
 }
 
-impl Gatherer {
-    /// An impatient one sends what it has when nothing more comes for a moment.
-    pub(super) const fn new(is_impatient: bool) -> Self {
+impl BatchBuilder {
+    /// With `sends_early` a batch is complete when no event comes for [`MAX_WAIT`].
+    pub(super) const fn new(sends_early: bool) -> Self {
         Self {
-            is_impatient,
+            sends_early,
             waiting: None,
         }
     }
 
-    /// The next batch; `None` when everything has come.
+    /// Next batch; `None` at the end of the input.
     pub(super) async fn next(
         &mut self,
-        items: &mut Receiver<anyhow::Result<Item>>,
+        items: &mut Receiver<anyhow::Result<InputEvent>>,
     ) -> anyhow::Result<Option<Batch>> {
         let first = match self.waiting.take() {
             Some(item) => item,
@@ -85,9 +83,9 @@ impl Gatherer {
         if first.is_too_large {
             return Ok(Some(Batch::TooLarge(first)));
         }
-        let mut gathered = vec![first];
-        let mut bytes = gathered[0].text.len();
-        while fits_lines(&gathered[0]) && gathered.len() < MOST_LINES {
+        let mut events = vec![first];
+        let mut bytes = events[0].text.len();
+        while fits_lines(&events[0]) && events.len() < MOST_LINES {
             let Some(item) = self.more(items).await? else {
                 break;
             };
@@ -96,32 +94,35 @@ impl Gatherer {
                 self.waiting = Some(item);
                 break;
             }
-            gathered.push(item);
+            events.push(item);
         }
-        Ok(Some(batch_of(gathered)))
+        Ok(Some(batch_of(events)))
     }
 
-    async fn more(&self, items: &mut Receiver<anyhow::Result<Item>>) -> anyhow::Result<Option<Item>> {
-        if !self.is_impatient {
+    async fn more(
+        &self,
+        items: &mut Receiver<anyhow::Result<InputEvent>>,
+    ) -> anyhow::Result<Option<InputEvent>> {
+        if !self.sends_early {
             return items.recv().await.transpose();
         }
-        match timeout(PATIENCE, items.recv()).await {
+        match timeout(MAX_WAIT, items.recv()).await {
             Ok(item) => item.transpose(),
             Err(_elapsed) => Ok(None),
         }
     }
 }
 
-/// Whether an event can be a line as it is.
-fn fits_lines(item: &Item) -> bool {
+/// True if an event fits on one line.
+fn fits_lines(item: &InputEvent) -> bool {
     !item.text.contains(&b'\n')
 }
 
-fn batch_of(mut items: Vec<Item>) -> Batch {
+fn batch_of(mut items: Vec<InputEvent>) -> Batch {
     if items.len() == 1 {
         return Batch::One(items.remove(0));
     }
-    let form = items[0].form;
+    let format = items[0].format;
     let numbers = items.iter().map(|item| item.number).collect();
     let mut text = BytesMut::with_capacity(items.iter().map(|item| item.text.len() + 1).sum());
     for item in items {
@@ -129,7 +130,7 @@ fn batch_of(mut items: Vec<Item>) -> Batch {
         text.put_u8(b'\n');
     }
     Batch::Lines {
-        form,
+        format,
         numbers,
         text: text.freeze(),
     }
@@ -141,25 +142,25 @@ mod tests {
 
     use super::*;
 
-    fn item(number: u64, text: &str) -> Item {
+    fn item(number: u64, text: &str) -> InputEvent {
         let text = Bytes::copy_from_slice(text.as_bytes());
-        Item {
+        InputEvent {
             number,
-            form: Form::Lines,
+            format: InputFormat::Lines,
             text,
             is_too_large: false,
         }
     }
 
-    async fn batches(items: Vec<Item>) -> Vec<Vec<u64>> {
+    async fn batches(items: Vec<InputEvent>) -> Vec<Vec<u64>> {
         let (sender, mut receiver) = mpsc::channel(items.len().max(1));
         for item in items {
             sender.try_send(Ok(item)).unwrap();
         }
         drop(sender);
-        let mut gatherer = Gatherer::new(false);
+        let mut builder = BatchBuilder::new(false);
         let mut batches = Vec::new();
-        while let Some(batch) = gatherer.next(&mut receiver).await.unwrap() {
+        while let Some(batch) = builder.next(&mut receiver).await.unwrap() {
             batches.push(match batch {
                 Batch::One(item) | Batch::TooLarge(item) => vec![item.number],
                 Batch::Lines { numbers, .. } => numbers,
@@ -190,7 +191,7 @@ mod tests {
     async fn an_event_does_not_wait_for_one_that_does_not_come() {
         let (sender, mut receiver) = mpsc::channel(2);
         sender.try_send(Ok(item(1, "{}"))).unwrap();
-        let batch = Gatherer::new(true).next(&mut receiver).await.unwrap();
+        let batch = BatchBuilder::new(true).next(&mut receiver).await.unwrap();
         assert_eq!(batch, Some(Batch::One(item(1, "{}"))));
     }
 

@@ -1,6 +1,6 @@
-//! Takes an input apart into events, without touching their bytes and without holding more than one of them.
+//! Splits an input into events, without changing their bytes and without holding more than one of them.
 //!
-//! Three forms are told apart by how the input begins: an array (`[`), lines (the first line is a whole JSON object,
+//! Three formats differ in how the input begins: an array (`[`), lines (the first line is a whole JSON object,
 //! or no JSON at all), or objects that go over several lines.
 
 use std::cell::Cell;
@@ -15,35 +15,34 @@ use serde_json::value::RawValue;
 use switchhook_protocol::LARGEST_EVENT;
 use tokio::sync::mpsc::Sender;
 
-/// What a parser may read between two events: the largest event, and what a reader holds ready.
+/// Bound on the bytes read for one event: the largest event, and a reader's buffer.
 const LARGEST_STEP: usize = LARGEST_EVENT + (64 << 10);
 
 /// An event of the input, valid or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    /// Its number: its line, or its place in the array, from 1.
+pub(super) struct InputEvent {
+    /// Line number, or position in the array, from 1.
     pub(super) number: u64,
-    /// What the number counts.
-    pub(super) form: Form,
-    /// Its bytes.
+    /// Format of the input, which the number counts by.
+    pub(super) format: InputFormat,
     pub(super) text: Bytes,
-    /// Whether there were more bytes than any server takes; then they are not held.
+    /// True if there were more bytes than any server accepts; then they are not held.
     pub(super) is_too_large: bool,
 }
 
-/// What an input is made of.
+/// Format of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// One event a line.
+pub(super) enum InputFormat {
+    /// One event per line.
     Lines,
     /// An array of events.
     Elements,
-    /// An event over several lines, or several such.
+    /// One or more events, each over several lines.
     Objects,
 }
 
-impl Form {
-    /// What one event is called.
+impl InputFormat {
+    /// Word for one event.
     pub(super) const fn unit(self) -> &'static str {
         match self {
             Self::Lines => "line",
@@ -53,35 +52,35 @@ impl Form {
     }
 }
 
-impl Item {
-    fn new(number: u64, form: Form, text: impl Into<Bytes>) -> Self {
+impl InputEvent {
+    fn new(number: u64, format: InputFormat, text: impl Into<Bytes>) -> Self {
         let text = text.into();
         let is_too_large = text.len() > LARGEST_EVENT;
         Self {
             number,
-            form,
+            format,
             text: if is_too_large { Bytes::new() } else { text },
             is_too_large,
         }
     }
 }
 
-/// Reads everything and hands it over, until nobody takes it any more.
-pub(super) fn read(source: impl BufRead, items: &Sender<anyhow::Result<Item>>) {
+/// Reads all events and sends them to the channel, until it is closed.
+pub(super) fn read(source: impl BufRead, items: &Sender<anyhow::Result<InputEvent>>) {
     let mut take = |item| {
         items
             .blocking_send(Ok(item))
             .map_err(|_| anyhow!("nobody takes the events any more"))
     };
-    if let Err(error) = each(source, &mut take) {
+    if let Err(error) = read_events(source, &mut take) {
         // Nobody is left to tell if this fails.
         let _ = items.blocking_send(Err(error));
     }
 }
 
-type Take<'a> = &'a mut dyn FnMut(Item) -> anyhow::Result<()>;
+type EventSink<'a> = &'a mut dyn FnMut(InputEvent) -> anyhow::Result<()>;
 
-fn each(mut source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+fn read_events(mut source: impl BufRead, take: EventSink<'_>) -> anyhow::Result<()> {
     let blank_lines = skip_blank(&mut source)?;
     match source.fill_buf()?.first() {
         None => Err(anyhow!("the input is empty; give events as JSON")),
@@ -90,7 +89,7 @@ fn each(mut source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Skips white space and a byte order mark; answers how many lines that were.
+/// Skips white space and a byte order mark; returns the number of lines skipped.
 fn skip_blank(source: &mut impl BufRead) -> io::Result<u64> {
     if source.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
         source.consume(3);
@@ -110,31 +109,36 @@ fn skip_blank(source: &mut impl BufRead) -> io::Result<u64> {
     }
 }
 
-fn lines_or_objects(mut source: impl BufRead, blank_lines: u64, take: Take<'_>) -> anyhow::Result<()> {
+fn lines_or_objects(mut source: impl BufRead, blank_lines: u64, take: EventSink<'_>) -> anyhow::Result<()> {
     let first = read_line(&mut source)?.unwrap_or_default();
     let parsed: Result<IgnoredAny, _> = serde_json::from_slice(&first);
-    let goes_on = parsed.is_err_and(|error| error.is_eof()) && first.len() <= LARGEST_EVENT;
-    if goes_on {
+    let is_incomplete = parsed.is_err_and(|error| error.is_eof()) && first.len() <= LARGEST_EVENT;
+    if is_incomplete {
         let whole = first.chain(&b"\n"[..]).chain(source);
         return objects(BufReader::new(whole), take);
     }
     lines(first, source, blank_lines, take)
 }
 
-fn lines(first: Vec<u8>, mut source: impl BufRead, blank_lines: u64, take: Take<'_>) -> anyhow::Result<()> {
+fn lines(
+    first: Vec<u8>,
+    mut source: impl BufRead,
+    blank_lines: u64,
+    take: EventSink<'_>,
+) -> anyhow::Result<()> {
     let mut next = Some(first);
     let mut number = blank_lines;
     while let Some(line) = next {
         number += 1;
         if !line.trim_ascii().is_empty() {
-            take(Item::new(number, Form::Lines, line))?;
+            take(InputEvent::new(number, InputFormat::Lines, line))?;
         }
         next = read_line(&mut source)?;
     }
     Ok(())
 }
 
-/// A line without its end; of one that is too long just enough to see that it is.
+/// Reads a line without its end; of one that is too long only enough to see that it is.
 fn read_line(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let limit = LARGEST_EVENT as u64 + 2;
@@ -155,15 +159,15 @@ fn read_line(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(line))
 }
 
-fn objects(source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+fn objects(source: impl BufRead, take: EventSink<'_>) -> anyhow::Result<()> {
     let read = Cell::new(0);
-    let stepped = Stepped { source, read: &read };
+    let stepped = StepLimitedReader { source, read: &read };
     let values = serde_json::Deserializer::from_reader(BufReader::new(stepped)).into_iter::<Box<RawValue>>();
     for (value, number) in values.zip(1..) {
         let value = value.with_context(|| format!("object {number} of the input is not JSON"))?;
-        take(Item::new(
+        take(InputEvent::new(
             number,
-            Form::Objects,
+            InputFormat::Objects,
             String::from(Box::<str>::from(value)),
         ))?;
         read.set(0);
@@ -171,9 +175,10 @@ fn objects(source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn elements(source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+fn elements(source: impl BufRead, take: EventSink<'_>) -> anyhow::Result<()> {
     let read = Cell::new(0);
-    let mut array = serde_json::Deserializer::from_reader(BufReader::new(Stepped { source, read: &read }));
+    let mut array =
+        serde_json::Deserializer::from_reader(BufReader::new(StepLimitedReader { source, read: &read }));
     let mut number = 0;
     let mut stopped = None;
     let elements = Elements {
@@ -192,9 +197,9 @@ fn elements(source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Hands the elements of an array over as they are read.
+/// Visitor that passes on the elements of an array as they are read.
 struct Elements<'a> {
-    take: Take<'a>,
+    take: EventSink<'a>,
     read: &'a Cell<usize>,
     number: &'a mut u64,
     stopped: &'a mut Option<anyhow::Error>,
@@ -211,9 +216,9 @@ impl<'de> Visitor<'de> for Elements<'_> {
         while let Some(element) = array.next_element::<Box<RawValue>>()? {
             *self.number += 1;
             self.read.set(0);
-            let item = Item::new(
+            let item = InputEvent::new(
                 *self.number,
-                Form::Elements,
+                InputFormat::Elements,
                 String::from(Box::<str>::from(element)),
             );
             if let Err(error) = (self.take)(item) {
@@ -225,18 +230,18 @@ impl<'de> Visitor<'de> for Elements<'_> {
     }
 }
 
-/// A reader that refuses to go on for ever without an event coming out.
-struct Stepped<'a, R> {
+/// Reader that fails if it reads more than [`LARGEST_STEP`] for one event.
+struct StepLimitedReader<'a, R> {
     source: R,
     read: &'a Cell<usize>,
 }
 
-impl<R: Read> Read for Stepped<'_, R> {
+impl<R: Read> Read for StepLimitedReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read.get() > LARGEST_STEP {
             return Err(io::Error::other(format!(
                 "the next event is {}",
-                super::report::larger_than_taken()
+                super::report::too_large_message()
             )));
         }
         let count = self.source.read(buffer)?;
@@ -249,9 +254,9 @@ impl<R: Read> Read for Stepped<'_, R> {
 mod tests {
     use super::*;
 
-    fn items(input: &[u8]) -> anyhow::Result<Vec<Item>> {
+    fn items(input: &[u8]) -> anyhow::Result<Vec<InputEvent>> {
         let mut items = Vec::new();
-        each(BufReader::with_capacity(7, input), &mut |item| {
+        read_events(BufReader::with_capacity(7, input), &mut |item| {
             items.push(item);
             Ok(())
         })?;
@@ -259,35 +264,35 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(input: &str, form: Form, expected: &[(u64, &str)]) {
+    fn check(input: &str, format: InputFormat, expected: &[(u64, &str)]) {
         let items = items(input.as_bytes()).unwrap();
         let read: Vec<_> = items
             .iter()
             .map(|item| (item.number, std::str::from_utf8(&item.text).unwrap()))
             .collect();
         assert_eq!(read, expected);
-        assert!(items.iter().all(|item| item.form == form));
+        assert!(items.iter().all(|item| item.format == format));
     }
 
     #[test]
     fn lines_keep_their_bytes_and_their_numbers() {
-        check("{\"a\": 1e400}", Form::Lines, &[(1, "{\"a\": 1e400}")]);
+        check("{\"a\": 1e400}", InputFormat::Lines, &[(1, "{\"a\": 1e400}")]);
         check(
             "\n\n{\"a\":1}\r\n \n{bad\n{\"b\": 2.50 }",
-            Form::Lines,
+            InputFormat::Lines,
             &[(3, "{\"a\":1}"), (5, "{bad"), (6, "{\"b\": 2.50 }")],
         );
-        check("{bad}\n{}", Form::Lines, &[(1, "{bad}"), (2, "{}")]);
-        check("\u{feff}{}\n{}\n", Form::Lines, &[(1, "{}"), (2, "{}")]);
+        check("{bad}\n{}", InputFormat::Lines, &[(1, "{bad}"), (2, "{}")]);
+        check("\u{feff}{}\n{}\n", InputFormat::Lines, &[(1, "{}"), (2, "{}")]);
     }
 
     #[test]
     fn an_object_over_several_lines_is_one_event() {
         let pretty = "{\n  \"a\": 1.0,\n  \"b\": {}\n}";
-        check(&format!("{pretty}\n"), Form::Objects, &[(1, pretty)]);
+        check(&format!("{pretty}\n"), InputFormat::Objects, &[(1, pretty)]);
         check(
             &format!("{pretty}\n{pretty} {{}}"),
-            Form::Objects,
+            InputFormat::Objects,
             &[(1, pretty), (2, pretty), (3, "{}")],
         );
     }
@@ -296,14 +301,14 @@ mod tests {
     fn the_elements_of_an_array_keep_their_bytes() {
         check(
             " [ {\"a\": 1e400,\n \"b\": 9223372036854775808}, 7 , {} ]\n",
-            Form::Elements,
+            InputFormat::Elements,
             &[
                 (1, "{\"a\": 1e400,\n \"b\": 9223372036854775808}"),
                 (2, "7"),
                 (3, "{}"),
             ],
         );
-        check("[]", Form::Elements, &[]);
+        check("[]", InputFormat::Elements, &[]);
     }
 
     #[test]

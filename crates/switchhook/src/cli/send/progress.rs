@@ -1,4 +1,4 @@
-//! How far a long input has come, on a terminal.
+//! Progress of a long input on a terminal.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::terminal;
 
-/// An input as long as this is worth a bar.
+/// Least number of bytes for a progress bar.
 const LONG: u64 = 1 << 20;
 
-/// Of an input whose length nobody knows, this many events are.
+/// Least number of events for a progress bar, if the length is not known.
 const MANY: u64 = 2_000;
 
-/// A bar, or a count if the length is not known; nothing if standard error is no terminal or the input is short.
+/// A progress bar, or a count if the length is not known; hidden if standard error is not a terminal or the input is short.
 pub(super) struct Progress {
     bar: ProgressBar,
     read: Arc<AtomicU64>,
@@ -41,15 +41,15 @@ impl Progress {
         }
     }
 
-    /// The source, counted as it is read.
+    /// A reader that counts its bytes.
     pub(super) fn counting<R: Read>(&self, source: R) -> impl Read + use<R> {
-        Counting {
+        CountingReader {
             source,
             read: Arc::clone(&self.read),
         }
     }
 
-    /// Shows that this many events have their answer.
+    /// Shows the number of answered events.
     pub(super) fn show(&self, events: u64) {
         if self.is_long || events >= MANY {
             self.bar.set_position(self.read.load(Ordering::Relaxed));
@@ -62,12 +62,12 @@ impl Progress {
     }
 }
 
-struct Counting<R> {
+struct CountingReader<R> {
     source: R,
     read: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counting<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);

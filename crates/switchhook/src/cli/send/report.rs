@@ -1,9 +1,9 @@
-//! What became of the events that were sent.
+//! Results of the events that were sent.
 
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::input::Form;
+use super::input::InputFormat;
 use super::is_about_the_event;
 use crate::cli::output;
 use switchhook_client::{Answer, ClientError};
@@ -11,11 +11,11 @@ use switchhook_node::amounts;
 use switchhook_protocol::LARGEST_EVENT;
 use switchhook_web::api::answers::{AcceptedEvent, BatchAnswer, RejectedLineAnswer, WarnedLineAnswer};
 
-/// How many rejected events are told one by one; the others are counted.
-const MOST_TOLD: usize = 100;
+/// Bound on rejected events that are listed; the others are counted.
+const MAX_LISTED: usize = 100;
 
-/// In words, of an event that no server would take.
-pub(super) fn larger_than_taken() -> String {
+/// Description of an event that no server accepts.
+pub(super) fn too_large_message() -> String {
     format!(
         "larger than {}, which no server takes",
         amounts::size(LARGEST_EVENT as u64)
@@ -28,32 +28,32 @@ pub(super) struct Report {
     accepted: u64,
     duplicates: u64,
     rejected_count: u64,
-    rejected: Vec<Rejected>,
+    rejected: Vec<RejectedEvent>,
     warned_count: u64,
-    warned: Vec<Warned>,
-    /// The answer, if there was one event only and it was taken.
+    warned: Vec<WarnedEvent>,
+    /// The answer, if there was only one event and it was accepted.
     single: Option<Answer>,
 }
 
 #[derive(Debug)]
-struct Rejected {
+struct RejectedEvent {
     number: u64,
     message: String,
 }
 
 #[derive(Debug)]
-struct Warned {
+struct WarnedEvent {
     number: u64,
     warnings: Vec<String>,
 }
 
 impl Report {
-    /// How many events have had their answer.
+    /// Number of answered events.
     pub(super) const fn seen(&self) -> u64 {
         self.accepted + self.duplicates + self.rejected_count
     }
 
-    /// Counts one event. A failure that is not the event's own is passed on.
+    /// Counts one event. An error that does not concern the event is returned.
     pub(super) fn one(&mut self, number: u64, answer: Result<Answer, ClientError>) -> anyhow::Result<()> {
         match answer {
             Ok(answer) => {
@@ -78,13 +78,13 @@ impl Report {
         Ok(())
     }
 
-    /// Counts the lines of a request; `numbers` are theirs in the input.
+    /// Counts the lines of a request; `numbers` are their numbers in the input.
     pub(super) fn lines(&mut self, numbers: &[u64], answer: &Answer) -> anyhow::Result<()> {
         let answer: BatchAnswer = answer.read()?;
         self.single = None;
         self.accepted += answer.accepted;
         self.duplicates += answer.duplicates;
-        let untold = answer.rejected_count.saturating_sub(answer.rejected.len() as u64);
+        let unlisted = answer.rejected_count.saturating_sub(answer.rejected.len() as u64);
         let number_of = |line: u64| {
             let place = usize::try_from(line).unwrap_or_default().wrapping_sub(1);
             numbers.get(place).copied().unwrap_or_default()
@@ -96,19 +96,19 @@ impl Report {
         for WarnedLineAnswer { line, warnings } in answer.warnings {
             self.warn(number_of(line), warnings);
         }
-        self.rejected_count += untold;
+        self.rejected_count += unlisted;
         Ok(())
     }
 
-    /// Counts an event that no server would take.
+    /// Counts an event that no server accepts.
     pub(super) fn too_large(&mut self, number: u64) {
-        self.reject(number, format!("it is {}", larger_than_taken()));
+        self.reject(number, format!("it is {}", too_large_message()));
     }
 
     fn reject(&mut self, number: u64, message: String) {
         self.rejected_count += 1;
-        if self.rejected.len() < MOST_TOLD {
-            self.rejected.push(Rejected { number, message });
+        if self.rejected.len() < MAX_LISTED {
+            self.rejected.push(RejectedEvent { number, message });
         }
     }
 
@@ -117,8 +117,8 @@ impl Report {
             return;
         }
         self.warned_count += 1;
-        if self.warned.len() < MOST_TOLD {
-            self.warned.push(Warned { number, warnings });
+        if self.warned.len() < MAX_LISTED {
+            self.warned.push(WarnedEvent { number, warnings });
         }
     }
 
@@ -139,18 +139,17 @@ impl Report {
             .join(", ")
     }
 
-    /// Tells everything that became of the events.
-    pub(super) fn tell(&self, json: bool, form: Form) -> anyhow::Result<()> {
+    pub(super) fn print(&self, json: bool, format: InputFormat) -> anyhow::Result<()> {
         match &self.single {
             Some(answer) if self.seen() == 1 && json => output::print_data(answer.text()?),
-            Some(answer) if self.seen() == 1 => tell_event(&answer.read()?),
-            _ if json => output::print_json(&self.as_json(form)),
-            _ => self.tell_counts(form),
+            Some(answer) if self.seen() == 1 => print_event(&answer.read()?),
+            _ if json => output::print_json(&self.as_json(format)),
+            _ => self.print_counts(format),
         }
     }
 
     /// Fails if an event was rejected.
-    pub(super) fn verdict(&self) -> anyhow::Result<()> {
+    pub(super) fn check(&self) -> anyhow::Result<()> {
         match (self.rejected_count, self.seen()) {
             (0, _) => Ok(()),
             (_, 1) => bail!("the event was rejected"),
@@ -158,32 +157,31 @@ impl Report {
         }
     }
 
-    fn tell_counts(&self, form: Form) -> anyhow::Result<()> {
-        for Rejected { number, message } in &self.rejected {
-            output::remark(format_args!("{} {number}: {}", form.unit(), message));
+    fn print_counts(&self, format: InputFormat) -> anyhow::Result<()> {
+        for RejectedEvent { number, message } in &self.rejected {
+            output::remark(format_args!("{} {number}: {}", format.unit(), message));
         }
-        let untold = self.rejected_count - self.rejected.len() as u64;
-        if untold > 0 {
-            output::remark(format_args!("and {untold} more"));
+        let unlisted = self.rejected_count - self.rejected.len() as u64;
+        if unlisted > 0 {
+            output::remark(format_args!("and {unlisted} more"));
         }
-        for Warned { number, warnings } in &self.warned {
+        for WarnedEvent { number, warnings } in &self.warned {
             output::remark(format_args!(
                 "{} {number}: warning: {}",
-                form.unit(),
+                format.unit(),
                 warnings.join("; ")
             ));
         }
-        let unwarned = self.warned_count - self.warned.len() as u64;
-        if unwarned > 0 {
-            output::remark(format_args!("and {unwarned} more with warnings"));
+        let unlisted_warnings = self.warned_count - self.warned.len() as u64;
+        if unlisted_warnings > 0 {
+            output::remark(format_args!("and {unlisted_warnings} more with warnings"));
         }
         output::print(self.in_words())
     }
 
-    fn as_json(&self, form: Form) -> Value {
-        let rejected =
-            |event: &Rejected| json!({ form.unit(): event.number, "error": { "message": event.message } });
-        let warned = |event: &Warned| json!({ form.unit(): event.number, "warnings": event.warnings });
+    fn as_json(&self, format: InputFormat) -> Value {
+        let rejected = |event: &RejectedEvent| json!({ format.unit(): event.number, "error": { "message": event.message } });
+        let warned = |event: &WarnedEvent| json!({ format.unit(): event.number, "warnings": event.warnings });
         json!({
             "accepted": self.accepted,
             "duplicates": self.duplicates,
@@ -195,7 +193,7 @@ impl Report {
     }
 }
 
-fn tell_event(event: &AcceptedEvent<'_>) -> anyhow::Result<()> {
+fn print_event(event: &AcceptedEvent<'_>) -> anyhow::Result<()> {
     let before = if event.duplicate {
         " before, with the same idempotency key"
     } else {
@@ -240,7 +238,7 @@ mod tests {
             )
             .unwrap();
         assert_eq!(report.in_words(), "2 accepted, 1 duplicates, 3 rejected");
-        assert_eq!(report.as_json(Form::Lines)["rejected"][0]["line"], 1003);
+        assert_eq!(report.as_json(InputFormat::Lines)["rejected"][0]["line"], 1003);
     }
 
     #[test]
@@ -255,6 +253,6 @@ mod tests {
         assert!(report.one(1, refused(400)).is_ok());
         assert!(report.one(2, refused(401)).is_err());
         assert_eq!(report.in_words(), "0 accepted, 1 rejected");
-        assert!(report.verdict().is_err());
+        assert!(report.check().is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! `switchhook simulate --diagnose`: what a receiver gets wrong, told from its answers to genuine, forged and odd requests.
+//! `switchhook simulate --diagnose`: finds what a receiver gets wrong, from its answers to genuine, forged and odd requests.
 //!
-//! Here: which requests are sent, the next depending on what was answered. What there is to ask is `probe`, how it is asked
-//! `request`, what the answers mean is `judgement`, which looks at nothing else, and the words for it are `finding`.
+//! The sequence of requests is here; each depends on the answers before. The requests are described in `probe` and made in
+//! `request`, the answers are judged in `judgement`, and the results are `finding`.
 
 mod finding;
 mod judgement;
@@ -18,24 +18,24 @@ use switchhook_domain::secret::Secret;
 use switchhook_node::clock::SystemClock;
 use url::Url;
 
-use self::finding::Found;
-use self::judgement::{Observation, Seen, Setup, judge};
-use self::probe::{Break, Forgery, HEADERS, HeaderForm, INVENTED, Probe, Shape, Way};
+use self::finding::FindingReport;
+use self::judgement::{Observation, ProbeAnswer, Setup, judge};
+use self::probe::{BrokenBody, EventShape, Forgery, HEADERS, HeaderForm, INVENTED, Probe, RequestStyle};
 use self::request::Requests;
 use crate::cli::output;
 use switchhook_client::{Hook, HookAnswer, Trust};
 
-/// What was looked at, and what was found.
+/// Result of a diagnosis.
 pub(in crate::cli) struct Diagnosis {
     url: Url,
     requests: usize,
-    found: Vec<Found>,
-    /// What could not be told, and why.
+    findings: Vec<FindingReport>,
+    /// Questions that could not be answered, and why.
     not_seen: Vec<&'static str>,
 }
 
-/// Whom to ask, and how.
-pub(in crate::cli) struct Subject<'a> {
+/// The receiver, and how to reach it.
+pub(in crate::cli) struct ReceiverTarget<'a> {
     pub(in crate::cli) url: &'a Url,
     pub(in crate::cli) secret: Option<&'a Secret>,
     pub(in crate::cli) count_at: Option<&'a Url>,
@@ -43,27 +43,26 @@ pub(in crate::cli) struct Subject<'a> {
     pub(in crate::cli) trust: Trust,
 }
 
-/// Asks a receiver, and judges it.
-pub(in crate::cli) async fn diagnose(subject: &Subject<'_>) -> anyhow::Result<Diagnosis> {
-    let hook = |at| Hook::new(at, subject.timeout, &subject.trust);
-    let secret = subject.secret.map(Secret::expose);
-    let mut examination = Examination {
-        url: subject.url.clone(),
-        hook: hook(subject.url)?,
-        count: subject.count_at.map(hook).transpose()?,
+pub(in crate::cli) async fn diagnose(target: &ReceiverTarget<'_>) -> anyhow::Result<Diagnosis> {
+    let hook = |at| Hook::new(at, target.timeout, &target.trust);
+    let secret = target.secret.map(Secret::expose);
+    let mut run = DiagnosisRun {
+        url: target.url.clone(),
+        hook: hook(target.url)?,
+        count: target.count_at.map(hook).transpose()?,
         requests: Requests::new(secret, SystemClock.now()),
         observations: Vec::new(),
     };
-    examination.run().await?;
+    run.run().await?;
     let setup = Setup {
         is_signed: secret.is_some(),
-        timeout: subject.timeout,
-        counts: subject.count_at.is_some(),
+        timeout: target.timeout,
+        counts: target.count_at.is_some(),
     };
     Ok(Diagnosis {
-        url: subject.url.clone(),
-        requests: examination.observations.len(),
-        found: judge(&examination.observations, &setup),
+        url: target.url.clone(),
+        requests: run.observations.len(),
+        findings: judge(&run.observations, &setup),
         not_seen: not_seen(&setup),
     })
 }
@@ -82,7 +81,7 @@ fn not_seen(setup: &Setup) -> Vec<&'static str> {
     not_seen
 }
 
-struct Examination {
+struct DiagnosisRun {
     url: Url,
     hook: Hook,
     count: Option<Hook>,
@@ -90,19 +89,19 @@ struct Examination {
     observations: Vec<Observation>,
 }
 
-impl Examination {
+impl DiagnosisRun {
     async fn run(&mut self) -> anyhow::Result<()> {
-        let Some((way, base)) = self.find_way().await? else {
+        let Some((style, base)) = self.find_style().await? else {
             return self.try_invented().await;
         };
-        self.try_repeat(way, base).await?;
-        for shape in Shape::ALL.into_iter().filter(|shape| *shape != base) {
-            self.look(way, Probe::Event(shape)).await?;
+        self.try_repeat(style, base).await?;
+        for shape in EventShape::ALL.into_iter().filter(|shape| *shape != base) {
+            self.send(style, Probe::Event(shape)).await?;
         }
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Call) {
-            self.look(way, Probe::Kind(kind)).await?;
+            self.send(style, Probe::Kind(kind)).await?;
         }
-        self.try_wrong(way).await?;
+        self.try_forged_and_broken(style).await?;
         // Only where it can be seen that the genuine ones have no effect.
         if self.count.is_some() {
             self.try_invented().await?;
@@ -110,93 +109,108 @@ impl Examination {
         Ok(())
     }
 
-    /// How a genuine event has to come so that it is accepted, and which: first as Dialpad sends it.
-    async fn find_way(&mut self) -> anyhow::Result<Option<(Way, Shape)>> {
-        for shape in [Shape::Documented, Shape::Nulls] {
-            match self.look(Way::AsDialpad, Probe::Event(shape)).await? {
-                Seen::Status(200..=299) => return Ok(Some((Way::AsDialpad, shape))),
+    /// Finds a style and a shape in which a genuine event is accepted; first as Dialpad sends it.
+    async fn find_style(&mut self) -> anyhow::Result<Option<(RequestStyle, EventShape)>> {
+        for shape in [EventShape::Documented, EventShape::Nulls] {
+            match self.send(RequestStyle::AsDialpad, Probe::Event(shape)).await? {
+                ProbeAnswer::Status(200..=299) => return Ok(Some((RequestStyle::AsDialpad, shape))),
                 // Nothing would be answered, one timeout after the other.
-                Seen::TimedOut => return Ok(None),
+                ProbeAnswer::TimedOut => return Ok(None),
                 _ => {}
             }
         }
-        for way in self.requests.other_ways() {
-            if self.look(way, Probe::Event(Shape::Documented)).await?.is_taken() {
-                return Ok(Some((way, Shape::Documented)));
+        for style in self.requests.other_styles() {
+            if self
+                .send(style, Probe::Event(EventShape::Documented))
+                .await?
+                .is_taken()
+            {
+                return Ok(Some((style, EventShape::Documented)));
             }
         }
         for name in HEADERS {
             for form in HeaderForm::ALL {
-                let way = Way::Header(name, form);
-                if self.requests.can_go(way)
-                    && self.look(way, Probe::Event(Shape::Documented)).await?.is_taken()
+                let style = RequestStyle::Header(name, form);
+                if self.requests.is_possible(style)
+                    && self
+                        .send(style, Probe::Event(EventShape::Documented))
+                        .await?
+                        .is_taken()
                 {
-                    return Ok(Some((way, Shape::Documented)));
+                    return Ok(Some((style, EventShape::Documented)));
                 }
             }
         }
         Ok(None)
     }
 
-    /// The same delivery twice, as it comes if an answer was lost.
-    async fn try_repeat(&mut self, way: Way, base: Shape) -> anyhow::Result<()> {
-        self.look(way, Probe::Counted(base)).await?;
-        self.look(way, Probe::Repeat(base)).await?;
+    /// Sends the same delivery twice, as after a lost answer.
+    async fn try_repeat(&mut self, style: RequestStyle, base: EventShape) -> anyhow::Result<()> {
+        self.send(style, Probe::Counted(base)).await?;
+        self.send(style, Probe::Repeat(base)).await?;
         Ok(())
     }
 
-    async fn try_wrong(&mut self, way: Way) -> anyhow::Result<()> {
+    async fn try_forged_and_broken(&mut self, style: RequestStyle) -> anyhow::Result<()> {
         // Whether it looks at the header that it waits for, or only whether there is one.
-        if self.requests.is_signed() && matches!(way, Way::Header(..)) {
-            self.look(way, Probe::Forged(Forgery::OtherSecret)).await?;
+        if self.requests.is_signed() && matches!(style, RequestStyle::Header(..)) {
+            self.send(style, Probe::Forged(Forgery::OtherSecret)).await?;
         }
-        let way = match way {
-            Way::As(_) | Way::Labelled => way,
-            _ => Way::AsDialpad,
+        let style = match style {
+            RequestStyle::As(_) | RequestStyle::Labelled => style,
+            _ => RequestStyle::AsDialpad,
         };
         for forgery in Forgery::ALL {
             if self.requests.is_signed() {
-                self.look(way, Probe::Forged(forgery)).await?;
+                self.send(style, Probe::Forged(forgery)).await?;
             }
         }
-        for broken in Break::ALL {
-            self.look(way, Probe::Broken(broken)).await?;
+        for broken in BrokenBody::ALL {
+            self.send(style, Probe::Broken(broken)).await?;
         }
         Ok(())
     }
 
-    /// Names that no phone system sends, in the envelopes that people believe in.
+    /// Sends names that no phone system sends, in invented envelopes.
     async fn try_invented(&mut self) -> anyhow::Result<()> {
-        if self.observations.iter().any(|one| one.seen == Seen::TimedOut) {
+        if self
+            .observations
+            .iter()
+            .any(|one| one.seen == ProbeAnswer::TimedOut)
+        {
             return Ok(());
         }
-        for way in [Way::AsDialpad, Way::Plain, Way::AllHeaders] {
+        for style in [
+            RequestStyle::AsDialpad,
+            RequestStyle::Plain,
+            RequestStyle::AllHeaders,
+        ] {
             for invented in INVENTED {
-                if self.requests.can_go(way) {
-                    self.look(way, Probe::Invented(invented.name)).await?;
+                if self.requests.is_possible(style) {
+                    self.send(style, Probe::Invented(invented.name)).await?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn look(&mut self, way: Way, probe: Probe) -> anyhow::Result<Seen> {
-        let (headers, body) = self.requests.make(way, probe);
+    async fn send(&mut self, style: RequestStyle, probe: Probe) -> anyhow::Result<ProbeAnswer> {
+        let (headers, body) = self.requests.make(style, probe);
         let seen = match self.hook.post(headers, body).await {
-            HookAnswer::Status(status) => Seen::Status(status),
-            HookAnswer::Silent(reason) if reason.starts_with("no answer within") => Seen::TimedOut,
-            HookAnswer::Closed(reason) | HookAnswer::Silent(reason) => Seen::CutOff(reason),
+            HookAnswer::Status(status) => ProbeAnswer::Status(status),
+            HookAnswer::NoAnswer(reason) if reason.starts_with("no answer within") => ProbeAnswer::TimedOut,
+            HookAnswer::Closed(reason) | HookAnswer::NoAnswer(reason) => ProbeAnswer::CutOff(reason),
             HookAnswer::Unreachable(reason) if self.observations.is_empty() => {
                 return Err(anyhow!(reason).context(format!("no answer from {}", self.url)));
             }
-            HookAnswer::Unreachable(reason) => Seen::CutOff(reason),
+            HookAnswer::Unreachable(reason) => ProbeAnswer::CutOff(reason),
         };
         let count = match &self.count {
             Some(count) => Some(read_count(count).await?),
             None => None,
         };
         self.observations.push(Observation {
-            way,
+            style,
             probe,
             seen: seen.clone(),
             count,
@@ -205,7 +219,7 @@ impl Examination {
     }
 }
 
-/// How much a receiver has stored: a number, or an object with the member `count`.
+/// Number of events that a receiver has stored: a number, or an object with the member `count`.
 async fn read_count(hook: &Hook) -> anyhow::Result<i64> {
     let Some(text) = hook.text().await else {
         bail!("--count-at: it does not answer with 2xx");
@@ -222,38 +236,38 @@ impl Diagnosis {
         json!({
             "url": self.url.as_str(),
             "requests": self.requests,
-            "findings": self.found.iter().map(Found::as_json).collect::<Vec<_>>(),
+            "findings": self.findings.iter().map(FindingReport::as_json).collect::<Vec<_>>(),
             "not_seen": self.not_seen,
         })
     }
 
-    pub(super) fn tell(&self, json: bool) -> anyhow::Result<()> {
+    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
             return output::print_json(&self.as_json());
         }
-        for found in &self.found {
-            output::print(format_args!("{}: {}", found.finding.slug(), found.says))?;
-            for seen in &found.seen {
+        for report in &self.findings {
+            output::print(format_args!("{}: {}", report.finding.slug(), report.says))?;
+            for seen in &report.seen {
                 output::print(format_args!("    {seen}"))?;
             }
-            output::print(format_args!("    what to do: {}", found.finding.page()))?;
+            output::print(format_args!("    what to do: {}", report.finding.page()))?;
         }
         for not_seen in &self.not_seen {
             output::remark(format_args!("not seen: {not_seen}"));
         }
         let requests = self.requests;
-        match self.found.len() {
+        match self.findings.len() {
             0 => output::print(format_args!("{requests} requests: nothing is wrong")),
-            found => output::print(format_args!("{requests} requests: {found} findings")),
+            count => output::print(format_args!("{requests} requests: {count} findings")),
         }
     }
 
-    /// Fails if something is wrong.
-    pub(super) fn verdict(&self) -> anyhow::Result<()> {
-        match self.found.len() {
+    /// Fails if there is a finding.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        match self.findings.len() {
             0 => Ok(()),
             1 => bail!("the receiver at {} has something wrong with it", self.url),
-            found => bail!("the receiver at {} has {found} things wrong with it", self.url),
+            count => bail!("the receiver at {} has {count} things wrong with it", self.url),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The live line: how many events, how fast, what time it is in the company.
+//! Progress on a terminal: number of events, rate, and the company's time.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use switchhook_domain::Timestamp;
 use tokio::time::Instant;
 
-use super::tally::Tally;
+use super::results::Results;
 use crate::terminal;
 
-/// A line on standard error; nothing if that is no terminal.
+/// A line on standard error; hidden if that is not a terminal.
 pub(super) struct Progress {
     bar: ProgressBar,
     begun: Instant,
@@ -27,7 +27,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn show(&self, tally: &Tally, company_time: Timestamp) {
+    pub(super) fn show(&self, results: &Results, company_time: Timestamp) {
         let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
         let time = company_time.to_string();
         let clock = time.get(11..19).unwrap_or(&time);
@@ -35,13 +35,13 @@ impl Progress {
             &self.bar,
             format_args!(
                 "{}, {:.0} a second, {clock} at the company",
-                tally.in_words(),
-                tally.sent() as f64 / seconds
+                results.in_words(),
+                results.sent() as f64 / seconds
             ),
         );
     }
 
-    /// Shows what is waited for at the end.
+    /// Shows the reason for waiting at the end.
     pub(super) fn wait_for(&self, what: &str) {
         terminal::set_message(&self.bar, what);
     }

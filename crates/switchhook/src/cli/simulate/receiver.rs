@@ -1,4 +1,4 @@
-//! Events straight to a receiver: several at once, but those of one call one after the other.
+//! Sends events directly to a receiver: several at once, but those of one call one after the other.
 
 use std::cell::RefCell;
 
@@ -15,119 +15,124 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::progress::Progress;
+use super::results::{RequestOutcome, Results, SentEvent};
 use super::stream::Stream;
-use super::tally::{Fate, Sent, Tally};
 use super::{Expectation, Simulate};
 use crate::server::asked_to_stop;
 use switchhook_client::{Hook, HookAnswer};
 use switchhook_node::pace::Paced;
 
-/// How many events wait for their turn in a lane.
-const LANE: usize = 32;
+/// Bound on the events in a queue.
+const QUEUE_LENGTH: usize = 32;
 
-/// How many events nobody answers before it is given up.
-const PATIENCE: u64 = 5;
+/// Number of unanswered events after which sending ends.
+const MAX_UNANSWERED: u64 = 5;
 
-/// Sends everything, and counts what is answered.
-pub(super) async fn send_all(chosen: &Simulate, url: &Url, stream: Stream) -> anyhow::Result<Tally> {
-    let hook = Hook::new(url, chosen.timeout, &chosen.trust.trust()?)?;
-    let mut wire = Wire::new(chosen.secret.as_ref().map(Secret::expose));
-    if let Some(old) = &chosen.old_secret {
+/// Sends all events, and counts the answers.
+pub(super) async fn send_all(options: &Simulate, url: &Url, stream: Stream) -> anyhow::Result<Results> {
+    let hook = Hook::new(url, options.timeout, &options.trust.trust()?)?;
+    let mut wire = Wire::new(options.secret.as_ref().map(Secret::expose));
+    if let Some(old) = &options.old_secret {
         wire = wire.with_old_secret(old.expose());
     }
-    let course = Course {
-        tally: RefCell::default(),
+    let run = Run {
+        results: RefCell::default(),
         progress: Progress::begin(),
-        expect: chosen.expect,
+        expect: options.expect,
     };
-    let (senders, lanes): (Vec<_>, Vec<_>) = (0..chosen.in_flight).map(|_| mpsc::channel(LANE)).unzip();
-    let lanes = lanes.into_iter().map(|lane| course.follow(&hook, &wire, lane));
-    let dealing = deal(stream, senders, &course);
-    let all = async { tokio::join!(dealing, join_all(lanes)).0 };
+    let (senders, queues): (Vec<_>, Vec<_>) = (0..options.in_flight)
+        .map(|_| mpsc::channel(QUEUE_LENGTH))
+        .unzip();
+    let queues = queues.into_iter().map(|queue| run.follow(&hook, &wire, queue));
+    let distributing = distribute(stream, senders, &run);
+    let all = async { tokio::join!(distributing, join_all(queues)).0 };
     let ended = tokio::select! {
         ended = all => ended,
         () = asked_to_stop() => Ok(()),
     };
-    course.progress.end();
-    let tally = course.tally.into_inner();
-    if ended.is_err() || tally.is_shouting_into_the_void(1) {
-        return Err(anyhow!("{}", tally.first_wrong().to_owned()).context(format!("no answer from {url}")));
+    run.progress.end();
+    let results = run.results.into_inner();
+    if ended.is_err() || results.nobody_answers(1) {
+        return Err(anyhow!("{}", results.first_wrong().to_owned()).context(format!("no answer from {url}")));
     }
-    Ok(tally)
+    Ok(results)
 }
 
-/// Nobody is there.
-struct Void;
+/// No receiver answers.
+struct NoReceiver;
 
-/// Hands out events when they are due; those of one story always to the same lane.
-async fn deal(stream: Stream, lanes: Vec<mpsc::Sender<Sending>>, course: &Course) -> Result<(), Void> {
+/// Puts events into queues when they are due; those of one story always into the same.
+async fn distribute(stream: Stream, queues: Vec<mpsc::Sender<Sending>>, run: &Run) -> Result<(), NoReceiver> {
     let mut paced = Paced::new(stream.events, stream.start, stream.speed);
-    while let Some(due) = paced.next_due(LANE).await {
+    while let Some(due) = paced.next_due(QUEUE_LENGTH).await {
         for sending in due {
-            if course.tally.borrow().is_shouting_into_the_void(PATIENCE) {
-                return Err(Void);
+            if run.results.borrow().nobody_answers(MAX_UNANSWERED) {
+                return Err(NoReceiver);
             }
-            let lane = (sending.event.story % lanes.len() as u64) as usize;
+            let queue = (sending.event.story % queues.len() as u64) as usize;
             // Lanes live as long as this.
-            let _ = lanes[lane].send(sending).await;
+            let _ = queues[queue].send(sending).await;
         }
     }
     Ok(())
 }
 
-/// What is known so far.
-struct Course {
-    tally: RefCell<Tally>,
+/// State of sending.
+struct Run {
+    results: RefCell<Results>,
     progress: Progress,
     expect: Option<Expectation>,
 }
 
-impl Course {
-    async fn follow(&self, hook: &Hook, wire: &Wire, mut lane: mpsc::Receiver<Sending>) {
-        while let Some(sending) = lane.recv().await {
+impl Run {
+    async fn follow(&self, hook: &Hook, wire: &Wire, mut queue: mpsc::Receiver<Sending>) {
+        while let Some(sending) = queue.recv().await {
             let request = wire.request(&sending);
             let answer = hook
-                .post(labels(&sending, request.content_type), Bytes::from(request.body))
+                .post(
+                    delivery_headers(&sending, request.content_type),
+                    Bytes::from(request.body),
+                )
                 .await;
-            let fate = match answer {
-                HookAnswer::Status(status) => Fate::Answered(status),
-                HookAnswer::Unreachable(reason) | HookAnswer::Closed(reason) | HookAnswer::Silent(reason) => {
-                    Fate::Unanswered(reason)
-                }
+            let outcome = match answer {
+                HookAnswer::Status(status) => RequestOutcome::Answered(status),
+                HookAnswer::Unreachable(reason)
+                | HookAnswer::Closed(reason)
+                | HookAnswer::NoAnswer(reason) => RequestOutcome::Unanswered(reason),
             };
-            let sent = Sent::of(&sending, request.demand);
-            self.count(sent, &fate, sending.event.at);
+            let sent = SentEvent::of(&sending, request.demand);
+            self.count(sent, &outcome, sending.event.at);
         }
     }
 
-    fn count(&self, sent: Sent, fate: &Fate, at: Timestamp) {
-        let mut tally = self.tally.borrow_mut();
-        tally.count(sent, fate, self.expect);
-        self.progress.show(&tally, at);
+    fn count(&self, sent: SentEvent, outcome: &RequestOutcome, at: Timestamp) {
+        let mut results = self.results.borrow_mut();
+        results.count(sent, outcome, self.expect);
+        self.progress.show(&results, at);
     }
 }
 
-/// The headers of a delivery. What comes again is the same event and the same delivery, tried once more.
-fn labels(sending: &Sending, content_type: &'static str) -> HeaderMap {
+/// Headers of a delivery. A duplicate is another attempt of the same delivery.
+fn delivery_headers(sending: &Sending, content_type: &'static str) -> HeaderMap {
     let attempt = if sending.fault == Some(Fault::Duplicate) {
         2
     } else {
         1
     };
-    let mut labels = HeaderMap::new();
-    labels.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let mut delivery_headers = HeaderMap::new();
+    delivery_headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     let id = event_id(sending.number, sending.event.body.as_bytes());
-    labels.insert(headers::EVENT_ID, id.into());
-    labels.insert(
+    delivery_headers.insert(headers::EVENT_ID, id.into());
+    delivery_headers.insert(
         headers::EVENT_KIND,
         HeaderValue::from_static(sending.event.kind.route()),
     );
-    labels.insert(headers::DELIVERY_ID, id.into());
-    labels.insert(headers::ATTEMPT, HeaderValue::from(attempt));
-    labels
+    delivery_headers.insert(headers::DELIVERY_ID, id.into());
+    delivery_headers.insert(headers::ATTEMPT, HeaderValue::from(attempt));
+    delivery_headers
 }
 
-/// Ends in the event's number, and begins so that another run's first event is no repeat of this one's. Below 2^53.
+/// Id that ends in the event's number and begins with a hash, so that events of another run are not repeats. Below 2^53.
 fn event_id(number: u64, body: &[u8]) -> u64 {
     let digest = digest(&SHA256, body);
     let beginning = digest

@@ -1,4 +1,4 @@
-//! Events into the server: one by one when they are few or each counts, otherwise many at once.
+//! Sends events to the server: one by one if they are few or each answer counts, otherwise many at once.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,8 +11,8 @@ use switchhook_simulator::{Demand, Sending};
 use tokio::time::{Instant, sleep};
 
 use super::progress::Progress;
+use super::results::{RequestOutcome, Results, SentEvent};
 use super::stream::Stream;
-use super::tally::{Fate, Sent, Tally};
 use super::{Expectation, Simulate};
 use crate::cli::send::is_about_the_event;
 use crate::server::asked_to_stop;
@@ -20,18 +20,18 @@ use switchhook_client::{Client, ClientError, Request};
 use switchhook_node::pace::Paced;
 use switchhook_web::api::answers::{AcceptedEvent, BatchAnswer, DeliveryAnswer};
 
-/// How many events go at once.
+/// Bound on events sent at once.
 const MOST_AT_ONCE: usize = 500;
 
-/// How often the server is asked what has become of deliveries.
+/// Interval of asking the server for the state of deliveries.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// Sends everything, and counts what is accepted.
-pub(super) async fn send_all(chosen: &Simulate, stream: Stream) -> anyhow::Result<Tally> {
-    let mut ingest = Ingest {
-        client: chosen.connection.client()?,
-        expect: chosen.expect,
-        tally: Tally::default(),
+/// Sends all events, and counts the answers.
+pub(super) async fn send_all(options: &Simulate, stream: Stream) -> anyhow::Result<Results> {
+    let mut run = IngestRun {
+        client: options.connection.client()?,
+        expect: options.expect,
+        results: Results::default(),
         deliveries: Vec::new(),
     };
     let progress = Progress::begin();
@@ -45,30 +45,30 @@ pub(super) async fn send_all(chosen: &Simulate, stream: Stream) -> anyhow::Resul
         };
         let Some(due) = due else { break Ok(()) };
         let company_time = due.last().map_or(stream.start, |last| last.event.at);
-        if let Err(error) = ingest.send(due).await {
+        if let Err(error) = run.send(due).await {
             break Err(error);
         }
-        progress.show(&ingest.tally, company_time);
+        progress.show(&run.results, company_time);
     };
-    if ended.is_ok() && chosen.expect == Some(Expectation::Delivered) {
+    if ended.is_ok() && options.expect == Some(Expectation::Delivered) {
         progress.wait_for("waiting for the deliveries");
-        let by_state = ingest.delivered_within(chosen.within).await?;
-        ingest.tally.deliveries(by_state);
+        let by_state = run.delivered_within(options.within).await?;
+        run.results.deliveries(by_state);
     }
     progress.end();
-    ended.map(|()| ingest.tally)
+    ended.map(|()| run.results)
 }
 
-/// The server and what it has said so far.
-struct Ingest {
+/// State of sending.
+struct IngestRun {
     client: Client,
     expect: Option<Expectation>,
-    tally: Tally,
-    /// What it will deliver.
+    results: Results,
+    /// Deliveries that the server will make.
     deliveries: Vec<DeliveryId>,
 }
 
-impl Ingest {
+impl IngestRun {
     async fn send(&mut self, due: Vec<Sending>) -> anyhow::Result<()> {
         // Each answer counts, or there is no hurry.
         if self.expect.is_some() || due.len() == 1 {
@@ -89,37 +89,39 @@ impl Ingest {
     }
 
     async fn send_one(&mut self, sending: Sending) -> anyhow::Result<()> {
-        let sent = Sent::of(&sending, Demand::Take);
+        let sent = SentEvent::of(&sending, Demand::Take);
         let request = Request::post(format!("/v1/events/{}", sending.event.kind))
             .body("application/json", sending.event.body.into());
-        let fate = match self.client.send(request).await {
+        let outcome = match self.client.send(request).await {
             Ok(answer) => {
                 let answer: AcceptedEvent<'_> = answer.read()?;
                 let ids = answer.deliveries.0.iter().map(|delivery| delivery.id);
                 if self.expect == Some(Expectation::Delivered) {
                     self.deliveries.extend(ids);
                 }
-                Fate::Answered(202)
+                RequestOutcome::Answered(202)
             }
-            Err(ClientError::Refused { status, .. }) if is_about_the_event(status) => Fate::Answered(status),
+            Err(ClientError::Refused { status, .. }) if is_about_the_event(status) => {
+                RequestOutcome::Answered(status)
+            }
             Err(error) => return Err(error.into()),
         };
-        self.tally.count(sent, &fate, self.expect);
+        self.results.count(sent, &outcome, self.expect);
         Ok(())
     }
 
     async fn send_lines(&mut self, kind: Kind, text: String) -> anyhow::Result<()> {
         let request = Request::post(format!("/v1/events/{kind}")).body("application/x-ndjson", text.into());
         let answer: BatchAnswer = self.client.send(request).await?.read()?;
-        self.tally.count_taken(answer.accepted);
+        self.results.count_taken(answer.accepted);
         if answer.rejected_count > 0 {
             let reasons = answer.rejected.into_iter().map(|line| line.error.message);
-            self.tally.count_refused(answer.rejected_count, reasons);
+            self.results.count_refused(answer.rejected_count, reasons);
         }
         Ok(())
     }
 
-    /// Waits until nothing is pending any more, or long enough; how many deliveries are in which state.
+    /// Waits until nothing is pending, or the time is over; returns the number of deliveries in each state.
     async fn delivered_within(&mut self, within: Duration) -> anyhow::Result<BTreeMap<String, u64>> {
         let until = Instant::now() + within;
         let mut by_state = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Which events are sent: a company's life or a scenario, from where to where, with what goes wrong.
+//! Events to send: of a company or a scenario, in a range of time, with faults.
 
 use std::time::Duration;
 
@@ -7,50 +7,56 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_simulator::{FaultyStream, Rate, Scenario, Sending, SimulatedEvent, Simulation};
 
-use super::{Misuse, Simulate};
+use super::{Simulate, UsageError};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::pace::Speed;
 use switchhook_node::randomness;
 
-/// Events, and how they are to come.
+/// Events with their start and speed.
 pub(super) struct Stream {
     pub(super) events: Box<dyn Iterator<Item = Sending> + Send>,
     pub(super) start: Timestamp,
     pub(super) speed: Speed,
-    /// What it is, so that it can be had again.
+    /// Description, with the options that repeat it.
     pub(super) in_words: String,
 }
 
 type Events = Box<dyn Iterator<Item = SimulatedEvent> + Send>;
 
 impl Stream {
-    pub(super) fn choose(chosen: &Simulate) -> anyhow::Result<Self> {
-        let seed = chosen.seed.unwrap_or_else(short_seed);
-        let scenario = chosen.scenario.as_deref().map(find).transpose()?;
-        let usual = if scenario.is_some() {
+    pub(super) fn choose(options: &Simulate) -> anyhow::Result<Self> {
+        let seed = options.seed.unwrap_or_else(random_seed);
+        let scenario = options.scenario.as_deref().map(find).transpose()?;
+        let default_speed = if scenario.is_some() {
             Speed::Times(10)
         } else {
             Speed::Times(1)
         };
-        let speed = chosen.speed.unwrap_or(usual);
+        let speed = options.speed.unwrap_or(default_speed);
         let (what, events, start) = match scenario {
             Some(scenario) => {
-                let length = length(scenario, chosen)?;
-                let span = chosen.duration.or((!chosen.repeats()).then_some(length));
-                let start = chosen.start.unwrap_or_else(|| start_for(span, speed));
+                let length = length(scenario, options)?;
+                let span = options.duration.or((!options.repeats()).then_some(length));
+                let start = options.start.unwrap_or_else(|| start_for(span, speed));
                 (
                     scenario.name().to_owned(),
-                    plays(scenario, chosen, seed, start, length),
+                    repeated(scenario, options, seed, start, length),
                     start,
                 )
             }
             None => {
-                let start = chosen.start.unwrap_or_else(|| start_for(chosen.duration, speed));
-                ("a made-up company".to_owned(), life(chosen, seed, start), start)
+                let start = options
+                    .start
+                    .unwrap_or_else(|| start_for(options.duration, speed));
+                (
+                    "a made-up company".to_owned(),
+                    company_events(options, seed, start),
+                    start,
+                )
             }
         };
-        let events = within(events, start, chosen);
-        let events = FaultyStream::new(events, chosen.fault, seed);
+        let events = within(events, start, options);
+        let events = FaultyStream::new(events, options.fault, seed);
         Ok(Self {
             events: Box::new(events),
             start,
@@ -61,7 +67,7 @@ impl Stream {
 }
 
 impl Simulate {
-    /// Whether a scenario is played more than once.
+    /// True if a scenario is played more than once.
     const fn repeats(&self) -> bool {
         self.count.is_some() || self.duration.is_some() || self.rate.is_some()
     }
@@ -69,17 +75,17 @@ impl Simulate {
 
 fn find(name: &str) -> anyhow::Result<&'static Scenario> {
     Scenario::find(name).ok_or_else(|| {
-        Misuse(format!(
+        UsageError(format!(
             "there is no scenario {name:?}; `switchhook simulate --list` shows them"
         ))
         .into()
     })
 }
 
-/// How long a scenario takes, of the company's time.
-fn length(scenario: &Scenario, chosen: &Simulate) -> anyhow::Result<Duration> {
+/// Length of a scenario in the company's time.
+fn length(scenario: &Scenario, options: &Simulate) -> anyhow::Result<Duration> {
     let beginning = Timestamp::default();
-    match scenario.play(0, beginning, chosen.dialect).last() {
+    match scenario.play(0, beginning, options.dialect).last() {
         Some(last) => Ok(last.at.since(beginning)),
         None => bail!(
             "{} has no event that the published contract has a word for; try --dialect observed",
@@ -88,38 +94,38 @@ fn length(scenario: &Scenario, chosen: &Simulate) -> anyhow::Result<Duration> {
     }
 }
 
-fn plays(
+fn repeated(
     scenario: &'static Scenario,
-    chosen: &Simulate,
+    options: &Simulate,
     seed: u64,
     start: Timestamp,
     length: Duration,
 ) -> Events {
-    let events = scenario.play(seed, start, chosen.dialect);
-    if !chosen.repeats() {
+    let events = scenario.play(seed, start, options.dialect);
+    if !options.repeats() {
         return Box::new(events.into_iter());
     }
-    let gap = match chosen.rate {
+    let gap = match options.rate {
         Some(rate) => Duration::from_millis(events.len() as u64 * 3_600_000 / rate.events_per_hour()),
         None => length + Duration::from_secs(1),
     };
-    Box::new(scenario.encore(seed, start, chosen.dialect, gap))
+    Box::new(scenario.encore(seed, start, options.dialect, gap))
 }
 
-fn life(chosen: &Simulate, seed: u64, start: Timestamp) -> Events {
+fn company_events(options: &Simulate, seed: u64, start: Timestamp) -> Events {
     let company = Simulation::builder(seed, start)
-        .dialect(chosen.dialect)
-        .rate(chosen.rate.unwrap_or(Rate::per_second(1)))
-        .rhythm(chosen.rhythm)
+        .dialect(options.dialect)
+        .rate(options.rate.unwrap_or(Rate::per_second(1)))
+        .rhythm(options.rhythm)
         .build();
     Box::new(company)
 }
 
-/// As far as the events go.
-fn within(events: Events, start: Timestamp, chosen: &Simulate) -> Events {
-    let count = usize::try_from(chosen.count.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+/// Limits the events to `--count` and `--duration`.
+fn within(events: Events, start: Timestamp, options: &Simulate) -> Events {
+    let count = usize::try_from(options.count.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let events = events.take(count);
-    match chosen.duration {
+    match options.duration {
         Some(duration) => {
             let end = start.plus(duration);
             Box::new(events.take_while(move |event| event.at < end))
@@ -128,14 +134,14 @@ fn within(events: Events, start: Timestamp, chosen: &Simulate) -> Events {
     }
 }
 
-/// When the company's time begins so that it has come to now when all is sent, if one can know.
+/// Start of the company's time, so that it ends now if its length is known.
 fn start_for(span: Option<Duration>, speed: Speed) -> Timestamp {
     let span = span.unwrap_or_default();
     SystemClock.now().minus(span.saturating_sub(speed.real(span)))
 }
 
-/// A seed that nobody has chosen, short enough to be typed again.
-fn short_seed() -> u64 {
+/// A random seed, short enough to be typed again.
+fn random_seed() -> u64 {
     let mut bytes = [0; 4];
     randomness::fill_secret(&mut bytes);
     u32::from_le_bytes(bytes).into()

@@ -1,4 +1,4 @@
-//! Which events a subscription is for: as options, and as the fields of each kind.
+//! Options for the events of a subscription, and the API's fields of each kind.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use switchhook_domain::subscription::Filter;
 use switchhook_protocol::{CallStateFilter, ContactType, SmsDirection, TargetType};
 
 use super::Fields;
-use crate::cli::{Misuse, words};
+use crate::cli::{UsageError, words};
 
-/// The filters of all kinds; each belongs to some.
+/// Options of all kinds; each applies to some kinds.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Which events")]
 pub(super) struct FilterOptions {
     /// call: states of the calls, separated by commas; all for every state
-    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = words::of::<CallStateFilter>(CallStateFilter::ALL.map(CallStateFilter::as_str)))]
+    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = words::one_of::<CallStateFilter>(CallStateFilter::ALL.map(CallStateFilter::as_str)))]
     call_states: Vec<CallStateFilter>,
 
     /// call: calls to groups only
@@ -22,7 +22,7 @@ pub(super) struct FilterOptions {
     group_calls_only: Option<bool>,
 
     /// sms: direction of the messages
-    #[arg(long, value_parser = words::of::<SmsDirection>(SmsDirection::ALL.map(SmsDirection::as_str)))]
+    #[arg(long, value_parser = words::one_of::<SmsDirection>(SmsDirection::ALL.map(SmsDirection::as_str)))]
     direction: Option<SmsDirection>,
 
     /// sms: also updates of an outbound message's status
@@ -34,11 +34,11 @@ pub(super) struct FilterOptions {
     include_internal: Option<bool>,
 
     /// contact: local or shared [default: a subscription to each]
-    #[arg(long, value_name = "TYPE", value_parser = words::of::<ContactType>(ContactType::ALL.map(ContactType::as_str)))]
+    #[arg(long, value_name = "TYPE", value_parser = words::one_of::<ContactType>(ContactType::ALL.map(ContactType::as_str)))]
     contact_type: Option<ContactType>,
 
     /// call, sms: type of the target
-    #[arg(long, value_name = "TYPE", requires = "target_id", value_parser = words::of::<TargetType>(TargetType::ALL.map(TargetType::as_str)))]
+    #[arg(long, value_name = "TYPE", requires = "target_id", value_parser = words::one_of::<TargetType>(TargetType::ALL.map(TargetType::as_str)))]
     target_type: Option<TargetType>,
 
     /// call, sms: id of the target; only its events are sent
@@ -46,13 +46,13 @@ pub(super) struct FilterOptions {
         long,
         value_name = "ID",
         requires = "target_type",
-        allow_negative_numbers = true, value_parser = words::whole::<i64>(i64::MIN..=i64::MAX))]
+        allow_negative_numbers = true, value_parser = words::whole_number::<i64>(i64::MIN..=i64::MAX))]
     target_id: Option<i64>,
 }
 
 impl FilterOptions {
-    /// The options that were given, as the API takes them for a kind.
-    pub(super) fn fields(&self, kind: Kind) -> Result<Fields, Misuse> {
+    /// Fields of the given options, as the API takes them for a kind.
+    pub(super) fn fields(&self, kind: Kind) -> Result<Fields, UsageError> {
         let states = (!self.call_states.is_empty()).then(|| json!(self.call_states));
         let all = [
             ("call_states", states),
@@ -73,7 +73,7 @@ impl FilterOptions {
         let mut fields = Fields::new();
         for (name, value) in all {
             match value {
-                Some(_) if !Filter::takes(kind, name) => return Err(misplaced(name, kind)),
+                Some(_) if !Filter::takes(kind, name) => return Err(wrong_kind(name, kind)),
                 Some(value) => _ = fields.insert(name.to_owned(), value),
                 None => {}
             }
@@ -82,7 +82,7 @@ impl FilterOptions {
     }
 }
 
-/// What subscriptions to a kind must say at least: one set of fields for each that it takes to get everything.
+/// Required fields of the subscriptions that together match every event of a kind.
 pub(super) fn required(kind: Kind) -> Vec<Fields> {
     let words = |filter: &Filter| {
         let mut members = filter.members();
@@ -92,11 +92,11 @@ pub(super) fn required(kind: Kind) -> Vec<Fields> {
     Filter::everything_of(kind).iter().map(words).collect()
 }
 
-fn misplaced(name: &str, kind: Kind) -> Misuse {
+fn wrong_kind(name: &str, kind: Kind) -> UsageError {
     let option = name.replace('_', "-");
     let kinds = Kind::ALL.into_iter().filter(|kind| Filter::takes(*kind, name));
     let kinds: Vec<_> = kinds.map(Kind::route).collect();
-    Misuse(format!(
+    UsageError(format!(
         "--{option} is for {} subscriptions, not for {kind}",
         kinds.join(" and ")
     ))

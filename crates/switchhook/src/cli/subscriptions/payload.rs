@@ -1,4 +1,4 @@
-//! Filters on the payload in the terminal: given as JSON or a file, set, and tried on the last events.
+//! Payload filters: read from JSON or a file, set, and tried on the last events.
 
 use clap::Args;
 use switchhook_client::{Answer, Client, Request};
@@ -11,7 +11,7 @@ use switchhook_web::api::answers::{FilteredSubscription, TrialAnswer, TriedEvent
 
 use super::Fields;
 use crate::cli::output::{self, Table, time};
-use crate::cli::{Misuse, words};
+use crate::cli::{UsageError, words};
 
 /// A payload filter to try.
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(super) struct TryFilter {
 
 const JSON: &str = "application/json";
 
-/// Reads a filter as it is given: JSON, or `@` and the file that it is in.
+/// Reads a filter: JSON, or `@` and a file.
 pub(super) fn parse(text: &str) -> Result<PayloadFilter, String> {
     let json = match text.strip_prefix('@') {
         Some(path) => {
@@ -55,8 +55,8 @@ pub(super) fn parse(text: &str) -> Result<PayloadFilter, String> {
     PayloadFilter::parse(&json).map_err(|error| error.to_string())
 }
 
-/// Gives a subscription a filter, or none, and changes more of it in the same request.
-pub(super) async fn set(
+/// Sets or removes the filter of a subscription, and changes other fields in the same request.
+pub(super) async fn set_filter(
     client: &Client,
     id: &str,
     filter: Option<&PayloadFilter>,
@@ -86,15 +86,15 @@ impl TryFilter {
             return output::print_data(answer.text()?);
         }
         let trial: TrialAnswer = answer.read()?;
-        let mut table = Table::new(&["EVENT", "ACCEPTED", "WHAT", "FILTER"]).cutting(&["WHAT"]);
+        let mut table = Table::new(&["EVENT", "ACCEPTED", "WHAT", "FILTER"]).truncating(&["WHAT"]);
         let count = trial.items.len();
         for tried in trial.items {
-            let said = said(&tried);
+            let verdict = verdict_in_words(&tried);
             table.row([
                 tried.event_id.to_string(),
                 time(tried.accepted_at),
                 tried.summary,
-                said,
+                verdict,
             ]);
         }
         table.print_or(&format!("there are no {} events to try it on", self.kind))?;
@@ -110,18 +110,18 @@ impl TryFilter {
             return self
                 .filter
                 .clone()
-                .ok_or_else(|| Misuse("give a filter".to_owned()).into());
+                .ok_or_else(|| UsageError("give a filter".to_owned()).into());
         };
         let answer = client
             .send(Request::get(&format!("/v1/subscriptions/{id}"), &[]))
             .await?;
         let FilteredSubscription { filter, .. } = answer.read()?;
-        let none = || Misuse(format!("subscription {id} has no filter: give one to try"));
+        let none = || UsageError(format!("subscription {id} has no filter: give one to try"));
         Ok(filter.ok_or_else(none)?)
     }
 }
 
-fn said(tried: &TriedEvent) -> String {
+fn verdict_in_words(tried: &TriedEvent) -> String {
     match (&tried.clause, &tried.seen) {
         _ if tried.matches => "lets through".to_owned(),
         (Some(clause), Some(seen)) => format!("no: {clause}, and it is {seen}"),

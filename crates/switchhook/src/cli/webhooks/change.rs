@@ -1,4 +1,4 @@
-//! A webhook to make, to change, or to give a new secret: as options, and as the API takes it.
+//! Options and requests to create or change a webhook, or to rotate its secret.
 
 use anyhow::Context;
 use clap::Args;
@@ -9,8 +9,8 @@ use switchhook_node::webhooks::OVERLAP;
 use switchhook_node::{amounts, keys};
 
 use super::settings::{self, SettingsOptions};
-use crate::cli::Misuse;
-use crate::cli::made::Made;
+use crate::cli::UsageError;
+use crate::cli::created::Created;
 use crate::cli::subscribe::Subscribe;
 use crate::words;
 
@@ -128,26 +128,26 @@ impl SecretOptions {
 }
 
 impl Create {
-    /// Makes the webhook with its settings and subscriptions, or nothing.
+    /// Creates the webhook with its settings and subscriptions, or nothing.
     pub(super) async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
-        let mut made = Made::default();
-        match self.make(client, &mut made).await {
+        let mut created = Created::default();
+        match self.create(client, &mut created).await {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(made.take_back(error).await),
+            Err(error) => Err(created.roll_back(error).await),
         }
     }
 
-    async fn make(&self, client: &Client, made: &mut Made) -> anyhow::Result<Answer> {
+    async fn create(&self, client: &Client, created: &mut Created) -> anyhow::Result<Answer> {
         let address = self.address.as_ref().or(self.hook_url.as_ref());
         let mut request = self.settings.chosen();
         request.insert("hook_url".to_owned(), json!(address));
         let secret = self.secret.chosen();
         request.extend(secret.map(|secret| ("secret".to_owned(), secret.into())));
-        let (id, webhook) = made
+        let (id, webhook) = created
             .make(client, "/v1/webhooks", &request.into())
             .await
             .context("nothing is made: the webhook cannot be made so")?;
-        let webhook = self.subscribe.to(client, made, &id, webhook).await?;
+        let webhook = self.subscribe.apply(client, created, &id, webhook).await?;
         if self.subscribe.is_empty() {
             return Ok(webhook);
         }
@@ -181,7 +181,7 @@ impl Update {
         }
         change.extend(self.unset.iter().map(|name| (name.to_string(), Value::Null)));
         if change.is_empty() {
-            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+            return Err(UsageError("nothing to change: give an option; --help lists them".to_owned()).into());
         }
         let path = format!("/v1/webhooks/{}", self.id);
         Ok(client.send(Request::patch(path).json(&change.into())).await?)

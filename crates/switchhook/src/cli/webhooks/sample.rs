@@ -1,4 +1,4 @@
-//! `switchhook webhooks test`: a sample event to one webhook, and what it answered.
+//! `switchhook webhooks test`: sends a sample event to one webhook, and prints its answer.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_web::api::answers::{AcceptedEvent, DeliveryWithAttempts, WebhookWithSettings};
 use tokio::time::{Instant, sleep};
 
-use super::shown::held_back;
-use crate::cli::deliveries::{self, was_tried};
+use super::display::blocking_condition;
+use crate::cli::deliveries::{self, has_been_tried};
 use crate::cli::words;
 use switchhook_client::{Client, Request};
 
-/// How long an attempt is waited for. A receiver may take longer if it was given longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit for an attempt. A receiver may take longer if its timeout is longer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often is asked.
-const PACE: Duration = Duration::from_millis(100);
+/// Interval of asking for the delivery.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Send a sample event to a webhook, whatever it is subscribed to, and show its answer: exit code 1 if it did not take it
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ impl Test {
         let id = self.id;
         let webhook = Request::get(&format!("/v1/webhooks/{id}"), &[]);
         let webhook: WebhookWithSettings = client.send(webhook).await?.read()?;
-        if let Some(condition) = held_back(&webhook.health) {
+        if let Some(condition) = blocking_condition(&webhook.health) {
             bail!(
                 "webhook {id} is {condition}, and nothing is sent: `switchhook webhooks resume {id}` first"
             );
@@ -58,27 +58,27 @@ impl Test {
     }
 }
 
-/// Waits for the delivery's first attempt, and tells it.
+/// Waits for the delivery's first attempt, and prints it.
 async fn await_attempt(client: &Client, id: DeliveryId, json: bool) -> anyhow::Result<()> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let request = Request::get(&format!("/v1/deliveries/{id}"), &[]);
         let answer = client.send(request).await?;
         let delivery: DeliveryWithAttempts = answer.read()?;
-        if was_tried(&delivery) {
-            deliveries::tell(&answer, json)?;
+        if has_been_tried(&delivery) {
+            deliveries::show_answer(&answer, json)?;
             return match delivery.delivery.state == StateName::Delivered {
                 true => Ok(()),
                 false => bail!("the webhook did not take the event"),
             };
         }
-        if begun.elapsed() > PATIENCE {
+        if started.elapsed() > ATTEMPT_TIMEOUT {
             bail!(
                 "the event waits to be sent for {} s: `switchhook deliveries show {id}` shows what becomes of it, \
                  `switchhook doctor` what is wrong",
-                PATIENCE.as_secs()
+                ATTEMPT_TIMEOUT.as_secs()
             );
         }
-        sleep(PACE).await;
+        sleep(POLL_INTERVAL).await;
     }
 }

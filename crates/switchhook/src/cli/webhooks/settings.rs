@@ -1,4 +1,4 @@
-//! The settings of a webhook, as options and as shown. What there is comes from the domain's table of settings.
+//! Settings of a webhook, as options and in output, made from the domain's table of settings.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use switchhook_web::api::answers::WebhookWithSettings;
 use crate::cli::output::Facts;
 use crate::words::{self, Words};
 
-/// The settings of a webhook that were given, as the API takes them; what is not given is not changed.
+/// Given settings of a webhook, as the API takes them; the others are not changed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SettingsOptions(Map<String, Value>);
 
-/// The option for a setting: times are given with their unit, headers one by one.
-fn option_of(setting: &Setting) -> String {
+/// Option of a setting: times have their unit in the value, headers are given one by one.
+fn option_name(setting: &Setting) -> String {
     match setting.form {
         ValueFormat::Millis => setting.name.trim_end_matches("_ms").replace('_', "-"),
         ValueFormat::Headers => "header".to_owned(),
@@ -30,27 +30,27 @@ fn option_of(setting: &Setting) -> String {
     }
 }
 
-/// The name of a setting without its option: what `--unset` takes.
-fn word_of(setting: &Setting) -> String {
+/// Name of a setting for `--unset`.
+fn unset_name(setting: &Setting) -> String {
     match setting.form {
         ValueFormat::Headers | ValueFormat::EventHeaders => setting.name.to_owned(),
-        _ => option_of(setting),
+        _ => option_name(setting),
     }
 }
 
-/// The setting that an option's name stands for.
+/// The setting with this option or name.
 pub(super) fn parse_name(text: &str) -> Result<&'static str, String> {
     let found = SETTINGS
         .iter()
-        .find(|setting| text == setting.name || text == word_of(setting));
+        .find(|setting| text == setting.name || text == unset_name(setting));
     found.map(|setting| setting.name).ok_or_else(|| {
-        let known: Vec<_> = SETTINGS.iter().map(word_of).collect();
+        let known: Vec<_> = SETTINGS.iter().map(unset_name).collect();
         format!("`{text}` is not a setting: use one of {}", known.join(", "))
     })
 }
 
 fn argument(setting: &Setting) -> Arg {
-    let option = option_of(setting);
+    let option = option_name(setting);
     let help = match setting.form {
         ValueFormat::Headers => "Header added to every attempt; give all of them".to_owned(),
         ValueFormat::EventHeaders => {
@@ -87,8 +87,8 @@ fn argument(setting: &Setting) -> Arg {
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
-        ValueFormat::Count => taking("N", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
-        ValueFormat::Days => taking("DAYS", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
+        ValueFormat::Count => taking("N", ValueParser::new(words::whole_number::<u32>(0..=u32::MAX))),
+        ValueFormat::Days => taking("DAYS", ValueParser::new(words::whole_number::<u32>(0..=u32::MAX))),
         ValueFormat::Rate => taking("N", ValueParser::new(words::parse_rate)),
         ValueFormat::Millis => taking("DURATION", ValueParser::new(parse_duration)),
         ValueFormat::Seconds => taking("DURATIONS", ValueParser::new(parse_duration))
@@ -105,7 +105,7 @@ fn argument(setting: &Setting) -> Arg {
     }
 }
 
-/// The help of a setting without what null means, which options cannot say.
+/// Help of a setting without the meaning of null, which an option cannot be.
 fn without_null(setting: &Setting) -> String {
     let help = setting.help.replace('`', "");
     help.split("; null").next().unwrap_or_default().to_owned()
@@ -141,7 +141,6 @@ fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
 }
 
 impl SettingsOptions {
-    /// The settings that were given.
     pub(super) fn chosen(&self) -> Map<String, Value> {
         self.0.clone()
     }
@@ -172,18 +171,18 @@ impl FromArgMatches for SettingsOptions {
     }
 }
 
-/// Adds each setting that is in force or set, by the name of its option.
+/// Adds each setting that is in force or set, named as its option.
 pub(super) fn add_settings(facts: Facts, webhook: &WebhookWithSettings) -> Facts {
     let in_force = serde_json::to_value(&webhook.in_force).unwrap_or_default();
     webhook.settings.0.iter().fold(facts, |facts, (setting, set)| {
         let value = in_force.get(setting.name).unwrap_or(set);
         texts_of(setting, value).iter().fold(facts, |facts, text| {
-            facts.fact(&option_of(setting).replace('-', " "), text)
+            facts.fact(&option_name(setting).replace('-', " "), text)
         })
     })
 }
 
-/// A value as people read it; several headers are several texts, and what is not set has none.
+/// Texts of a value: several for several headers, none if it is not set.
 fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
     let span = |millis: u64| show_duration(Duration::from_millis(millis));
     match (setting.form, value) {
@@ -211,10 +210,9 @@ fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
     }
 }
 
-/// A template, the name of a ready one, or `@` and the file that it is in.
-/// The name of a ready template, a file, or a template itself.
+/// Parser of a template: the name of a ready one, `@` and a file, or the text.
 pub(super) fn template() -> Words<String, String> {
-    words::or_else(READY.iter().map(|ready| ready.name), parse_template)
+    words::one_of_or(READY.iter().map(|ready| ready.name), parse_template)
 }
 
 fn parse_template(text: &str) -> Result<String, String> {
@@ -232,7 +230,7 @@ fn parse_quiet_hours(text: &str) -> Result<String, String> {
     QuietHours::parse(text).map(|_hours| text.to_owned())
 }
 
-/// A text, or `@` and the file that it is in.
+/// Reads a text, or `@` and a file.
 fn parse_file(text: &str) -> Result<String, String> {
     match text.strip_prefix('@') {
         Some(path) => read_file(path),
@@ -244,7 +242,7 @@ fn read_file(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
 }
 
-/// Authentication as it is written in a word, or as the API takes it.
+/// Reads authentication: a short form, or JSON as the API takes it.
 fn parse_auth(text: &str) -> Result<Value, String> {
     let parts: Vec<_> = text.splitn(3, ':').collect();
     match parts[..] {

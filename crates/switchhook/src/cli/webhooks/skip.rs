@@ -1,4 +1,4 @@
-//! What waits for a webhook is skipped, however much it is.
+//! `switchhook webhooks skip-to-now`.
 
 use serde_json::json;
 use switchhook_client::{Client, Request};
@@ -7,7 +7,7 @@ use switchhook_web::api::answers::SkippedAnswer;
 
 use crate::cli::output;
 
-/// Asks again until nothing waits any more: one request skips so many at the most.
+/// Repeats the request until nothing waits: each skips a bounded number.
 pub(super) async fn to_now(client: &Client, id: WebhookId, json: bool) -> anyhow::Result<()> {
     let mut skipped = 0;
     loop {

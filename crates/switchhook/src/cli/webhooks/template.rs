@@ -1,4 +1,4 @@
-//! Templates in the terminal: the ready ones, and what one makes of an event.
+//! Templates: a list of the ready ones, and a preview of one with an event.
 
 use clap::Args;
 use serde::Serialize;
@@ -73,7 +73,7 @@ impl Preview {
     }
 }
 
-/// A ready template, as it is printed.
+/// A ready template in JSON.
 #[derive(Serialize)]
 struct Ready {
     name: &'static str,
@@ -81,7 +81,6 @@ struct Ready {
     text: &'static str,
 }
 
-/// Prints the ready templates.
 pub(super) fn list(as_json: bool) -> anyhow::Result<()> {
     if as_json {
         let all: Vec<_> = READY

@@ -22,27 +22,26 @@ const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.json";
 const PROBE: &str = "probe.json";
 
-/// Folder of the files.
 pub(super) struct Folder {
     path: PathBuf,
     directory: String,
     names: Vec<String>,
 }
 
-/// A certificate, and when the next one should be there.
-pub(super) struct Kept {
+/// A certificate, and the time of its renewal.
+pub(super) struct RenewableCertificate {
     pub(super) certificate: Certificate,
     pub(super) renew_at: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptAccount {
+struct StoredAccount {
     directory: String,
     credentials: AccountCredentials,
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptCertificate {
+struct StoredCertificate {
     directory: String,
     names: Vec<String>,
     chain: String,
@@ -50,10 +49,10 @@ struct KeptCertificate {
 }
 
 impl Folder {
-    /// Makes the folder, for its owner only, if it is not there.
+    /// Opens the folder, and creates it for its owner only if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be made, or nothing can be kept in it.
+    /// If it cannot be created or written to.
     pub(super) fn open(settings: &AcmeSettings) -> Result<Self> {
         let path = settings.folder.clone();
         DirBuilder::new()
@@ -73,24 +72,24 @@ impl Folder {
     }
 
     pub(super) fn account(&self) -> Option<AccountCredentials> {
-        let kept: KeptAccount = self.read(ACCOUNT)?;
+        let kept: StoredAccount = self.read(ACCOUNT)?;
         (kept.directory == self.directory).then_some(kept.credentials)
     }
 
     pub(super) fn keep_account(&self, credentials: AccountCredentials) {
-        let account = KeptAccount {
+        let account = StoredAccount {
             directory: self.directory.clone(),
             credentials,
         };
         self.keep(ACCOUNT, &account);
     }
 
-    pub(super) fn certificate(&self) -> Option<Kept> {
-        let kept: KeptCertificate = self.read(CERTIFICATE)?;
+    pub(super) fn certificate(&self) -> Option<RenewableCertificate> {
+        let kept: StoredCertificate = self.read(CERTIFICATE)?;
         if kept.directory != self.directory || kept.names != self.names {
             return None;
         }
-        let read = of_pem(&kept.chain, &kept.key);
+        let read = from_pem(&kept.chain, &kept.key);
         read.inspect_err(|error| {
             warn!(
                 error = format!("{error:#}"),
@@ -100,10 +99,10 @@ impl Folder {
         .ok()
     }
 
-    /// Keeps what the authority gave. It counts also if it cannot be kept: until the next start nobody needs what is on the disk.
-    pub(super) fn keep_certificate(&self, chain: String, key: String) -> Result<Kept> {
-        let kept = of_pem(&chain, &key)?;
-        let certificate = KeptCertificate {
+    /// Stores a new certificate. One that cannot be stored is used until the next start.
+    pub(super) fn keep_certificate(&self, chain: String, key: String) -> Result<RenewableCertificate> {
+        let kept = from_pem(&chain, &key)?;
+        let certificate = StoredCertificate {
             directory: self.directory.clone(),
             names: self.names.clone(),
             chain,
@@ -128,7 +127,7 @@ impl Folder {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Whole or not at all, and for its owner only.
+    /// Writes a file whole or not at all, for its owner only.
     fn write(&self, name: &str, what: &impl Serialize) -> Result<()> {
         let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
         let text = serde_json::to_vec_pretty(what)?;
@@ -143,12 +142,12 @@ impl Folder {
 }
 
 /// A certificate is renewed when two thirds of its time are over.
-fn of_pem(chain: &str, key: &str) -> Result<Kept> {
+fn from_pem(chain: &str, key: &str) -> Result<RenewableCertificate> {
     let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?;
     let chain = read_certificates(chain.as_bytes())?;
     let (from, until) = validity(&chain[0]).context("the time of the certificate cannot be read")?;
     let renew_at = from + (until - from) * 2 / 3;
-    Ok(Kept {
+    Ok(RenewableCertificate {
         certificate,
         renew_at: Timestamp::from_millis(renew_at * 1_000),
     })

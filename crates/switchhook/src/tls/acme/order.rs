@@ -12,24 +12,24 @@ use rustls::pki_types::PrivateKeyDer;
 use switchhook_http::server::{Certificate, Identity};
 use switchhook_node::settings::AcmeSettings;
 
-use super::folder::{Folder, Kept};
+use super::folder::{Folder, RenewableCertificate};
 
 /// Time limit for the authority to check the proofs, and to make the certificate.
-const PATIENCE: Duration = Duration::from_secs(90);
+const ORDER_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Gets a certificate and keeps it. The proofs are shown for as long as [`Identity::forget_challenges`] was not called.
+/// Gets a certificate and stores it. Challenges are answered until [`Identity::forget_challenges`] is called.
 pub(super) async fn certificate(
     settings: &AcmeSettings,
     folder: &Folder,
     identity: &Identity,
-) -> Result<Kept> {
+) -> Result<RenewableCertificate> {
     let account = account(settings, folder).await?;
     let names: Vec<_> = settings.names.iter().cloned().map(Identifier::Dns).collect();
     let order = account.new_order(&NewOrder::new(&names)).await;
     let mut order = order.context("the authority takes no order")?;
-    prove(&mut order, identity).await?;
-    let patience = RetryPolicy::default().timeout(PATIENCE);
-    match order.poll_ready(&patience).await? {
+    answer_challenges(&mut order, identity).await?;
+    let timeout = RetryPolicy::default().timeout(ORDER_TIMEOUT);
+    match order.poll_ready(&timeout).await? {
         OrderStatus::Ready => {}
         status => bail!("{}", refused(&mut order, status).await),
     }
@@ -37,7 +37,7 @@ pub(super) async fn certificate(
         .finalize()
         .await
         .context("the authority makes no certificate")?;
-    let chain = order.poll_certificate(&patience).await;
+    let chain = order.poll_certificate(&timeout).await;
     folder.keep_certificate(chain.context("the certificate did not come")?, key)
 }
 
@@ -68,8 +68,8 @@ async fn account(settings: &AcmeSettings, folder: &Folder) -> Result<Account> {
     Ok(account)
 }
 
-/// Shows for each name that it is ours.
-async fn prove(order: &mut Order, identity: &Identity) -> Result<()> {
+/// Answers the challenge of each name.
+async fn answer_challenges(order: &mut Order, identity: &Identity) -> Result<()> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
@@ -82,15 +82,15 @@ async fn prove(order: &mut Order, identity: &Identity) -> Result<()> {
             .challenge(ChallengeType::TlsAlpn01)
             .context("the authority takes no proof over TLS (tls-alpn-01)")?;
         let name = challenge.identifier().to_string();
-        let proof = proof(&name, challenge.key_authorization().digest().as_ref())?;
-        identity.answer_challenge(&name, proof);
+        let certificate = challenge_certificate(&name, challenge.key_authorization().digest().as_ref())?;
+        identity.answer_challenge(&name, certificate);
         challenge.set_ready().await?;
     }
     Ok(())
 }
 
-/// A certificate that nobody but the authority gets to see.
-fn proof(name: &str, digest: &[u8]) -> Result<Certificate> {
+/// Certificate that answers a challenge, for the authority alone.
+fn challenge_certificate(name: &str, digest: &[u8]) -> Result<Certificate> {
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let key = KeyPair::generate()?;

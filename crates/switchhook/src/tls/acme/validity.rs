@@ -2,10 +2,10 @@
 
 use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result, BERReader, BERReaderSeq, Tag, parse_der};
 
-/// From when and until when a certificate is valid, in unix seconds.
+/// Beginning and end of a certificate's validity, in unix seconds.
 ///
 /// # Errors
-/// If it is no certificate.
+/// If it is not a certificate.
 pub(super) fn validity(certificate: &[u8]) -> ASN1Result<(i64, i64)> {
     parse_der(certificate, |certificate| {
         certificate.read_sequence(|parts| {

@@ -12,8 +12,8 @@ async fn a_running_store_is_backed_up_and_restored_elsewhere() {
         .ask("POST", "/v1/events/call", r#"{"call_id":1}"#)
         .await;
     let shell = Shell::new(folder.path()).with("SWITCHHOOK_STORE", "sqlite:./switchhook.db");
-    let told = shell.run(&["backup", "--to", "copy.db"]).ok().stdout;
-    assert!(told.contains("was copied to copy.db"), "{told}");
+    let output = shell.run(&["backup", "--to", "copy.db"]).ok().stdout;
+    assert!(output.contains("was copied to copy.db"), "{output}");
     shell.run(&["backup", "--to", "copy.db"]).failed(1);
     let json = shell
         .run(&["backup", "--to", "copy.db", "--force", "--json"])

@@ -44,13 +44,17 @@ async fn a_server_starts_with_what_init_made_and_takes_its_key() {
 fn init_tells_three_lines_that_come_next_and_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let shell = Shell::new(folder.path());
-    let told = shell.run(&["init", "--listen", "0.0.0.0:8500"]).ok().stdout;
-    let next: Vec<_> = told.lines().skip_while(|line| *line != "Next:").skip(1).collect();
-    assert_eq!(next.len(), 3, "{told}");
-    assert!(next[0].contains("switchhook serve --config /"), "{told}");
+    let output = shell.run(&["init", "--listen", "0.0.0.0:8500"]).ok().stdout;
+    let next: Vec<_> = output
+        .lines()
+        .skip_while(|line| *line != "Next:")
+        .skip(1)
+        .collect();
+    assert_eq!(next.len(), 3, "{output}");
+    assert!(next[0].contains("switchhook serve --config /"), "{output}");
     assert!(
         next[1].contains("SWITCHHOOK_URL=http://127.0.0.1:8500 SWITCHHOOK_API_KEY=shk_"),
-        "{told}"
+        "{output}"
     );
     let read = |name| std::fs::read(folder.path().join(name)).unwrap();
     let before = ["switchhook.toml", "switchhook.key"].map(read);

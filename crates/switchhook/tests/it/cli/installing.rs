@@ -44,9 +44,12 @@ fn the_units_that_we_ship_are_understood_by_systemd() {
         };
         let output = analyze.arg("verify").arg(&path).output();
         let output = output.expect("it was there a moment ago");
-        let told = String::from_utf8_lossy(&output.stderr);
-        let about_us: Vec<_> = told.lines().filter(|line| line.contains("switchhook")).collect();
-        assert!(output.status.success() && about_us.is_empty(), "{name}: {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let about_us: Vec<_> = stderr
+            .lines()
+            .filter(|line| line.contains("switchhook"))
+            .collect();
+        assert!(output.status.success() && about_us.is_empty(), "{name}: {stderr}");
     }
 }
 
@@ -63,10 +66,10 @@ fn as_nobody(arguments: &[&str]) -> Output {
 #[track_caller]
 fn check(arguments: &[&str], parts: &[&str]) {
     let output = as_nobody(arguments);
-    let told = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{arguments:?}");
     for part in parts {
-        assert!(told.contains(part), "{arguments:?}: {part}: {told}");
+        assert!(stderr.contains(part), "{arguments:?}: {part}: {stderr}");
     }
 }
 

@@ -68,8 +68,8 @@ async fn websockets(caller: &Caller) -> Vec<Value> {
 /// Waits until something listens and its subscriptions stand.
 async fn wait_for_listener(caller: &Caller, log: &Path) {
     for _ in 0..400 {
-        let said = std::fs::read_to_string(log).expect("it was made");
-        if said.contains("listening at") && !websockets(caller).await.is_empty() {
+        let output = std::fs::read_to_string(log).expect("it was made");
+        if output.contains("listening at") && !websockets(caller).await.is_empty() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -83,8 +83,8 @@ async fn wait_for_listener(caller: &Caller, log: &Path) {
 /// Waits until these words were said so many times.
 async fn wait_for_words(log: &Path, words: &str, times: usize) {
     for _ in 0..400 {
-        let said = std::fs::read_to_string(log).expect("it was made");
-        if said.matches(words).count() >= times {
+        let output = std::fs::read_to_string(log).expect("it was made");
+        if output.matches(words).count() >= times {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -193,8 +193,8 @@ async fn a_server_that_is_killed_and_a_program_that_is_not_there_lose_no_event()
     assert_eq!(arrived, (0..10).map(event).collect::<Vec<_>>());
     assert_eq!(websockets(&caller).await.len(), 1, "it was there before");
     // A night away: whoever knows its place goes on from there.
-    let said = std::fs::read_to_string(&log).expect("it was made");
-    let (_, place) = said.rsplit_once("--after ").expect("it tells its place");
+    let output = std::fs::read_to_string(&log).expect("it was made");
+    let (_, place) = output.rsplit_once("--after ").expect("it tells its place");
     send(&caller, 10..15).await;
     let after = ["--websocket", id, "--after", place.trim()];
     let mut listening = Listening::start(server.address, &server.key, &receiver, &after, &log);
@@ -217,10 +217,10 @@ async fn who_cannot_listen_says_why_and_fails() {
     let shell = Shell::new(dir.path());
     let forward = ["listen", "--forward", "http://127.0.0.1:9/hook", "--url"];
     let run = |more: &[&str]| shell.run(&[&forward, more].concat()).failed(1).stderr;
-    let said = run(&["http://127.0.0.1:9"]);
-    assert!(said.contains("cannot reach the server"), "{said}");
-    let said = run(&[&url, "--key", "shk_wrong"]);
-    assert!(said.contains("API key"), "{said}");
-    let said = run(&[&url, "--key", &server.key, "--websocket", "77"]);
-    assert!(said.contains("websocket 77 was deleted"), "{said}");
+    let output = run(&["http://127.0.0.1:9"]);
+    assert!(output.contains("cannot reach the server"), "{output}");
+    let output = run(&[&url, "--key", "shk_wrong"]);
+    assert!(output.contains("API key"), "{output}");
+    let output = run(&[&url, "--key", &server.key, "--websocket", "77"]);
+    assert!(output.contains("websocket 77 was deleted"), "{output}");
 }

@@ -45,6 +45,6 @@ async fn channels_are_made_tested_changed_and_deleted() {
     channels(&["delete", &id]).ok();
     let gone = channels(&["test", &id]).failed(1).stderr;
     assert!(gone.contains("notification channel"), "{gone}");
-    let told = shell.run(&["notifications", "list", "--json"]).ok().json();
-    assert_eq!(told["items"], serde_json::json!([]));
+    let list = shell.run(&["notifications", "list", "--json"]).ok().json();
+    assert_eq!(list["items"], serde_json::json!([]));
 }

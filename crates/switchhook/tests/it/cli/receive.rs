@@ -28,7 +28,7 @@ struct Receiving {
     address: SocketAddr,
     child: Child,
     /// Output before it listened.
-    said: String,
+    output: String,
 }
 
 impl Receiving {
@@ -43,19 +43,23 @@ impl Receiving {
             .spawn()
             .expect("the binary was built");
         let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut said = String::new();
+        let mut output = String::new();
         let address = loop {
             let mut line = String::new();
             let bytes = stderr.read_line(&mut line).expect("it speaks UTF-8");
-            assert!(bytes > 0, "it ended: {said}");
+            assert!(bytes > 0, "it ended: {output}");
             if let Some(address) = line.trim().strip_prefix("listening at http://") {
                 break address.parse().expect("it is an address");
             }
-            said.push_str(&line);
+            output.push_str(&line);
         };
         // Its commands may write there for as long as they run.
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Self { address, child, said }
+        Self {
+            address,
+            child,
+            output,
+        }
     }
 
     fn kill(&mut self) {
@@ -177,9 +181,9 @@ async fn what_was_acknowledged_is_in_the_file_once_however_often_the_receiver_is
         *address.lock() = receiving.address;
     }
     assert!(
-        receiving.said.contains("cut off a line that was torn"),
+        receiving.output.contains("cut off a line that was torn"),
         "{}",
-        receiving.said
+        receiving.output
     );
     is_over.store(true, Ordering::Relaxed);
     for sender in senders {
@@ -236,9 +240,9 @@ async fn repeats_are_known_after_a_restart_and_what_is_wrong_is_refused() {
         (String::new(), 400, "empty"),
         ("x".repeat(3 << 20), 413, "bytes"),
     ] {
-        let (given, told) = post.post(receiving.address, 3, body).await.expect("it answers");
-        assert_eq!(given, status, "{told}");
-        assert!(told.contains(reason), "{told}");
+        let (given, text) = post.post(receiving.address, 3, body).await.expect("it answers");
+        assert_eq!(given, status, "{text}");
+        assert!(text.contains(reason), "{text}");
     }
     // The file is in use.
     let words = ["receive", "--listen", "127.0.0.1:0", "--out", "a/b/events.ndjson"];
@@ -260,9 +264,9 @@ async fn repeats_are_known_after_a_restart_and_what_is_wrong_is_refused() {
 
     let receiving = Receiving::start(folder.path(), &["--out", "a/b/events.ndjson", "--json"]);
     assert!(
-        receiving.said.contains("where 2 events are"),
+        receiving.output.contains("where 2 events are"),
         "{}",
-        receiving.said
+        receiving.output
     );
     assert_eq!(post.event(receiving.address, 2).await, Ok(StatusCode::OK));
     assert_eq!(stored(&file).len(), 2);

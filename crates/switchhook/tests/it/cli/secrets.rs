@@ -52,15 +52,15 @@ async fn secrets_are_encrypted_and_keys_can_be_replaced() {
         assert!(!is_in(dir, text), "{text} is in a file");
     }
 
-    let told = refused_without_key(dir, &[]).stderr;
+    let result = refused_without_key(dir, &[]).stderr;
     assert!(
-        told.contains("is encrypted") && told.contains("SWITCHHOOK_ENCRYPTION_KEY"),
-        "{told}"
+        result.contains("is encrypted") && result.contains("SWITCHHOOK_ENCRYPTION_KEY"),
+        "{result}"
     );
-    let told = refused_without_key(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", TWO)]).stderr;
+    let result = refused_without_key(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", TWO)]).stderr;
     assert!(
-        told.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD") && !told.contains(TWO),
-        "{told}"
+        result.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD") && !result.contains(TWO),
+        "{result}"
     );
 
     let both = [
@@ -251,15 +251,15 @@ async fn a_copy_between_files_needs_no_key_and_says_that_secrets_were_not_tried(
     let words = ["store", "copy", "--from", "sqlite:switchhook.db", "--to"];
     let copy =
         |keys: &[(&'static str, &str)], to: &str| with_keys(dir, keys).run(&[&words[..], &[to]].concat());
-    let told = copy(&[], "sqlite:a.db").ok();
-    assert!(told.stderr.contains("without trying them"), "{told:?}");
-    let told = copy(&RIGHT, "sqlite:b.db").ok();
-    assert!(told.stdout.contains("every secret can be read"), "{told:?}");
-    let told = copy(&WRONG, "sqlite:c.db").failed(1);
-    assert!(told.stderr.contains("the secret of"), "{told:?}");
+    let result = copy(&[], "sqlite:a.db").ok();
+    assert!(result.stderr.contains("without trying them"), "{result:?}");
+    let result = copy(&RIGHT, "sqlite:b.db").ok();
+    assert!(result.stdout.contains("every secret can be read"), "{result:?}");
+    let result = copy(&WRONG, "sqlite:c.db").failed(1);
+    assert!(result.stderr.contains("the secret of"), "{result:?}");
     let both = [WRONG[0], ("SWITCHHOOK_ENCRYPTION_KEYS_OLD", ONE)];
-    let told = copy(&both, "sqlite:d.db").ok();
-    assert!(told.stdout.contains("every secret can be read"), "{told:?}");
+    let result = copy(&both, "sqlite:d.db").ok();
+    assert!(result.stdout.contains("every secret can be read"), "{result:?}");
     for name in ["a.db", "b.db", "d.db"] {
         let store = format!("sqlite:{}", dir.join(name).display());
         let server = ServerProcess::start_on(&store, &key, &RIGHT, dir.join("log")).await;
@@ -287,8 +287,8 @@ async fn a_backup_from_before_a_new_key_opens_with_the_key_of_that_time() {
         "sqlite:switchhook.db",
     ];
     Shell::new(dir).run(&restore).ok();
-    let told = refused_without_key(dir, &WRONG).stderr;
-    assert!(told.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD"), "{told}");
+    let result = refused_without_key(dir, &WRONG).stderr;
+    assert!(result.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD"), "{result}");
     let store = format!("sqlite:{}", dir.join("switchhook.db").display());
     let server = ServerProcess::start_on(&store, &key, &both, dir.join("log")).await;
     let shown = server.caller().ask("GET", &path, "").await;

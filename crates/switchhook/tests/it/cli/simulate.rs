@@ -196,8 +196,8 @@ async fn a_scenario_reaches_those_who_subscribed_and_nothing_is_created() {
     shell
         .run(&[&subscribe[..], &["--call-states", "hangup"]].concat())
         .ok();
-    let heard = shell.run(&play).ok();
-    assert!(heard.stdout.contains("deliveries: 4 delivered"), "{heard:?}");
+    let result = shell.run(&play).ok();
+    assert!(result.stdout.contains("deliveries: 4 delivered"), "{result:?}");
 
     let many = ["simulate", "--speed", "max", "--count", "2000", "--json"];
     assert_eq!(shell.run(&many).ok().json()["sent"], 2_000);

@@ -55,8 +55,8 @@ async fn a_webhook_is_made_with_its_subscriptions_or_not_at_all() {
     assert_eq!(sms["webhook"]["id"], made["id"]);
     assert_eq!(made["health"]["condition"], "active");
 
-    let told = shell.run(&["websockets", "create", "--subscribe", "call"]).ok();
-    assert!(told.stdout.contains("call: every state"), "{told:?}");
+    let result = shell.run(&["websockets", "create", "--subscribe", "call"]).ok();
+    assert!(result.stdout.contains("call: every state"), "{result:?}");
     let short = shell.run(&["websockets", "create", "--secret", "hunter2"]).ok();
     assert!(short.stderr.contains("the secret has 7 bytes"), "{short:?}");
     shell

@@ -1,11 +1,11 @@
-//! What can be wrong with a receiver: each finding has a name, a page in docs/diagnose, and what was seen of it.
+//! Findings about a receiver: each has a name, a page in docs/diagnose, and evidence.
 
 use serde_json::{Value, json};
 
-/// Where the pages are.
+/// URL of the pages.
 const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/diagnose");
 
-/// Something wrong.
+/// A mistake of receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     TooSlow,
@@ -28,15 +28,15 @@ pub(super) enum Finding {
     FailsOnForgeries,
 }
 
-/// A finding, and what it was seen by.
+/// A finding with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FindingReport {
     pub(super) finding: Finding,
     pub(super) says: String,
     pub(super) seen: Vec<String>,
 }
 
-impl Found {
+impl FindingReport {
     pub(super) fn as_json(&self) -> Value {
         json!({
             "finding": self.finding.slug(),
@@ -70,7 +70,7 @@ impl Finding {
         Self::FailsOnForgeries,
     ];
 
-    /// Its name, for programs and as the name of its page.
+    /// Name for programs, and of the page.
     pub(super) fn slug(self) -> &'static str {
         match self {
             Self::TooSlow => "too-slow",

@@ -1,12 +1,12 @@
-//! What a diagnosis asks: an event in some shape, and the way in which it goes to the receiver. The requests themselves are
+//! Probes of a diagnosis: an event in some shape, and the style of the request. The requests themselves are
 //! made by `request`.
 
 use switchhook_domain::Kind;
 
-/// How an event goes to the receiver.
+/// Style of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// As Dialpad sends it: the token, or the JSON if there is no secret, and no header of ours.
+pub(super) enum RequestStyle {
+    /// As Dialpad sends it: the token, or JSON without a secret, and no headers of Switchhook.
     AsDialpad,
     /// The same body under another content type.
     As(&'static str),
@@ -20,7 +20,7 @@ pub(super) enum Way {
     AllHeaders,
 }
 
-/// What stands in a header that a receiver may wait for.
+/// Value of a header that a receiver may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeaderForm {
     /// The signature of the JSON in hexadecimal.
@@ -50,43 +50,43 @@ pub(super) const HEADERS: [&str; 11] = [
     "Authorization",
 ];
 
-/// What is asked.
+/// Contents of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Probe {
     /// A call event.
-    Event(Shape),
-    /// One that is counted before it comes again.
-    Counted(Shape),
-    /// The last of these, once more.
-    Repeat(Shape),
+    Event(EventShape),
+    /// A call event that is counted before its repeat.
+    Counted(EventShape),
+    /// The same event again.
+    Repeat(EventShape),
     /// An event of another kind.
     Kind(Kind),
-    /// One that nobody should believe.
+    /// A forged event.
     Forged(Forgery),
-    /// What is no event.
-    Broken(Break),
-    /// A body as no phone system sends it.
+    /// A broken body.
+    Broken(BrokenBody),
+    /// An event in an invented format.
     Invented(&'static str),
 }
 
 /// A call event, genuine in every shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum EventShape {
     /// With the members of the published contract, none of them null.
     Documented,
     /// As accounts send it: null, `{}` and `[]` for what is absent.
     Nulls,
     /// With members that no document lists.
     MoreMembers,
-    /// In a state that nobody knows yet.
+    /// In a state that is not documented.
     NewState,
     /// With durations that have a fraction.
     Fractions,
-    /// With ids that no double holds.
+    /// With ids that do not fit a double.
     LargeIds,
 }
 
-impl Shape {
+impl EventShape {
     pub(super) const ALL: [Self; 6] = [
         Self::Documented,
         Self::Nulls,
@@ -124,12 +124,12 @@ impl Forgery {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Break {
+pub(super) enum BrokenBody {
     Empty,
     Truncated,
 }
 
-impl Break {
+impl BrokenBody {
     pub(super) const ALL: [Self; 2] = [Self::Empty, Self::Truncated];
 
     pub(super) fn in_words(self) -> &'static str {
@@ -140,17 +140,17 @@ impl Break {
     }
 }
 
-/// A body as somebody imagines it.
-pub(super) struct Invented {
-    /// The event's name in it.
+/// A format that no phone system sends.
+pub(super) struct InventedFormat {
+    /// Name of the event in the body.
     pub(super) name: &'static str,
-    /// What it is called there.
+    /// Member with the name.
     pub(super) member: &'static str,
-    /// Where the event itself is.
+    /// Member with the event.
     pub(super) inner: &'static str,
 }
 
-pub(super) const INVENTED: [Invented; 5] = [
+pub(super) const INVENTED: [InventedFormat; 5] = [
     invented("call.ended", "event", "data"),
     invented("call.completed", "type", "payload"),
     invented("call_ended", "event_type", "data"),
@@ -158,8 +158,8 @@ pub(super) const INVENTED: [Invented; 5] = [
     invented("call.missed", "event", "call"),
 ];
 
-const fn invented(name: &'static str, member: &'static str, inner: &'static str) -> Invented {
-    Invented { name, member, inner }
+const fn invented(name: &'static str, member: &'static str, inner: &'static str) -> InventedFormat {
+    InventedFormat { name, member, inner }
 }
 
 impl HeaderForm {

@@ -1,22 +1,22 @@
 //! Observations and what follows from them.
 
-use super::super::probe::{Break, Forgery, HeaderForm};
+use super::super::probe::{BrokenBody, Forgery, HeaderForm};
 use super::*;
 use switchhook_domain::Kind;
 
-const GENUINE: Probe = Probe::Event(Shape::Documented);
+const GENUINE: Probe = Probe::Event(EventShape::Documented);
 
-fn status(way: Way, probe: Probe, status: u16) -> Observation {
+fn status(style: RequestStyle, probe: Probe, status: u16) -> Observation {
     Observation {
-        way,
+        style,
         probe,
-        seen: Seen::Status(status),
+        seen: ProbeAnswer::Status(status),
         count: None,
     }
 }
 
 fn as_sent(probe: Probe, answered: u16) -> Observation {
-    status(Way::AsDialpad, probe, answered)
+    status(RequestStyle::AsDialpad, probe, answered)
 }
 
 fn counted(probe: Probe, count: i64) -> Observation {
@@ -33,47 +33,50 @@ fn check(observations: &[Observation], wanted: &[Finding]) {
         timeout: Duration::from_secs(5),
         counts: observations.iter().any(|one| one.count.is_some()),
     };
-    let found = judge(observations, &setup);
-    let names: Vec<_> = found.iter().map(|found| found.finding).collect();
-    assert_eq!(names, wanted, "{found:?}");
-    assert!(found.iter().all(|found| !found.seen.is_empty()));
+    let findings = judge(observations, &setup);
+    let names: Vec<_> = findings.iter().map(|findings| findings.finding).collect();
+    assert_eq!(names, wanted, "{findings:?}");
+    assert!(findings.iter().all(|findings| !findings.seen.is_empty()));
 }
 
 #[test]
 fn a_right_receiver_has_no_findings() {
     let forged = Forgery::ALL.map(|forgery| as_sent(Probe::Forged(forgery), 401));
     let kinds = Kind::ALL.map(|kind| as_sent(Probe::Kind(kind), 204));
-    let shapes = Shape::ALL.map(|shape| as_sent(Probe::Event(shape), 200));
+    let shapes = EventShape::ALL.map(|shape| as_sent(Probe::Event(shape), 200));
     check(&[&shapes[..], &kinds, &forged].concat(), &[]);
 }
 
 #[test]
 fn each_way_in_tells_what_it_waits_for() {
     let refused = as_sent(GENUINE, 401);
-    let header = Way::Header("X-Signature", HeaderForm::Hexadecimal);
-    for (way, wanted) in [
+    let header = RequestStyle::Header("X-Signature", HeaderForm::Hexadecimal);
+    for (style, wanted) in [
         (header, Finding::WaitsForAHeader),
-        (Way::Labelled, Finding::WaitsForAHeader),
-        (Way::Plain, Finding::CannotReadJwt),
-        (Way::As("text/plain"), Finding::CannotReadJwt),
+        (RequestStyle::Labelled, Finding::WaitsForAHeader),
+        (RequestStyle::Plain, Finding::CannotReadJwt),
+        (RequestStyle::As("text/plain"), Finding::CannotReadJwt),
     ] {
-        check(&[refused.clone(), status(way, GENUINE, 200)], &[wanted]);
+        check(&[refused.clone(), status(style, GENUINE, 200)], &[wanted]);
     }
     check(std::slice::from_ref(&refused), &[Finding::RefusesGenuineEvents]);
-    let invented = |way| status(way, Probe::Invented("call.ended"), 200);
+    let invented = |style| status(style, Probe::Invented("call.ended"), 200);
     let both = [Finding::InventedNames, Finding::WaitsForAHeader];
-    check(&[refused.clone(), invented(Way::AllHeaders)], &both);
-    check(&[refused, invented(Way::AsDialpad)], &[Finding::InventedNames]);
+    check(&[refused.clone(), invented(RequestStyle::AllHeaders)], &both);
+    check(
+        &[refused, invented(RequestStyle::AsDialpad)],
+        &[Finding::InventedNames],
+    );
 }
 
 #[test]
 fn a_shape_that_is_refused_where_another_is_accepted_is_a_finding() {
     for (shape, wanted) in [
-        (Shape::Nulls, Finding::RefusesNulls),
-        (Shape::MoreMembers, Finding::RefusesUnknownFields),
-        (Shape::NewState, Finding::RefusesUnknownStates),
-        (Shape::Fractions, Finding::RefusesFractions),
-        (Shape::LargeIds, Finding::RefusesLargeIds),
+        (EventShape::Nulls, Finding::RefusesNulls),
+        (EventShape::MoreMembers, Finding::RefusesUnknownFields),
+        (EventShape::NewState, Finding::RefusesUnknownStates),
+        (EventShape::Fractions, Finding::RefusesFractions),
+        (EventShape::LargeIds, Finding::RefusesLargeIds),
     ] {
         for answered in [400, 422, 500] {
             check(
@@ -82,14 +85,17 @@ fn a_shape_that_is_refused_where_another_is_accepted_is_a_finding() {
             );
         }
     }
-    let observed_only = [as_sent(GENUINE, 400), as_sent(Probe::Event(Shape::Nulls), 200)];
+    let observed_only = [
+        as_sent(GENUINE, 400),
+        as_sent(Probe::Event(EventShape::Nulls), 200),
+    ];
     check(&observed_only, &[Finding::RefusesMissingFields]);
 }
 
 #[test]
 fn a_timeout_and_a_redirect_are_nothing_else_beside() {
     let silent = Observation {
-        seen: Seen::TimedOut,
+        seen: ProbeAnswer::TimedOut,
         ..as_sent(GENUINE, 0)
     };
     check(&[silent], &[Finding::TooSlow]);
@@ -105,8 +111,8 @@ fn forgeries_must_be_refused_and_not_crashed_on() {
         &[Finding::FailsOnForgeries],
     );
     let cut = Observation {
-        seen: Seen::CutOff("reset".to_owned()),
-        ..as_sent(Probe::Broken(Break::Truncated), 0)
+        seen: ProbeAnswer::CutOff("reset".to_owned()),
+        ..as_sent(Probe::Broken(BrokenBody::Truncated), 0)
     };
     check(&[as_sent(GENUINE, 200), cut], &[Finding::FailsOnForgeries]);
 }
@@ -114,8 +120,8 @@ fn forgeries_must_be_refused_and_not_crashed_on() {
 #[test]
 fn a_count_shows_what_statuses_do_not() {
     let [first, again] = [
-        Probe::Counted(Shape::Documented),
-        Probe::Repeat(Shape::Documented),
+        Probe::Counted(EventShape::Documented),
+        Probe::Repeat(EventShape::Documented),
     ];
     let invented = Probe::Invented("call.ended");
     let right = [counted(GENUINE, 1), counted(first, 2), counted(again, 2)];
@@ -132,6 +138,6 @@ fn a_count_shows_what_statuses_do_not() {
 fn other_kinds_and_repeats_are_answered_with_2xx() {
     let sms = as_sent(Probe::Kind(Kind::Sms), 400);
     check(&[as_sent(GENUINE, 200), sms], &[Finding::RefusesOtherKinds]);
-    let again = as_sent(Probe::Repeat(Shape::Documented), 409);
+    let again = as_sent(Probe::Repeat(EventShape::Documented), 409);
     check(&[as_sent(GENUINE, 200), again], &[Finding::RefusesRepeats]);
 }

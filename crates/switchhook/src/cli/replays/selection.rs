@@ -1,4 +1,4 @@
-//! What to replay, as options, and the request that they make.
+//! Options for the events to replay and their destination, and the request made of them.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -6,13 +6,13 @@ use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 
-use crate::cli::Misuse;
-use crate::cli::pages::Period;
+use crate::cli::UsageError;
+use crate::cli::pages::TimeRange;
 use crate::cli::words;
 
-/// Which events, where to, how fast.
+/// Events, destination and rate of a replay.
 #[derive(Debug, Args)]
-pub(super) struct Wish {
+pub(super) struct Selection {
     /// Only these events (repeat it for several)
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<EventId>,
@@ -42,7 +42,7 @@ pub(super) struct Wish {
     not_delivered: bool,
 
     #[command(flatten)]
-    period: Period,
+    time_range: TimeRange,
 
     /// Webhook to send to [default: the same ones as before]
     #[arg(long, value_name = "ID", conflicts_with = "to_url")]
@@ -61,12 +61,12 @@ pub(super) struct Wish {
     rate: Option<f64>,
 }
 
-impl Wish {
-    /// The request as the API takes it.
+impl Selection {
+    /// Request to the API.
     pub(super) fn request(&self, now: Timestamp) -> anyhow::Result<Value> {
         let filter = self.filter(now);
         if filter.is_empty() {
-            return Err(Misuse(
+            return Err(UsageError(
                 "say which events: --not-delivered, --since 1h, --id ID …; see `switchhook replays create --help`".into(),
             )
             .into());
@@ -88,7 +88,7 @@ impl Wish {
             ("webhook_id", self.webhook.map(|id| id.to_string())),
             ("state", self.state.map(|state| state.to_string())),
         ];
-        members.extend(self.period.query(now));
+        members.extend(self.time_range.query(now));
         let given = members
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.into())));

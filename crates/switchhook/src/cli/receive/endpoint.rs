@@ -1,4 +1,4 @@
-//! The HTTP side: any path takes POST requests, so many at once, and each is dealt with to its end even if the sender
+//! HTTP endpoint: any path takes POST requests, a bounded number at once, and each is processed to its end even if the sender
 //! hangs up.
 
 use std::sync::Arc;
@@ -19,30 +19,30 @@ use switchhook_http::server::{
     Answer, BodyReadError, ConnectionCounts, ConnectionLimits, HttpServer, Inbound, read_body,
 };
 
-/// How many requests are looked at at once, when their bodies are there; each may hold 2 MiB and what is made of it.
+/// Bound on requests processed at once, after their bodies were read; each may hold 2 MiB.
 const AT_ONCE: usize = 128;
 
-/// Files that commands and their pipes have open, with what writes them.
+/// Number of open files for commands and their pipes.
 const FILES_OF_COMMANDS: u64 = 1_024;
 
-/// How long open requests have to end when it is asked to stop; whoever is not answered sends again.
+/// Time for open requests to end at a stop; the sender of an unanswered one sends again.
 const GRACE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
-struct Door {
+struct Endpoint {
     inbox: Arc<Inbox>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-/// Takes requests until it is asked to stop, and ends when the last one is answered.
+/// Accepts requests until it is asked to stop, and returns when the last one is answered.
 pub(super) async fn serve(inbound: Inbound, inbox: Arc<Inbox>) -> anyhow::Result<()> {
     let limits = ConnectionLimits::default();
     let max = limits.max_within(open_files::allow_many(), FILES_OF_COMMANDS);
-    let door = Door {
+    let endpoint = Endpoint {
         inbox,
-        places: Arc::new(Semaphore::new(AT_ONCE)),
+        permits: Arc::new(Semaphore::new(AT_ONCE)),
     };
-    let handler = Arc::new(move |request| Box::pin(take(door.clone(), request)) as Answer);
+    let handler = Arc::new(move |request| Box::pin(take(endpoint.clone(), request)) as Answer);
     let mut server = HttpServer::start(inbound, handler, limits, max, ConnectionCounts::none());
     tokio::select! {
         () = asked_to_stop() => {}
@@ -52,7 +52,7 @@ pub(super) async fn serve(inbound: Inbound, inbox: Arc<Inbox>) -> anyhow::Result
     Ok(())
 }
 
-async fn take(door: Door, request: Request) -> Response {
+async fn take(endpoint: Endpoint, request: Request) -> Response {
     if request.method() != Method::POST {
         let allow = [(header::ALLOW, "POST")];
         return (
@@ -75,25 +75,25 @@ async fn take(door: Door, request: Request) -> Response {
         Err(BodyReadError::NoRoom) => return too_many(),
     };
     // Only now: whoever sends slowly takes no place from those who do not.
-    let Ok(place) = door.places.try_acquire_owned() else {
+    let Ok(permit) = endpoint.permits.try_acquire_owned() else {
         return too_many();
     };
-    deal_with(door.inbox, parts.headers, content, place).await
+    process(endpoint.inbox, parts.headers, content, permit).await
 }
 
-/// To its end, even if the sender hangs up.
-async fn deal_with(
+/// Processes a request in a task, which goes on if the sender hangs up.
+async fn process(
     inbox: Arc<Inbox>,
     headers: HeaderMap,
     content: Result<Bytes, Refusal>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) -> Response {
-    let dealing = tokio::spawn(async move {
+    let processing = tokio::spawn(async move {
         let outcome = inbox.take(&headers, content).await;
-        drop(place);
+        drop(permit);
         outcome
     });
-    match dealing.await {
+    match processing.await {
         Ok(outcome) => outcome.into_response(),
         Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

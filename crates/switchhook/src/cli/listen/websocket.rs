@@ -1,4 +1,4 @@
-//! Where it listens: a websocket that was there, or one that is made with its subscriptions and removed at the end.
+//! The websocket of `listen`: an existing one, or one that is created with its subscriptions and removed at the end.
 
 use anyhow::Context;
 use serde_json::json;
@@ -7,54 +7,53 @@ use switchhook_domain::id::WebsocketId;
 use switchhook_domain::secret::Secret;
 use url::{Host, Url};
 
-use super::gone;
-use crate::cli::made::Made;
+use super::websocket_gone;
+use crate::cli::created::Created;
 use crate::cli::output;
 use switchhook_client::{Client, ClientError, Request};
 use switchhook_web::api::answers::WebsocketAnswer;
 
-/// A websocket to listen at.
-pub(super) struct ListeningPost<'a> {
+pub(super) struct SubscribedWebsocket<'a> {
     client: &'a Client,
     id: String,
-    /// What was made for this.
-    made: Made,
+    /// Resources to remove at the end.
+    created: Created,
 }
 
-impl<'a> ListeningPost<'a> {
+impl<'a> SubscribedWebsocket<'a> {
     pub(super) async fn existing(client: &'a Client, id: WebsocketId) -> anyhow::Result<Self> {
-        let post = Self {
+        let websocket = Self {
             client,
             id: id.to_string(),
-            made: Made::default(),
+            created: Created::default(),
         };
-        post.websocket().await?;
-        Ok(post)
+        websocket.websocket().await?;
+        Ok(websocket)
     }
 
-    /// Makes a websocket with a subscription to each kind. What was made is removed again if something cannot be.
-    pub(super) async fn make(
+    /// Creates a websocket with a subscription to each kind, or nothing.
+    pub(super) async fn create(
         client: &'a Client,
         kinds: &[Kind],
         secret: Option<&Secret>,
     ) -> anyhow::Result<Self> {
         let request = secret.map_or_else(|| json!({}), |secret| json!({ "secret": secret.expose() }));
-        let mut made = Made::default();
-        let (id, _) = made.make(client, "/api/v2/websockets", &request).await?;
-        let mut post = Self { client, id, made };
-        if let Err(error) = post.subscribe(kinds).await {
+        let mut created = Created::default();
+        let (id, _) = created.create(client, "/api/v2/websockets", &request).await?;
+        let mut websocket = Self { client, id, created };
+        if let Err(error) = websocket.subscribe(kinds).await {
             // The first failure is the one to tell.
-            let _ = post.remove().await;
+            let _ = websocket.remove().await;
             return Err(error);
         }
-        Ok(post)
+        Ok(websocket)
     }
 
     async fn subscribe(&mut self, kinds: &[Kind]) -> anyhow::Result<()> {
         let wanted = if kinds.is_empty() { &Kind::ALL } else { kinds };
         let mut subscribed = 0;
         for &kind in wanted {
-            match self.made.subscribe(self.client, &self.id, kind).await {
+            match self.created.subscribe(self.client, &self.id, kind).await {
                 Ok(_) => subscribed += 1,
                 Err(ClientError::Refused { status: 403, message }) if kinds.is_empty() => {
                     output::remark(format_args!("without {kind}: {message}"));
@@ -73,12 +72,12 @@ impl<'a> ListeningPost<'a> {
         let request = Request::get(&format!("/api/v2/websockets/{}", self.id), &[]);
         match self.client.send(request).await {
             Ok(answer) => Ok(answer.read()?),
-            Err(ClientError::Refused { status: 404, .. }) => Err(gone(&self.id)),
+            Err(ClientError::Refused { status: 404, .. }) => Err(websocket_gone(&self.id)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// A fresh URL to listen at, after a position if there is one.
+    /// Fresh URL to connect to, after a position if there is one.
     pub(super) async fn url(&self, server: &Url, after: Option<&str>) -> anyhow::Result<Url> {
         let url = self.websocket().await?.websocket_url;
         let url =
@@ -94,18 +93,18 @@ impl<'a> ListeningPost<'a> {
         Ok(url)
     }
 
-    /// The websocket's id, if it is still there afterwards.
-    pub(super) fn lasting_id(&self) -> Option<&str> {
-        self.made.is_empty().then_some(self.id.as_str())
+    /// Id of an existing websocket, which is not removed at the end.
+    pub(super) fn kept_id(&self) -> Option<&str> {
+        self.created.is_empty().then_some(self.id.as_str())
     }
 
-    /// Removes what was made, the last first.
+    /// Removes what was created, the last first.
     pub(super) async fn remove(&self) -> Result<(), ClientError> {
-        self.made.remove().await
+        self.created.remove().await
     }
 }
 
-/// A server that was not told its public URL names one that only it can reach. We know another.
+/// URL of the websocket with the host of `--url` if the server, without a public URL, names a loopback address.
 fn reachable(mut url: Url, server: &Url) -> Url {
     let is_loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -1,23 +1,23 @@
-//! A request as JSON: what request bins, gateways, lambdas and HAR files make of one. An object with headers and a
+//! A request as JSON, in the formats of request bins, gateways, lambdas and HAR files: an object with headers and a
 //! body, perhaps inside another; names differ.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::capture::{Capture, Form};
+use super::capture::{Capture, CaptureFormat};
 
-/// How deep the request may lie inside other objects.
-const DEEPEST: usize = 4;
+/// Bound on the depth of the request inside other objects.
+const MAX_DEPTH: usize = 4;
 
-/// Reads a capture; `None` if this is no JSON object that holds headers, such as an event.
+/// Reads a capture; `None` if it is not a JSON object with headers.
 pub(super) fn read(input: &[u8]) -> Option<Capture> {
     let value: Value = serde_json::from_slice(input).ok()?;
-    let request = find_request(&value, DEEPEST)?;
+    let request = find_request(&value, MAX_DEPTH)?;
     let headers = member(request, &["headers"]).map(headers).unwrap_or_default();
     let text = |names: &[&str]| member(request, names).and_then(Value::as_str).map(str::to_owned);
     Some(Capture {
-        form: Form::Logged,
+        format: CaptureFormat::Json,
         method: text(&["method", "httpMethod"]),
         target: text(&["url", "uri", "path", "target"]),
         headers,

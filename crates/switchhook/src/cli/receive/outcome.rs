@@ -1,4 +1,4 @@
-//! What came of a request: the answer to it, and a line about it on standard output.
+//! Outcome of a request: the answer, and a line on standard output.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,22 +11,22 @@ use switchhook_receiver::{Received, Refusal};
 use super::super::output;
 use switchhook_node::clock::SystemClock;
 
-/// What came of a request.
+/// Outcome of a request.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// Shown, and not kept.
+    /// Printed, not stored.
     Received,
-    /// On the disk.
+    /// Stored on the disk.
     Stored,
-    /// The command succeeded, and it is on the disk that it did.
+    /// The command succeeded, and that is stored on the disk.
     Handled,
-    /// Kept before.
+    /// Stored or handled before.
     Repeat,
-    /// Another request with the same event is being dealt with.
+    /// Another request with the same event is in progress.
     UnderWay,
-    /// Not an event, or not one of those who know the secret.
+    /// Not an event, or not signed with the secret.
     Refused(Refusal),
-    /// It could not be kept; the event comes again.
+    /// It could not be stored; the sender sends it again.
     Failed(String),
 }
 
@@ -52,7 +52,7 @@ impl Outcome {
         }
     }
 
-    /// More about it than its name, if there is more to say.
+    /// Details beyond the name.
     fn reason(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.to_string()),
@@ -63,7 +63,7 @@ impl Outcome {
     }
 }
 
-/// The sender is told what it did wrong, and nothing of what is wrong here.
+/// The sender learns its own mistake, and nothing about failures of this receiver.
 impl IntoResponse for Outcome {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -80,16 +80,14 @@ impl IntoResponse for Outcome {
     }
 }
 
-/// How arrivals are shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Show {
-    /// As JSON, for programs.
+pub(super) struct OutcomePrinter {
     pub(super) json: bool,
 }
 
-impl Show {
-    /// Writes the line. Receiving goes on if nobody reads it any more.
-    pub(super) fn show(self, event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) {
+impl OutcomePrinter {
+    /// Prints a line. An error is ignored: receiving goes on.
+    pub(super) fn print(self, event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) {
         let _ = if self.json {
             output::print_data(as_json(event, outcome, advice))
         } else {

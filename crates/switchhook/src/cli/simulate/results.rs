@@ -1,4 +1,4 @@
-//! What became of the events, counted by what was wrong with them, and whether that is as it should be.
+//! Results of the events, counted by fault, and whether they are as expected.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +10,27 @@ use switchhook_simulator::{Demand, Fault, Sending};
 use super::Expectation;
 use crate::cli::output::{self, Table};
 
-/// How many wrong answers are told one by one.
-const MOST_TOLD: usize = 10;
+/// Bound on wrong answers that are listed.
+const MAX_LISTED: usize = 10;
 
-/// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It was answered with a status.
+pub(super) enum RequestOutcome {
+    /// Status of the answer.
     Answered(u16),
-    /// It was not answered, for a reason.
+    /// Reason for which there was no answer.
     Unanswered(String),
 }
 
-/// Counts.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Results {
     rows: BTreeMap<Row, Counts>,
     wrong: Vec<String>,
     wrong_count: u64,
-    /// Of deliveries that the server makes of the events, by their state.
+    /// Number of the server's deliveries, by state.
     deliveries: Option<BTreeMap<String, u64>>,
 }
 
-/// Events with the same fault that must be answered in the same way.
+/// Events with the same fault and the same demand.
 type Row = (Option<Fault>, Demand);
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -45,9 +43,9 @@ struct Counts {
     wrong: u64,
 }
 
-/// An event that was sent, as far as counting goes.
+/// Data about an event that was sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sent {
+pub(super) struct SentEvent {
     pub(super) number: u64,
     pub(super) kind: Kind,
     pub(super) step: &'static str,
@@ -55,7 +53,7 @@ pub(super) struct Sent {
     pub(super) demand: Demand,
 }
 
-impl Sent {
+impl SentEvent {
     pub(super) const fn of(sending: &Sending, demand: Demand) -> Self {
         Self {
             number: sending.number,
@@ -67,50 +65,49 @@ impl Sent {
     }
 }
 
-impl Tally {
-    /// Counts one event.
-    pub(super) fn count(&mut self, sent: Sent, fate: &Fate, expect: Option<Expectation>) {
+impl Results {
+    pub(super) fn count(&mut self, sent: SentEvent, outcome: &RequestOutcome, expect: Option<Expectation>) {
         let demand = match expect {
             Some(Expectation::Rejected) => Demand::Refuse,
             _ => sent.demand,
         };
         let counts = self.rows.entry((sent.fault, demand)).or_default();
         counts.sent += 1;
-        match fate {
-            Fate::Answered(200..=299) => counts.taken += 1,
-            Fate::Answered(400..=499) => counts.refused += 1,
-            Fate::Answered(_) => counts.failed += 1,
-            Fate::Unanswered(_) => counts.unanswered += 1,
+        match outcome {
+            RequestOutcome::Answered(200..=299) => counts.taken += 1,
+            RequestOutcome::Answered(400..=499) => counts.refused += 1,
+            RequestOutcome::Answered(_) => counts.failed += 1,
+            RequestOutcome::Unanswered(_) => counts.unanswered += 1,
         }
-        let is_right = matches!(fate, Fate::Answered(status) if demand.is_met_by(*status));
+        let is_right = matches!(outcome, RequestOutcome::Answered(status) if demand.is_met_by(*status));
         if !is_right {
             counts.wrong += 1;
             self.wrong_count += 1;
-            if self.wrong.len() < MOST_TOLD {
-                self.wrong.push(in_words(sent, fate, demand));
+            if self.wrong.len() < MAX_LISTED {
+                self.wrong.push(in_words(sent, outcome, demand));
             }
         }
     }
 
-    /// Counts many events that were all taken.
+    /// Counts many accepted events.
     pub(super) fn count_taken(&mut self, events: u64) {
         let counts = self.rows.entry((None, Demand::Take)).or_default();
         counts.sent += events;
         counts.taken += events;
     }
 
-    /// Counts many events that were refused, with the first reasons.
+    /// Counts many refused events, with the first reasons.
     pub(super) fn count_refused(&mut self, events: u64, reasons: impl IntoIterator<Item = String>) {
         let counts = self.rows.entry((None, Demand::Take)).or_default();
         counts.sent += events;
         counts.refused += events;
         counts.wrong += events;
         self.wrong_count += events;
-        let room = MOST_TOLD.saturating_sub(self.wrong.len());
+        let room = MAX_LISTED.saturating_sub(self.wrong.len());
         self.wrong.extend(reasons.into_iter().take(room));
     }
 
-    /// What has become of the deliveries.
+    /// Sets the number of deliveries by state.
     pub(super) fn deliveries(&mut self, by_state: BTreeMap<String, u64>) {
         self.deliveries = Some(by_state);
     }
@@ -119,13 +116,13 @@ impl Tally {
         self.sum(|counts| counts.sent)
     }
 
-    /// Whether so many were sent and nobody ever answered.
-    pub(super) fn is_shouting_into_the_void(&self, after: u64) -> bool {
+    /// True if at least `after` events were sent and none was answered.
+    pub(super) fn nobody_answers(&self, after: u64) -> bool {
         let unanswered = self.sum(|counts| counts.unanswered);
         unanswered >= after && unanswered == self.sent()
     }
 
-    /// The first thing that went wrong.
+    /// First wrong answer.
     pub(super) fn first_wrong(&self) -> &str {
         self.wrong.first().map_or("", String::as_str)
     }
@@ -143,8 +140,7 @@ impl Tally {
         format!("{} events sent: {}", self.sent(), parts.join(", "))
     }
 
-    /// Tells what became of the events.
-    pub(super) fn tell(&self, json: bool, expect: Option<Expectation>) -> anyhow::Result<()> {
+    pub(super) fn print(&self, json: bool, expect: Option<Expectation>) -> anyhow::Result<()> {
         if json {
             return output::print_json(&self.as_json(expect));
         }
@@ -155,9 +151,9 @@ impl Tally {
         for wrong in &self.wrong {
             output::remark(wrong);
         }
-        let untold = self.wrong_count.saturating_sub(self.wrong.len() as u64);
-        if untold > 0 {
-            output::remark(format_args!("and {untold} more"));
+        let unlisted = self.wrong_count.saturating_sub(self.wrong.len() as u64);
+        if unlisted > 0 {
+            output::remark(format_args!("and {unlisted} more"));
         }
         if let Some(deliveries) = &self.deliveries {
             let states: Vec<_> = deliveries
@@ -169,8 +165,8 @@ impl Tally {
         output::print(self.in_words())
     }
 
-    /// Fails if something is not as it should be.
-    pub(super) fn verdict(&self, expect: Option<Expectation>) -> anyhow::Result<()> {
+    /// Fails if something is not as expected.
+    pub(super) fn check(&self, expect: Option<Expectation>) -> anyhow::Result<()> {
         if self.wrong_count > 0 {
             let wrong = self.wrong_count;
             match expect {
@@ -248,7 +244,7 @@ impl Tally {
             .collect();
         json!({
             "sent": self.sent(),
-            "as_expected": self.verdict(expect).is_ok(),
+            "as_expected": self.check(expect).is_ok(),
             "by_fault": rows,
             "wrong": self.wrong,
             "deliveries": self.deliveries,
@@ -260,17 +256,17 @@ impl Tally {
     }
 }
 
-fn in_words(sent: Sent, fate: &Fate, demand: Demand) -> String {
-    let Sent {
+fn in_words(sent: SentEvent, outcome: &RequestOutcome, demand: Demand) -> String {
+    let SentEvent {
         number, kind, step, ..
     } = sent;
     let fault = sent.fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
-    let fate = match fate {
-        Fate::Answered(status) => format!("was answered with {status}"),
-        Fate::Unanswered(reason) => format!("was not answered: {reason}"),
+    let outcome = match outcome {
+        RequestOutcome::Answered(status) => format!("was answered with {status}"),
+        RequestOutcome::Unanswered(reason) => format!("was not answered: {reason}"),
     };
     format!(
-        "event {number}, {kind} {step}{fault}, must be {} and {fate}",
+        "event {number}, {kind} {step}{fault}, must be {} and {outcome}",
         demand_name(demand)
     )
 }
@@ -294,8 +290,8 @@ const fn demand_name(demand: Demand) -> &'static str {
 mod tests {
     use super::*;
 
-    fn sent(fault: Option<Fault>, demand: Demand) -> Sent {
-        Sent {
+    fn sent(fault: Option<Fault>, demand: Demand) -> SentEvent {
+        SentEvent {
             number: 7,
             kind: Kind::Call,
             step: "hangup",
@@ -305,10 +301,15 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(sent: Sent, status: u16, expect: Option<Expectation>, is_right: bool) {
-        let mut tally = Tally::default();
-        tally.count(sent, &Fate::Answered(status), expect);
-        assert_eq!(tally.verdict(expect).is_ok(), is_right, "{}", tally.first_wrong());
+    fn check(sent: SentEvent, status: u16, expect: Option<Expectation>, is_right: bool) {
+        let mut results = Results::default();
+        results.count(sent, &RequestOutcome::Answered(status), expect);
+        assert_eq!(
+            results.check(expect).is_ok(),
+            is_right,
+            "{}",
+            results.first_wrong()
+        );
     }
 
     #[test]
@@ -331,23 +332,23 @@ mod tests {
 
     #[test]
     fn silence_is_never_right() {
-        let mut tally = Tally::default();
-        let silence = Fate::Unanswered("no answer within 5000 ms".to_owned());
-        tally.count(sent(None, Demand::Answer), &silence, None);
-        assert!(tally.verdict(None).is_err());
-        assert!(tally.is_shouting_into_the_void(1));
-        assert_eq!(tally.in_words(), "1 events sent: 1 unanswered");
+        let mut results = Results::default();
+        let silence = RequestOutcome::Unanswered("no answer within 5000 ms".to_owned());
+        results.count(sent(None, Demand::Answer), &silence, None);
+        assert!(results.check(None).is_err());
+        assert!(results.nobody_answers(1));
+        assert_eq!(results.in_words(), "1 events sent: 1 unanswered");
     }
 
     #[test]
     fn deliveries_count_when_there_are_some() {
-        let mut tally = Tally::default();
-        tally.count_taken(3);
-        tally.deliveries(BTreeMap::new());
-        assert!(tally.verdict(Some(Expectation::Delivered)).is_err());
-        tally.deliveries(BTreeMap::from([("delivered".to_owned(), 2)]));
-        assert!(tally.verdict(Some(Expectation::Delivered)).is_ok());
-        tally.deliveries(BTreeMap::from([("pending".to_owned(), 1)]));
-        assert!(tally.verdict(Some(Expectation::Delivered)).is_err());
+        let mut results = Results::default();
+        results.count_taken(3);
+        results.deliveries(BTreeMap::new());
+        assert!(results.check(Some(Expectation::Delivered)).is_err());
+        results.deliveries(BTreeMap::from([("delivered".to_owned(), 2)]));
+        assert!(results.check(Some(Expectation::Delivered)).is_ok());
+        results.deliveries(BTreeMap::from([("pending".to_owned(), 1)]));
+        assert!(results.check(Some(Expectation::Delivered)).is_err());
     }
 }

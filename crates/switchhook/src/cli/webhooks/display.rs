@@ -1,4 +1,4 @@
-//! How webhooks are shown: as a list, by itself, and how one does.
+//! Output of webhooks: a list, a single one, and its health.
 
 use serde::Deserialize;
 use switchhook_client::{Answer, Client};
@@ -11,20 +11,20 @@ use switchhook_web::api::answers::{
 
 use super::settings::add_settings;
 use crate::cli::output::{self, Facts, Table, time};
-use crate::cli::pages::{Extent, List, OUR_PAGE};
-use crate::cli::subscribe::Subscribed;
+use crate::cli::pages::{LARGEST_OWN_PAGE, List, Pagination};
+use crate::cli::subscribe::CreatedSubscription;
 
-/// A webhook, with its subscriptions if it was just made with them.
+/// A webhook, with its subscriptions if it was just created with them.
 #[derive(Deserialize)]
-struct Shown {
+struct WebhookWithSubscriptions {
     #[serde(flatten)]
     webhook: WebhookWithSettings,
     #[serde(default)]
-    subscriptions: Vec<Subscribed>,
+    subscriptions: Vec<CreatedSubscription>,
 }
 
-pub(super) async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
-    let list = List::read(client, "/v1/webhooks", &[], extent, OUR_PAGE).await?;
+pub(super) async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/webhooks", &[], pagination, LARGEST_OWN_PAGE).await?;
     if json {
         return list.print_json();
     }
@@ -37,8 +37,8 @@ pub(super) async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow
         "PROFILE",
         "CREATED",
     ])
-    .cutting(&["HOOK URL"])
-    .sparing(&["CREATED", "PROFILE", "BODY"]);
+    .truncating(&["HOOK URL"])
+    .dropping(&["CREATED", "PROFILE", "BODY"]);
     for shown in list.items::<WebhookWithSettings>()? {
         let WebhookWithSettings { webhook, health, .. } = shown;
         let body = if webhook.signature.is_some() {
@@ -66,7 +66,7 @@ pub(super) fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let Shown {
+    let WebhookWithSubscriptions {
         webhook,
         subscriptions,
     } = answer.read()?;
@@ -92,11 +92,11 @@ pub(super) fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .iter()
         .for_each(|warning| output::remark(format_args!("warning: {warning}")));
     let facts = add_settings(facts, &webhook);
-    let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
+    let subscribed = |facts, subscription: &CreatedSubscription| subscription.add_to(facts);
     subscriptions.iter().fold(facts, subscribed).print()
 }
 
-/// The secret of what is signed, or what it is without one.
+/// The secret, or a note that there is none.
 pub(in crate::cli) fn secret_in_words(signature: Option<&Signature>, what: &str) -> String {
     match signature {
         None => format!("none: {what} plain JSON"),
@@ -107,10 +107,10 @@ pub(in crate::cli) fn secret_in_words(signature: Option<&Signature>, what: &str)
     }
 }
 
-/// Why nothing is sent to a webhook, if nothing is.
-pub(super) fn held_back(health: &HealthAnswer) -> Option<Condition> {
-    let is_held = matches!(health.condition, Condition::Paused | Condition::Disabled);
-    is_held.then_some(health.condition)
+/// Condition because of which nothing is sent to a webhook.
+pub(super) fn blocking_condition(health: &HealthAnswer) -> Option<Condition> {
+    let is_blocked = matches!(health.condition, Condition::Paused | Condition::Disabled);
+    is_blocked.then_some(health.condition)
 }
 
 pub(super) fn add_health(facts: Facts, health: &HealthAnswer) -> Facts {
@@ -131,7 +131,7 @@ pub(super) fn add_health(facts: Facts, health: &HealthAnswer) -> Facts {
     }
 }
 
-/// Nothing, if there were no attempts.
+/// Success rate and latency; `None` without attempts.
 fn recent_in_words(recent: &RecentAnswer) -> Option<String> {
     history::in_words(recent.success_rate, recent.p95_ms)
 }

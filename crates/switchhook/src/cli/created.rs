@@ -1,4 +1,4 @@
-//! What one command makes at servers in several steps: all of it stays, or nothing of it.
+//! Resources that one command creates in several steps, all of them or none.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,32 +8,32 @@ use switchhook_domain::subscription::Filter;
 use switchhook_client::{Answer, Client, ClientError, Request};
 use switchhook_web::api::answers::IdText;
 
-/// What was made so far, first to last: where, and the path that removes it.
+/// Created resources, first to last: the server, and the path to delete.
 #[derive(Debug, Default)]
-pub(super) struct Made(Vec<(Client, String)>);
+pub(super) struct Created(Vec<(Client, String)>);
 
-/// Whatever it is, by its id. Dialpad's documentation says that ids are integers; in fact they are strings.
+/// Any resource, by its id. Dialpad's documentation says that ids are integers; in fact they are strings.
 #[derive(Debug, Deserialize)]
-pub(super) struct Identified {
+pub(super) struct WithId {
     pub(super) id: IdText,
 }
 
-impl Made {
-    /// Makes something; answers its id, and it.
-    pub(super) async fn make(
+impl Created {
+    /// Creates a resource; returns its id, and the answer.
+    pub(super) async fn create(
         &mut self,
         client: &Client,
         path: &str,
         request: &Value,
     ) -> Result<(String, Answer), ClientError> {
         let answer = client.send(Request::post(path).json(request)).await?;
-        let Identified { id } = answer.read()?;
+        let WithId { id } = answer.read()?;
         let id = id.to_string();
         self.0.push((client.clone(), format!("{path}/{id}")));
         Ok((id, answer))
     }
 
-    /// Makes the subscriptions that together bring every event of a kind to an endpoint.
+    /// Creates the subscriptions that together send every event of a kind to an endpoint.
     pub(super) async fn subscribe(
         &mut self,
         client: &Client,
@@ -44,17 +44,17 @@ impl Made {
         for mut fields in everything(kind) {
             fields["endpoint_id"] = endpoint_id.into();
             let path = format!("/api/v2/subscriptions/{}", kind.route());
-            subscriptions.push(self.make(client, &path, &fields).await?);
+            subscriptions.push(self.create(client, &path, &fields).await?);
         }
         Ok(subscriptions)
     }
 
-    /// Whether nothing was made.
+    /// True if nothing was created.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Removes what was made, the last first, and goes on if something cannot be removed; answers the first such error.
+    /// Removes what was created, the last first, and goes on after an error; returns the first error.
     pub(super) async fn remove(&self) -> Result<(), ClientError> {
         let mut removed = Ok(());
         for (client, path) in self.0.iter().rev() {
@@ -63,8 +63,8 @@ impl Made {
         removed
     }
 
-    /// Removes what was made because of an error; answers that, and what is left over.
-    pub(super) async fn take_back(&self, mut error: anyhow::Error) -> anyhow::Error {
+    /// Removes what was created before an error; returns the error, with what could not be removed.
+    pub(super) async fn roll_back(&self, mut error: anyhow::Error) -> anyhow::Error {
         for (client, path) in self.0.iter().rev() {
             if let Err(another) = remove(client, path).await {
                 error = error.context(format!(
@@ -76,7 +76,7 @@ impl Made {
     }
 }
 
-/// Removes one thing. What is gone is removed.
+/// Deletes a resource. One that does not exist counts as deleted.
 pub(super) async fn remove(client: &Client, path: &str) -> Result<(), ClientError> {
     match client.send(Request::delete(path)).await {
         Ok(_) | Err(ClientError::Refused { status: 404, .. }) => Ok(()),
@@ -84,7 +84,7 @@ pub(super) async fn remove(client: &Client, path: &str) -> Result<(), ClientErro
     }
 }
 
-/// The filters that together let every event of a kind through.
+/// Filters that together match every event of a kind.
 fn everything(kind: Kind) -> Vec<Value> {
     let said = |filter: &Filter| {
         let mut members = filter.members();

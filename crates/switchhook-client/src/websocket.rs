@@ -1,4 +1,4 @@
-//! Listens at a websocket, of this server or of Dialpad's own: what comes is text, and the end of it is data.
+//! Client for a websocket of a Switchhook server or of Dialpad: frames are text.
 
 use std::time::Duration;
 
@@ -11,37 +11,37 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use url::Url;
 
-use super::connector::Wire;
+use super::connector::ClientStream;
 use super::{TIMEOUT, Trust, connector, in_full};
 use switchhook_protocol::headers::LABELLED;
 
 /// Interval of pings.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// After how much silence it is not.
-const LONGEST_SILENCE: Duration = Duration::from_secs(65);
+/// Time without any frame after which the connection counts as lost.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(65);
 
-/// The largest frame: an event, signed, escaped twice.
+/// Bound on a frame: an event, signed, escaped twice.
 const LARGEST_FRAME: usize = 16 << 20;
 
-type Stream = WebSocketStream<TokioIo<Wire>>;
+type Stream = WebSocketStream<TokioIo<ClientStream>>;
 
 /// A connection to a websocket.
 #[derive(Debug)]
 pub struct WebsocketListener {
     stream: Box<Stream>,
     is_labelled: bool,
-    heard_at: Instant,
-    pinged_at: Instant,
+    last_frame_at: Instant,
+    last_ping_at: Instant,
 }
 
 /// Reason for which no more events are heard.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// The server does not let us. Another URL may do.
+    /// The server refuses this URL; a fresh one may do.
     #[error("the server answers {status} instead of listening to us")]
     Refused { status: u16 },
-    /// There is no connection, or none any more.
+    /// The connection could not be made, or ended.
     #[error("{0}")]
     Lost(String),
 }
@@ -50,10 +50,10 @@ impl WebsocketListener {
     /// Connects to a `ws` or `wss` URL.
     ///
     /// # Errors
-    /// If there is no connection.
+    /// If no connection can be made.
     pub async fn connect(url: &Url) -> Result<Self, ListenError> {
-        let connecting = Self::try_to_connect(url);
-        timeout(TIMEOUT, connecting)
+        let connected = Self::try_to_connect(url);
+        timeout(TIMEOUT, connected)
             .await
             .unwrap_or_else(|_elapsed| Err(ListenError::Lost("no connection in time".to_owned())))
     }
@@ -62,7 +62,7 @@ impl WebsocketListener {
         let http = url.as_str().replacen("ws", "http", 1);
         let scheme = if url.scheme() == "wss" { "https" } else { "http" };
         let connector =
-            connector(scheme, &Trust::Machine).map_err(|error| ListenError::Lost(error.to_string()))?;
+            connector(scheme, &Trust::System).map_err(|error| ListenError::Lost(error.to_string()))?;
         let address = http
             .parse()
             .map_err(|_| ListenError::Lost("the websocket_url is no URL".to_owned()))?;
@@ -73,15 +73,15 @@ impl WebsocketListener {
         let config = WebSocketConfig::default()
             .max_message_size(Some(LARGEST_FRAME))
             .max_frame_size(Some(LARGEST_FRAME));
-        let shaken =
+        let handshake =
             tokio_tungstenite::client_async_with_config(url.as_str(), TokioIo::new(stream), Some(config))
                 .await;
-        match shaken {
+        match handshake {
             Ok((stream, response)) => Ok(Self {
                 stream: Box::new(stream),
                 is_labelled: response.headers().contains_key(LABELLED),
-                heard_at: Instant::now(),
-                pinged_at: Instant::now(),
+                last_frame_at: Instant::now(),
+                last_ping_at: Instant::now(),
             }),
             Err(Error::Http(response)) => Err(ListenError::Refused {
                 status: response.status().as_u16(),
@@ -99,13 +99,13 @@ impl WebsocketListener {
     /// The next frame.
     ///
     /// # Errors
-    /// When there is no connection any more.
+    /// If the connection has ended.
     pub async fn next(&mut self) -> Result<String, ListenError> {
         // While the caller was busy with a frame nobody could hear anything.
-        self.heard_at = Instant::now();
+        self.last_frame_at = Instant::now();
         loop {
             tokio::select! {
-                heard = self.stream.next() => match heard {
+                frame = self.stream.next() => match frame {
                     Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
                     Some(Ok(Message::Close(frame))) => {
                         let why = frame.map(|frame| frame.reason.as_str().to_owned());
@@ -113,16 +113,16 @@ impl WebsocketListener {
                         let why = why.unwrap_or_else(|| "the server closed the connection".to_owned());
                         return Err(ListenError::Lost(why));
                     }
-                    Some(Ok(_)) => self.heard_at = Instant::now(),
+                    Some(Ok(_)) => self.last_frame_at = Instant::now(),
                     Some(Err(error)) => return Err(lost(&error)),
                     None => return Err(ListenError::Lost("the connection ended".to_owned())),
                 },
-                () = sleep_until(self.pinged_at + PING_EVERY) => {
-                    self.pinged_at = Instant::now();
+                () = sleep_until(self.last_ping_at + PING_EVERY) => {
+                    self.last_ping_at = Instant::now();
                     let ping = Message::Ping(Bytes::new());
                     self.stream.send(ping).await.map_err(|error| lost(&error))?;
                 }
-                () = sleep_until(self.heard_at + LONGEST_SILENCE) => {
+                () = sleep_until(self.last_frame_at + IDLE_TIMEOUT) => {
                     return Err(ListenError::Lost("the server says nothing any more".to_owned()));
                 }
             }
