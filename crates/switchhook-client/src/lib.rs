@@ -85,7 +85,7 @@ pub enum ClientError {
     #[error("{message} (HTTP {status}){}", hint(*.status))]
     Refused { status: u16, message: String },
     /// The answer is not from a Switchhook server.
-    #[error("what {url} answers is not what a Switchhook server says: {what}; does --url name one?")]
+    #[error("the answer of {url} is not from a Switchhook server: {what}; check --url")]
     UnexpectedAnswer { url: String, what: String },
 }
 
@@ -242,7 +242,7 @@ impl Client {
         let status = response.status();
         let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
         let body = body
-            .map_err(|error| self.unexpected(format!("its answer broke off: {}", in_full(&*error))))?
+            .map_err(|error| self.unexpected(format!("its answer ended early: {}", in_full(&*error))))?
             .to_bytes();
         if status.is_success() {
             return Ok(Answer(body));
@@ -262,7 +262,10 @@ impl Client {
         }
         let builder = builder.body(Full::new(request.body));
         builder.map_err(|error| {
-            ClientError::InvalidUsage(format!("{} cannot be asked: {error}", shown_url(&self.base)))
+            ClientError::InvalidUsage(format!(
+                "cannot send a request to {}: {error}",
+                shown_url(&self.base)
+            ))
         })
     }
 
@@ -314,7 +317,7 @@ fn unexpected(error: &dyn Error) -> ClientError {
 const fn hint(status: u16) -> &'static str {
     match status {
         401 => {
-            "\nGive a key with --key or SWITCHHOOK_API_KEY; `switchhook keys create --name NAME` makes one"
+            "\nGive a key with --key or SWITCHHOOK_API_KEY; `switchhook keys create --name NAME` creates one"
         }
         _ => "",
     }
@@ -326,8 +329,8 @@ fn is_web_address(url: &Url) -> bool {
 
 fn authorization(key: &Secret) -> Result<HeaderValue, ClientError> {
     let value = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
-    let mut value = value
-        .map_err(|_| ClientError::InvalidUsage("the API key has characters that no key has".to_owned()))?;
+    let mut value =
+        value.map_err(|_| ClientError::InvalidUsage("the API key has invalid characters".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }

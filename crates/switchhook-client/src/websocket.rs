@@ -39,7 +39,7 @@ pub struct WebsocketListener {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The server refuses this URL; a fresh one may do.
-    #[error("the server answers {status} instead of listening to us")]
+    #[error("the server refuses the websocket with HTTP {status}")]
     Refused { status: u16 },
     /// The connection could not be made, or ended.
     #[error("{0}")]
@@ -65,7 +65,7 @@ impl WebsocketListener {
             connector(scheme, &Trust::System).map_err(|error| ListenError::Lost(error.to_string()))?;
         let address = http
             .parse()
-            .map_err(|_| ListenError::Lost("the websocket_url is no URL".to_owned()))?;
+            .map_err(|_| ListenError::Lost("the websocket_url is not a URL".to_owned()))?;
         let stream = connector
             .connect_http1(address)
             .await
@@ -123,7 +123,7 @@ impl WebsocketListener {
                     self.stream.send(ping).await.map_err(|error| lost(&error))?;
                 }
                 () = sleep_until(self.last_frame_at + IDLE_TIMEOUT) => {
-                    return Err(ListenError::Lost("the server says nothing any more".to_owned()));
+                    return Err(ListenError::Lost("the server does not answer any more".to_owned()));
                 }
             }
         }

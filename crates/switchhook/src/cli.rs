@@ -73,7 +73,7 @@ use switchhook_node::sanitize;
 
 use crate::{terminal, words};
 
-/// The Dialpad webhook event system, self-hosted: takes events in, and delivers them signed, in order, for days.
+/// Self-hosted webhooks for Dialpad events: accepts events and delivers them, signed, in order, with retries for days
 #[derive(Debug, Parser)]
 #[command(
     name = "switchhook",

@@ -58,7 +58,7 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub tls: TlsOptions,
 
-    /// Address ranges of proxies whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas: 10.0.0.0/8
+    /// Address ranges of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted, separated by commas: 10.0.0.0/8
     #[arg(long, env = "SWITCHHOOK_TRUSTED_PROXY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxy: Vec<IpNet>,
 
@@ -66,7 +66,7 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
     pub store: String,
 
-    /// Time for which a transaction of an SQLite store stays open; a crash has what was delivered in it sent again
+    /// Time between commits of an SQLite store; after a crash, deliveries made since the last commit are sent again
     #[arg(long, env = "SWITCHHOOK_COMMIT_EVERY", hide_env_values = true, value_name = "DURATION", default_value = "100ms", value_parser = parse_commit_every)]
     pub commit_every: Duration,
 
@@ -112,7 +112,7 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = words::yes_no())]
     pub inspector: bool,
 
-    /// What the dashboard, the API and live views mask: numbers, text (of messages), numbers,text or nothing
+    /// Data masked in the dashboard, the API and live views: numbers, text (of messages), numbers,text or nothing
     #[arg(
         long,
         env = "SWITCHHOOK_MASK",
@@ -124,7 +124,7 @@ pub struct ServeOptions {
     )]
     pub mask: Mask,
 
-    /// Time to go on taking requests when the server is asked to stop, while /readyz says that it stops (5s)
+    /// Time for which requests are accepted after a request to stop, while /readyz reports that the server is stopping (5s)
     #[arg(long, env = "SWITCHHOOK_DRAIN", hide_env_values = true, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
     pub drain: Duration,
 
@@ -139,7 +139,7 @@ pub struct ServeOptions {
 /// The store of a server, for commands that work on it directly.
 #[derive(Clone, Debug, Args)]
 pub struct StoreOptions {
-    /// Configuration file of `serve`; only its store counts here
+    /// Configuration file of `serve`, of which only the store is used
     #[arg(long, env = "SWITCHHOOK_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 

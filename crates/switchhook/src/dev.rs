@@ -179,8 +179,12 @@ fn settings(options: &DevOptions, key: &str) -> Settings {
 }
 
 fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
-    private_folder::make(dir)
-        .with_context(|| format!("the folder {} cannot be made and kept from others", dir.display()))?;
+    private_folder::make(dir).with_context(|| {
+        format!(
+            "the folder {} cannot be created for its owner only",
+            dir.display()
+        )
+    })?;
     if fresh {
         sqlite::remove(&dir.join(STORE_FILE)).context("the store of earlier runs cannot be removed")?;
     }

@@ -175,7 +175,7 @@ impl Server {
             }
             failure = liveness.failed() => Some(failure),
             () = self.http.failed() => {
-                liveness.fail("listener", "no connections are taken any more");
+                liveness.fail("listener", "no connections are accepted any more");
                 liveness.failure()
             }
         };
@@ -185,7 +185,7 @@ impl Server {
         if failure.is_none() && !drain.is_zero() {
             info!(
                 ?drain,
-                "stopping: requests are taken until then; stop again to stop at once"
+                "stopping: requests are accepted until then; stop again to stop at once"
             );
             self.http.drain();
             tokio::select! {
@@ -221,7 +221,7 @@ impl Server {
         self.node.engine.stop(grace).await;
         let node = &self.node;
         if let Err(error) = node.history.flush(&*node.store, node.clock.now()).await {
-            warn!(%error, "what was counted last could not be stored: charts will lack it");
+            warn!(%error, "the latest counts could not be stored: charts will lack them");
         }
         self.node.store.close().await;
         drop(self.sending);

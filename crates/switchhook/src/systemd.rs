@@ -28,7 +28,9 @@ impl Sockets {
         let mut given = ListenFd::from_env();
         let mut take = |place| {
             let taken = given.take_tcp_listener(place);
-            taken.context("a socket that the server was started with (LISTEN_FDS) is no listening TCP socket")
+            taken.context(
+                "a socket that the server was started with (LISTEN_FDS) is not a listening TCP socket",
+            )
         };
         Ok(Self {
             listen: take(0)?,
@@ -61,6 +63,6 @@ pub(crate) async fn keep_alive(liveness: Liveness) {
 
 fn notify(state: &NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
-        warn!(%error, ?state, "systemd could not be told");
+        warn!(%error, ?state, "systemd could not be notified");
     }
 }

@@ -21,11 +21,11 @@ Examples:
 The copy is the store as it was when the command began, in one file that only its owner can read.
 Secrets in it are encrypted if they are in the store: keep the key too, elsewhere.")]
 pub(super) struct BackUp {
-    /// The file to make
+    /// File to create
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 
-    /// Replace the file if it is there
+    /// Replace the file if it exists
     #[arg(long)]
     force: bool,
 
@@ -37,20 +37,20 @@ pub(super) struct BackUp {
     json: bool,
 }
 
-/// Restore a store from a backup; no server may use it
+/// Restore a store from a backup, while no server uses it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook restore --from backup.db --store sqlite:./new.db
   switchhook restore --from backup.db --store sqlite:/var/lib/switchhook/switchhook.db --force
 
-What was pending in the backup is sent when a server starts on it, even if it was delivered since.")]
+Deliveries that were pending in the backup are sent when a server starts on it, even if they were delivered since.")]
 pub(super) struct Restore {
-    /// The backup
+    /// Backup file
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
 
-    /// Replace the store if it is there
+    /// Replace the store if it exists
     #[arg(long)]
     force: bool,
 
@@ -76,7 +76,7 @@ impl Restore {
         let url = shown_url(&self.store.store);
         let from = self.from.display().to_string();
         let copied = switchhook_store::restore(&self.from, &self.store.store, existing(self.force))
-            .with_context(|| format!("{from} was not put in the place of {url}"))?;
+            .with_context(|| format!("{url} was not restored from {from}"))?;
         print_report(&from, &url, copied, self.json)
     }
 }

@@ -71,7 +71,7 @@ pub(super) struct Bench {
     #[arg(long)]
     large: bool,
 
-    /// PostgreSQL server to create databases on, which stay there [default: one is started]
+    /// PostgreSQL server to create databases on, which are not deleted [default: one is started]
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
 
@@ -88,18 +88,18 @@ pub(super) struct Bench {
     json: bool,
 }
 
-/// The forwarder that `bench` holds servers against; it starts this itself
+/// Run the forwarder that `bench` compares servers with, and starts itself
 #[derive(Debug, Args)]
 #[command(
     hide = true,
     after_help = "Example:\n  switchhook bench-floor --listen 127.0.0.1:8401 --to 127.0.0.1:3000"
 )]
 pub(super) struct Floor {
-    /// Where it listens
+    /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     listen: SocketAddr,
 
-    /// Where it posts what it gets
+    /// Address and port to forward to
     #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     to: SocketAddr,
 }

@@ -34,19 +34,19 @@ pub(super) struct List {
     json: bool,
 }
 
-/// Change a company: what is not given stays
+/// Change a company; options that are not given change nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook companies update 1 --drop-payloads
   switchhook companies update 1 --drop-payloads=false --name \"Acme\"
 
-Payloads that were dropped are gone: such events cannot be sent again.")]
+Dropped payloads cannot be restored: such events cannot be sent again.")]
 pub(super) struct Update {
-    /// The company's id
+    /// Id of the company
     id: CompanyId,
 
-    /// Whether payloads go once they are delivered; the record of the deliveries stays
+    /// Drop payloads once they are delivered; the record of the deliveries stays
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     drop_payloads: Option<bool>,
 
@@ -91,7 +91,7 @@ impl List {
             let payloads = payloads(&company).to_owned();
             table.row([company.id.to_string(), company.name, payloads, created]);
         }
-        table.print_or("there are no companies; `switchhook keys create` makes one")
+        table.print_or("there are no companies; `switchhook keys create` creates one")
     }
 }
 

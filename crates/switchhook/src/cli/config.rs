@@ -14,7 +14,7 @@ pub(super) enum Config {
     Check(Check),
 }
 
-/// Tell every mistake in the settings of `serve`, or show the settings and where each comes from
+/// Check the settings of `serve`: report every mistake, or show each setting and where it comes from
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

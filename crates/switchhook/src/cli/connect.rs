@@ -4,7 +4,7 @@ mod dialpad;
 
 use clap::Subcommand;
 
-/// Receive the events of a real account
+/// Receive the events of a phone system's account
 #[derive(Debug, Subcommand)]
 pub(super) enum Connect {
     Dialpad(dialpad::Dialpad),

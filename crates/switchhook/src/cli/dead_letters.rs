@@ -49,50 +49,50 @@ Examples:
   switchhook dead-letters dismiss --webhook 7730318061039616 --failure 410
   switchhook dead-letters dismiss --until 2026-11-01T00:00:00Z")]
     Dismiss(Selection),
-    /// Export dead letters with their events, oldest first: one JSON object a line
+    /// Export dead letters with their events, oldest first: one JSON object per line
     #[command(after_help = "\
 Example:
   switchhook dead-letters export --webhook 7730318061039616 > dead-letters.ndjson")]
     Export(Selection),
 }
 
-/// Resend dead letters, each to the webhook that it was for
+/// Resend dead letters, each to its own webhook
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook dead-letters resend --webhook 7730318061039616 --dry-run
   switchhook dead-letters resend --webhook 7730318061039616 --failure 503 --rate 50 --wait
 
-The server does it, as a replay: it goes on when this command ends and when the server restarts.
+The server resends them in a replay, which continues when this command ends and when the server restarts.
 With --wait the exit code is 1 unless everything was delivered.")]
 struct Resend {
     #[command(flatten)]
     selection: Selection,
 
-    /// Maximum events per second [default: as fast as the receivers take them]
+    /// Maximum events per second [default: as fast as the receivers accept them]
     #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 
-    /// Show only how many deliveries would be made
+    /// Count the deliveries without creating them
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
 
-    /// Wait until it has ended, and show its progress
+    /// Wait until the replay has ended, and show its progress
     #[arg(long)]
     wait: bool,
 }
 
 #[derive(Debug, Args)]
 struct Selection {
-    /// Only those to this webhook
+    /// Only deliveries to this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Only those whose last attempt failed so: an HTTP status, or a reason such as connection_refused
+    /// Only deliveries whose last failure was this: an HTTP status, or a reason such as connection_refused
     #[arg(long, value_name = "STATUS|REASON")]
     failure: Option<Failure>,
 
-    /// Only this kind
+    /// Only deliveries of events of this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
@@ -156,7 +156,7 @@ impl Selection {
         }
         table.print_or("there are no dead letters")?;
         if groups.more {
-            output::remark("there are more groups: narrow it with --webhook or --failure");
+            output::remark("there are more groups: use --webhook or --failure");
         }
         Ok(())
     }

@@ -38,13 +38,13 @@ pub(super) struct Deliveries {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(ListFilter),
-    /// Show a delivery with its attempts, and what comes next
+    /// Show a delivery with its attempts, and when it is retried
     #[command(after_help = "Example:\n  switchhook deliveries show 7730318061039616")]
     Show {
-        /// The delivery's id
+        /// Id of the delivery
         id: DeliveryId,
     },
-    /// Redeliver: send the same events to the same webhooks again, as new deliveries
+    /// Redeliver events to the same webhooks, as new deliveries
     #[command(after_help = "Example:\n  switchhook deliveries redeliver 7730318061039616")]
     Redeliver(DeliveryIds),
     /// Cancel pending deliveries
@@ -63,35 +63,35 @@ Examples:
   switchhook deliveries list --error \"upstream connect error\"
   switchhook deliveries list --event 7730318061039616 --json")]
 struct ListFilter {
-    /// Only those to this webhook
+    /// Only deliveries to this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Only those of this event
+    /// Only deliveries of this event
     #[arg(long, value_name = "ID")]
     event: Option<EventId>,
 
-    /// Only those that this replay made
+    /// Only deliveries of this replay
     #[arg(long, value_name = "ID")]
     replay: Option<ReplayId>,
 
-    /// Only those in this state
+    /// Only deliveries in this state
     #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
 
-    /// Only those of which an attempt failed, whatever became of them
+    /// Only deliveries with a failed attempt, whatever their state
     #[arg(long)]
     failed: bool,
 
-    /// Only those whose last failed attempt failed so: an HTTP status, or a reason such as connection_refused
+    /// Only deliveries whose last failure was this: an HTTP status, or a reason such as connection_refused
     #[arg(long, value_name = "STATUS|REASON")]
     failure: Option<Failure>,
 
-    /// Only those with a failed attempt that has this text in its answer, or in the words for why there was none
+    /// Only deliveries with a failed attempt that has this text in its answer or its error
     #[arg(long, value_name = "TEXT")]
     error: Option<String>,
 
-    /// Show only this kind
+    /// Only deliveries of events of this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
@@ -104,7 +104,7 @@ struct ListFilter {
 
 #[derive(Debug, Args)]
 struct DeliveryIds {
-    /// The deliveries' ids
+    /// Ids of the deliveries
     #[arg(required = true, value_name = "ID")]
     ids: Vec<DeliveryId>,
 }

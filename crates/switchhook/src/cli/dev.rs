@@ -25,15 +25,15 @@ Examples:
   switchhook dev --seed 7 --rate 20
   switchhook dev --fresh --no-simulate")]
 pub(super) struct Dev {
-    /// Send every event, signed, to this URL too, and show its answers; prints the secret as SECRET=…
+    /// URL of a receiver to send every event to, signed; prints the secret as SECRET=… and each answer
     #[arg(long, value_name = "URL", value_parser = parse_forward)]
     forward: Option<String>,
 
-    /// Stop after the receiver accepted this many events
+    /// Number of events accepted by the receiver after which to stop
     #[arg(long, value_name = "N", requires = "forward")]
     events: Option<NonZeroU32>,
 
-    /// With --events: time without an accepted event after which to fail
+    /// Time without an accepted event after which to fail, with --events
     #[arg(long, value_name = "DURATION", default_value = "30s", requires = "events", value_parser = parse_duration)]
     timeout: Duration,
 
@@ -49,11 +49,11 @@ pub(super) struct Dev {
     #[arg(long, value_name = "N", default_value = "1", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     seed: u64,
 
-    /// Simulated events per second
-    #[arg(long, value_name = "EVENTS", default_value = "1", value_parser = parse_rate)]
+    /// Average number of simulated events per second
+    #[arg(long, value_name = "EVENTS/S", default_value = "1", value_parser = parse_rate)]
     rate: f64,
 
-    /// Do not simulate a company; only events that you send
+    /// Do not simulate a company
     #[arg(long)]
     no_simulate: bool,
 

@@ -39,12 +39,12 @@ pub(super) fn add_facts(mut facts: Facts, diagnosis: &Diagnosis, given: usize) -
     facts = match &diagnosis.verdict {
         Ok(index) => facts.fact(
             "signature",
-            format_args!("holds, with secret {} of {given}", index + 1),
+            format_args!("valid, with secret {} of {given}", index + 1),
         ),
         Err(error) if holds(diagnosis, given).is_none() => facts
             .fact("signature", "not checked: give the webhook's --secret")
             .fact_if("note", (*error != VerifyError::NoSecret).then_some(error)),
-        Err(error) => facts.fact("signature", "does not hold").fact("refused", error),
+        Err(error) => facts.fact("signature", "not valid").fact("refused", error),
     };
     let causes = diagnosis.causes.iter();
     causes.fold(facts, |facts, cause| facts.fact("because", cause))

@@ -23,7 +23,7 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// Report problems and what to do about them; exit code 0 if there are none, 1 otherwise
 ///
-/// Looks at webhooks, subscriptions, secrets, late and given-up deliveries, clocks, and whether the server can connect to
+/// Checks webhooks, subscriptions, secrets, late and exhausted deliveries, clocks, and whether the server can connect to
 /// each webhook. No event is sent.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -32,7 +32,7 @@ Examples:
   switchhook doctor --webhook 7730318061039616
   switchhook doctor --no-connect --json")]
 pub(super) struct Doctor {
-    /// Examine only this webhook
+    /// Only problems of this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
@@ -129,8 +129,8 @@ impl Doctor {
             }
             match report.findings_count {
                 0 => Ok(()),
-                1 => bail!("1 thing is wrong"),
-                count => bail!("{count} things are wrong"),
+                1 => bail!("1 problem found"),
+                count => bail!("{count} problems found"),
             }
         })
     }
@@ -166,7 +166,7 @@ fn clock_skew(server_time: Timestamp, own_time: Timestamp) -> Option<FindingAnsw
         last_line: None,
         last_status: None,
         what: format!("its clock is {} s {direction} this machine's", off.as_secs()),
-        remedy: "set both clocks by NTP: retries and times in the log follow the server's".to_owned(),
+        remedy: "set both clocks by NTP: retries and times in the log use the server's".to_owned(),
     })
 }
 
@@ -175,11 +175,11 @@ fn print(report: &DoctorAnswer) -> anyhow::Result<()> {
         output::print_text(format_args!("{group}"))?;
     }
     if report.findings_count > report.findings.len() {
-        output::remark("there is more; --webhook ID looks at one webhook only");
+        output::remark("there are more findings; --webhook ID reports on one webhook");
     }
     if report.unreached > 0 {
         output::remark(format_args!(
-            "there was no time to connect to {} webhooks; --webhook ID looks at one only",
+            "there was no time to connect to {} webhooks; --webhook ID reports on one webhook",
             report.unreached
         ));
     }

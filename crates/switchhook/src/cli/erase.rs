@@ -19,11 +19,11 @@ Examples:
 The number is found however it is written: (555) 123-4567 and 1 555 123 4567 are the same.
 Needs an admin's key. Backups are not touched.")]
 pub(super) struct Erase {
-    /// The phone number, with its country code
+    /// Phone number with its country code
     #[arg(long, value_name = "NUMBER")]
     number: String,
 
-    /// Only count what would be erased
+    /// Count the events without erasing anything
     #[arg(long)]
     dry_run: bool,
 
@@ -43,16 +43,10 @@ impl Erase {
         let client = self.connection.client()?;
         let answer = block_on(self.erase_all(&client))?;
         if self.json {
-            return output::print_json(&json!({
-                "dry_run": self.dry_run,
-                "examined": answer.examined,
-                "events": answer.events,
-                "deliveries_cancelled": answer.deliveries_cancelled,
-                "attempts_cleaned": answer.attempts_cleaned,
-            }));
+            return output::print_json(&answer);
         }
         let (events, cancelled, attempts) = match self.dry_run {
-            true => ("events it occurs in", None, None),
+            true => ("events with the number", None, None),
             false => (
                 "events erased",
                 Some(answer.deliveries_cancelled),
@@ -60,7 +54,7 @@ impl Erase {
             ),
         };
         Facts::new()
-            .fact("events looked at", answer.examined)
+            .fact("events examined", answer.examined)
             .fact(events, answer.events)
             .fact_if("deliveries cancelled", cancelled)
             .fact_if("attempts cleaned", attempts)
@@ -73,6 +67,7 @@ impl Erase {
             let request = json!({ "number": self.number, "dry_run": self.dry_run, "cursor": total.cursor });
             let answer = client.send(Request::post("/v1/erasures").json(&request)).await?;
             let answer: ErasureAnswer = answer.read()?;
+            total.dry_run = answer.dry_run;
             total.examined += answer.examined;
             total.events += answer.events;
             total.deliveries_cancelled += answer.deliveries_cancelled;

@@ -18,7 +18,7 @@ use switchhook_client::{Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_web::api::answers::{AcceptedEvent, EventAnswer, EventSummary};
 
-/// List, show and explain events
+/// List, show, explain and route events
 #[derive(Debug, Args)]
 pub(super) struct Events {
     #[command(subcommand)]
@@ -38,21 +38,21 @@ enum Command {
     /// Show an event as it was received, and its deliveries
     #[command(after_help = "Example:\n  switchhook events show 7730318061039616")]
     Show {
-        /// The event's id
+        /// Id of the event
         id: EventId,
     },
     Explain(Explain),
     Route(Route),
 }
 
-/// Assign a kind to an event of unknown kind and accept it again as an event of that kind
+/// Route an event of unknown kind: accept it again as an event of the given kind
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook events list --kind unknown
   switchhook events route 7730318061039616 --kind call")]
 struct Route {
-    /// The event's id
+    /// Id of the event
     id: EventId,
 
     /// Kind of the event
@@ -68,11 +68,11 @@ Examples:
   switchhook events list --order-key call:4513924407164928
   switchhook events list --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z --json")]
 struct ListFilter {
-    /// Show only this kind
+    /// Only events of this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
-    /// Only those of one call, message, agent or contact: call:ID
+    /// Only events of one call, message, agent or contact: call:ID
     #[arg(long, value_name = "KEY")]
     order_key: Option<String>,
 
@@ -182,6 +182,5 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
         output::print_text(format_args!("\n{payload}\n"))?;
     }
     let hook_urls = HookUrls::fetch(client).await;
-    deliveries::table(deliveries, &hook_urls)
-        .print_or("no subscription asked for it: there are no deliveries")
+    deliveries::table(deliveries, &hook_urls).print_or("there are no deliveries: no subscription matched")
 }

@@ -32,7 +32,7 @@ Examples:
 A capture is a raw HTTP request, the output of `curl -v`, a curl command, JSON with headers and a body (as request bins,
 gateways and HAR files have it), or a body alone.")]
 pub(super) struct ExplainRequest {
-    /// The file with the capture; - for standard input
+    /// File with the capture; - for standard input
     #[arg(default_value = "-")]
     file: PathBuf,
 
@@ -114,13 +114,13 @@ impl Explanation {
     fn notes(&self, secrets: usize) -> Vec<String> {
         let mut notes = Vec::new();
         if let Some(method) = self.capture.method.as_deref().filter(|method| *method != "POST") {
-            notes.push(format!("events come with POST, and this is {method}"));
+            notes.push(format!("events are sent with POST, and this is {method}"));
         }
         notes.extend(self.note_on_type());
         notes.extend(self.capture.note_on_length());
         if self.capture.dropped_line_end {
             notes.push(
-                "the line's end behind the token is taken for the capture's; a receiver refuses a body that has one".to_owned(),
+                "the line feed after the token is ignored as the capture's own; a receiver refuses a body that has one".to_owned(),
             );
         }
         match self.body_kind {
@@ -132,10 +132,10 @@ impl Explanation {
                 "the event is not signed: the webhook that sends it has no secret, or this is another webhook's".to_owned(),
             ),
             BodyKind::Event if self.kind.is_none() => {
-                notes.push("the event has none of the five known shapes; a hook URL for each kind tells them apart".to_owned());
+                notes.push("the event has none of the five known shapes; use a hook URL for each kind to distinguish them".to_owned());
             }
             BodyKind::Token if self.summary.is_none() => {
-                notes.push("the token's payload is not one JSON object; receivers refuse it, and a source keeps it as long as it is JSON".to_owned());
+                notes.push("the token's payload is not one JSON object; receivers refuse it, and a source stores it if it is JSON".to_owned());
             }
             _ => {}
         }

@@ -20,22 +20,22 @@ const RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Seconds for which the server waits for an event.
 const LONG_POLL_SECONDS: u32 = 20;
 
-/// Print events, one JSON object a line, in the order in which they were accepted
+/// Print events, one JSON object per line, in the order in which they were accepted
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  switchhook feed                                  # what there is
-  switchhook feed --after now --follow | jq .state # what comes
+  switchhook feed                                  # stored events
+  switchhook feed --after now --follow | jq .state # new events
   switchhook feed --consumer crm >> events.ndjson  # from cron: each event once
 
-A consumer's place is kept by the server. It is made on first use, begins with the oldest event (or --after), and is moved on
-once the lines were written.")]
+The server stores a consumer's position. A consumer is created on first use, begins at the oldest event (or --after), and is
+acknowledged once its lines are printed.")]
 pub(super) struct Feed {
-    /// Consumer to continue as; what was printed is acknowledged
+    /// Consumer whose position to continue from; printed events are acknowledged
     #[arg(long, value_name = "NAME")]
     consumer: Option<String>,
 
-    /// Cursor to begin after, or start or now; for a new consumer only
+    /// Cursor to begin after, start or now; with --consumer for a new one only
     #[arg(long, value_name = "CURSOR", default_value = "start")]
     after: String,
 
@@ -47,15 +47,15 @@ pub(super) struct Feed {
     #[arg(long, value_name = "N", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     count: Option<u64>,
 
-    /// Only this kind
+    /// Only events of this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
-    /// Only what the subscriptions to this webhook let through
+    /// Only events that match a subscription of this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Only what this subscription lets through
+    /// Only events that match this subscription
     #[arg(long, value_name = "ID")]
     subscription: Option<SubscriptionId>,
 
@@ -63,7 +63,7 @@ pub(super) struct Feed {
     #[arg(long, requires = "webhook")]
     signed: bool,
 
-    /// Print the whole items, with cursor, id, kind and time
+    /// Print JSON with each event's cursor, id, kind and time
     #[arg(long)]
     json: bool,
 

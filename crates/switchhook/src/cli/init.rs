@@ -37,7 +37,7 @@ Examples:
   switchhook init --dir /srv/switchhook --public-url https://hooks.example.com
   switchhook init --store postgres://switchhook:PASSWORD@db.internal/switchhook
 
-Nothing that is there is overwritten.")]
+Existing files are not overwritten.")]
 pub(super) struct Init {
     /// Folder for the configuration file, the encryption key and, without --store, the store
     #[arg(long, value_name = "FOLDER", default_value = ".")]
@@ -85,7 +85,7 @@ impl Init {
 
     fn create(&self, now: Timestamp) -> anyhow::Result<ServerFiles> {
         create_dir_all(&self.dir)
-            .with_context(|| format!("the folder {} cannot be made", self.dir.display()))?;
+            .with_context(|| format!("the folder {} cannot be created", self.dir.display()))?;
         let dir = self.dir.canonicalize()?;
         let database = dir.join(DATABASE);
         let files = ServerFiles {
@@ -104,7 +104,7 @@ impl Init {
         {
             if path.exists() {
                 bail!(
-                    "{} is there already, and nothing was changed: choose another folder with --dir",
+                    "{} already exists, and nothing was changed: choose another folder with --dir",
                     path.display()
                 );
             }
@@ -157,7 +157,7 @@ Next:
 
 /// Creates the store with the first key.
 fn store_key(files: &ServerFiles, keyring: &Keyring, now: Timestamp) -> anyhow::Result<()> {
-    let what = || format!("the store {} cannot be made", shown_url(&files.store));
+    let what = || format!("the store {} cannot be created", shown_url(&files.store));
     block_on(async {
         let store = storage::open_as_guest(&files.store, now, Some(keyring)).with_context(what)?;
         let stored = store_first_key(&*store, files, now).await;
@@ -188,7 +188,7 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
         .open(path);
     let written = match file {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            bail!("{} is there already: it is left as it is", path.display())
+            bail!("{} already exists and was not changed", path.display())
         }
         opened => opened.and_then(|mut file| file.write_all(text.as_bytes())),
     };

@@ -15,7 +15,7 @@ use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
 use super::{UsageError, diagnosis};
 
-/// Sign, verify and read tokens of signed events
+/// Sign, verify and decode tokens of signed events
 #[derive(Debug, Subcommand)]
 pub(super) enum Jwt {
     Sign(Sign),
@@ -23,14 +23,14 @@ pub(super) enum Jwt {
     Decode(Decode),
 }
 
-/// Sign bytes as a delivery would be signed: HS256 over exactly these bytes
+/// Sign bytes as a delivery is signed: HS256 over exactly these bytes
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   printf '{\"call_id\":1,\"state\":\"hangup\"}' | switchhook jwt sign --secret S
   switchhook jwt sign event.json --secret S | curl -d @- http://127.0.0.1:3000/hook")]
 pub(super) struct Sign {
-    /// The file with the event; - for standard input
+    /// File with the event; - for standard input
     #[arg(default_value = "-")]
     file: PathBuf,
 
@@ -42,7 +42,7 @@ pub(super) struct Sign {
     json: bool,
 }
 
-/// Say whether a token is signed with a secret, and if not, why
+/// Verify the signature of a token, and explain why it is not valid
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -50,16 +50,16 @@ Examples:
   switchhook jwt verify body.txt --secret S --secret OLD
   switchhook jwt verify body.txt --secret S --original event.json
 
-Exit code 1 if a receiver with these secrets refuses it. --original tells a changed body from a wrong secret.")]
+Exit code 1 if a receiver with these secrets refuses it. --original distinguishes a changed body from a wrong secret.")]
 pub(super) struct Verify {
-    /// The token, or the file with the request's body; - for standard input
+    /// Token, or file with a request's body; - for standard input
     #[arg(default_value = "-")]
     token: PathBuf,
 
     #[command(flatten)]
     secrets: AcceptedSecrets,
 
-    /// The event as the sender has it
+    /// File with the event as the sender has it
     #[arg(long, value_name = "FILE")]
     original: Option<PathBuf>,
 
@@ -68,11 +68,11 @@ pub(super) struct Verify {
     json: bool,
 }
 
-/// Show what is in a token, without checking anything
+/// Decode a token without verifying it
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  switchhook jwt decode body.txt --json")]
 pub(super) struct Decode {
-    /// The token, or the file with the request's body; - for standard input
+    /// Token, or file with a request's body; - for standard input
     #[arg(default_value = "-")]
     token: PathBuf,
 
@@ -146,7 +146,7 @@ impl Decode {
         let diagnosed = diagnose(&read_token(&self.token)?, &none, None);
         if diagnosed.payload.is_none() {
             let Err(error) = diagnosed.verdict else {
-                bail!("this is no token");
+                bail!("this is not a token");
             };
             return Err(anyhow::Error::new(error).context("this cannot be decoded"));
         }
@@ -197,7 +197,7 @@ fn read_token(token: &Path) -> anyhow::Result<Vec<u8>> {
     }
     if token.as_os_str() != "-" && !token.exists() {
         bail!(
-            "{} is no token, which begins with `ey`, and there is no file of this name",
+            "{} is neither a token, which begins with `ey`, nor the name of a file",
             token.display()
         );
     }
@@ -224,7 +224,10 @@ mod tests {
     #[test]
     fn what_is_neither_a_token_nor_a_file_is_called_so() {
         let error = read_token(Path::new("a.b")).unwrap_err().to_string();
-        assert!(error.contains("no token, which begins with `ey`"), "{error}");
+        assert!(
+            error.contains("neither a token, which begins with `ey`"),
+            "{error}"
+        );
         assert_eq!(read_token(Path::new("eyJ.b")).unwrap(), b"eyJ.b");
     }
 }

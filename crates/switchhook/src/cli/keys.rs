@@ -33,7 +33,7 @@ pub(super) enum Keys {
     Revoke(Revoke),
 }
 
-/// Make an API key and print it: it is shown this once, only its hash is kept
+/// Create an API key and print it; it cannot be shown again, since only its hash is stored
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -41,7 +41,7 @@ Examples:
   export SWITCHHOOK_API_KEY=$(switchhook keys create --name ci --rights ingest --expires 90d)
   switchhook keys create --name crm --scopes recordings_export,message_content_export:all
 
-The key works at once, also on a server that is running. It and its subscriptions see what its scopes allow.")]
+The key works at once, also on a server that is running. It and its subscriptions see the data that its scopes allow.")]
 pub(super) struct Create {
     /// Name of the key
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
@@ -53,13 +53,13 @@ pub(super) struct Create {
 
     #[arg(
         long,
-        help = explained("What the key and its subscriptions may see", Scope::ALL.map(|scope| (scope.as_str(), scope.shows()))),
+        help = explained("Data that the key and its subscriptions may see", Scope::ALL.map(|scope| (scope.as_str(), scope.shows()))),
         value_name = "SCOPES", default_value = "", hide_possible_values = true, value_parser = words::one_of::<Scopes>(Scope::ALL.map(Scope::as_str)))]
     scopes: Scopes,
 
     #[arg(
         long,
-        help = explained("What the key may do", Right::ALL.map(|right| (right.as_str(), right.allows()))),
+        help = explained("Rights of the key", Right::ALL.map(|right| (right.as_str(), right.allows()))),
         value_name = "RIGHTS",
         default_value_t = Rights::all(), hide_possible_values = true, value_parser = words::one_of::<Rights>(Right::ALL.map(Right::as_str)))]
     rights: Rights,
@@ -70,7 +70,7 @@ pub(super) struct Create {
 
     #[arg(
         long,
-        help = format!("Lifetime, at most {}: 90d", amounts::time(*keys::LIFE.end())),
+        help = format!("Lifetime of the key, at most {}: 90d", amounts::time(*keys::LIFE.end())),
         value_name = "DURATION",
         value_parser = parse_life
     )]
@@ -84,13 +84,13 @@ pub(super) struct Create {
     json: bool,
 }
 
-/// List API keys, oldest first; never the keys themselves
+/// List API keys, oldest first; the keys themselves are not shown
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  switchhook keys list\n  switchhook keys list --store sqlite:/var/lib/switchhook/switchhook.db --json"
 )]
 pub(super) struct List {
-    /// Show only keys of this company
+    /// Only keys of this company
     #[arg(long, value_name = "ID")]
     company: Option<CompanyId>,
 
@@ -109,7 +109,7 @@ pub(super) struct List {
     after_help = "Example:\n  switchhook keys revoke 7730318061039616"
 )]
 pub(super) struct Revoke {
-    /// The key's id, as `keys list` shows it
+    /// Id of the key, as `keys list` shows it
     id: KeyId,
 
     #[command(flatten)]
@@ -145,7 +145,7 @@ impl Create {
             });
         }
         output::remark(format_args!(
-            "this is key {} of company {}; the key itself is not kept and will not be shown again",
+            "this is key {} of company {}; the key itself is not stored and will not be shown again",
             created.id, created.company_id
         ));
         output::print(text)
@@ -189,7 +189,7 @@ impl List {
         for key in &keys {
             table.row(row(key, now));
         }
-        table.print_or("there are no keys; `switchhook keys create --name NAME` makes one")
+        table.print_or("there are no keys; `switchhook keys create --name NAME` creates one")
     }
 }
 

@@ -30,11 +30,11 @@ use switchhook_node::duration::{parse_duration, show_duration};
 /// First and longest delay before connecting again.
 const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// Forward events to a program on this machine, as a webhook would get them
+/// Forward events to a program on this machine, as if it were a webhook
 ///
-/// Listens over a websocket of the server (--url), so that nothing has to reach this machine from outside: no tunnel.
-/// Makes what it needs there and removes it at the end. When the connection is lost it connects again, and what
-/// happened meanwhile comes then, in order.
+/// Receives events over a websocket of the server (--url), so that this machine need not be reachable: no tunnel. Creates
+/// a websocket and subscriptions there, and deletes them at the end. After a lost connection it connects again and continues
+/// where it was, in order.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,8 +42,8 @@ Examples:
   switchhook listen --forward http://localhost:3000/hook --kinds call,sms --secret \"$SECRET\"
   switchhook listen --forward http://localhost:3000/hook --url https://switchhook.example.com --websocket 7730318061039616
 
-Works with Dialpad's own API too (--url https://dialpad.com), which tells no position to go on from: what happens
-while the connection is down is lost there. Ends with 0 when it is asked to stop, with 1 when it cannot listen.")]
+Works with Dialpad's own API too (--url https://dialpad.com), which sends no position to continue from: events are lost
+there while the connection is down. Exit code 0 after Ctrl-C, 1 if it cannot listen.")]
 pub(super) struct Listen {
     /// URL to post each event to
     #[arg(long, value_name = "URL", value_parser = words::url("http://localhost:3000/hook"))]
@@ -53,7 +53,7 @@ pub(super) struct Listen {
     #[arg(long, value_delimiter = ',', conflicts_with = "websocket", value_parser = words::kinds())]
     kinds: Vec<Kind>,
 
-    /// Secret to sign with (HS256)
+    /// Secret to sign events with (HS256)
     #[arg(long, conflicts_with = "websocket", value_parser = parse_secret)]
     secret: Option<Secret>,
 
@@ -61,18 +61,18 @@ pub(super) struct Listen {
     #[arg(long, value_name = "ID")]
     websocket: Option<WebsocketId>,
 
-    /// Position to continue from, as an earlier listen printed it
+    /// Position to continue from, as an earlier `listen` printed it
     #[arg(long, value_name = "POSITION", requires = "websocket")]
     after: Option<String>,
 
-    /// Time for the program to answer
+    /// Time limit for the program's answer
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
     timeout: Duration,
 
     #[command(flatten)]
     trust: ForwardTrust,
 
-    /// Print JSON, one line for each event
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 
@@ -170,12 +170,12 @@ impl Session<'_> {
     async fn end(&self) {
         if let Err(error) = self.websocket.remove().await {
             output::remark(format_args!(
-                "what was made at the server is still there: {error:#}"
+                "the websocket and its subscriptions could not be deleted: {error:#}"
             ));
         }
         if let (Some(position), Some(id)) = (self.forwarder.position(), self.websocket.kept_id()) {
             output::remark(format_args!(
-                "to go on from here: --websocket {id} --after {position}"
+                "to continue from here: --websocket {id} --after {position}"
             ));
         }
     }
@@ -191,5 +191,5 @@ fn is_transient(error: &anyhow::Error) -> bool {
 
 /// Error for a websocket that was deleted.
 fn websocket_gone(id: &str) -> anyhow::Error {
-    anyhow!("websocket {id} was deleted: start again without --websocket to have a new one")
+    anyhow!("websocket {id} was deleted: start again without --websocket to create one")
 }

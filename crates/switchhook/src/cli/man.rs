@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, CommandFactory};
 
-/// Write the pages of the manual, one for each command, to a folder
+/// Write a man page for each command to a folder
 #[derive(Debug, Args)]
 #[command(
     hide = true,
     after_help = "Example:\n  switchhook man /usr/local/share/man/man1"
 )]
 pub(super) struct Man {
-    /// Folder for the pages; it is made if it is not there
+    /// Folder for the pages, created if it does not exist
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }

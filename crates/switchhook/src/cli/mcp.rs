@@ -33,9 +33,9 @@ use crate::config::parse_listen;
 use crate::server::asked_to_stop;
 use switchhook_client::{Client, ClientError};
 
-/// Answer an assistant's questions about events and deliveries (a server of the Model Context Protocol)
+/// Run a server of the Model Context Protocol, for assistants to examine events and deliveries
 ///
-/// Reads only, unless --allow-write is given. What it may see and do is what the API key may.
+/// It only reads, unless --allow-write is given, and may see and do what the API key may.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -46,11 +46,11 @@ Examples:
 In an assistant's settings:
   {\"command\": \"switchhook\", \"args\": [\"mcp\"], \"env\": {\"SWITCHHOOK_URL\": \"…\", \"SWITCHHOOK_API_KEY\": \"…\"}}")]
 pub(super) struct Mcp {
-    /// Listen here instead; callers send their API key as `Authorization: Bearer KEY`
-    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    /// Address and port to listen on, instead of standard input; callers send their API key as `Authorization: Bearer KEY`
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     http: Option<SocketAddr>,
 
-    /// Name under which callers reach it, if not localhost (the `Host` that a proxy passes on)
+    /// Host name that callers use, if not localhost (the `Host` that a proxy passes on)
     #[arg(long, value_name = "HOST", requires = "http")]
     http_host: Vec<String>,
 
@@ -102,7 +102,7 @@ impl Mcp {
     async fn answer_on_standard_streams(self) -> anyhow::Result<()> {
         let server = ToolServer::new(Access::Own(Box::new(self.connection.client()?)), self.allow_write);
         let session = server.serve(stdio()).await;
-        let session = session.context("standard input holds no session of the Model Context Protocol")?;
+        let session = session.context("standard input is not a session of the Model Context Protocol")?;
         session.waiting().await?;
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Mcp {
         );
         tokio::select! {
             () = asked_to_stop() => {}
-            () = server.failed() => bail!("no requests were taken any more, which is a fault of the server's own"),
+            () = server.failed() => bail!("the listener has failed: no requests are accepted any more"),
         }
         server.stop(GRACE).await;
         Ok(())

@@ -17,7 +17,7 @@ Examples:
   switchhook migrate
   switchhook migrate --store sqlite:/var/lib/switchhook/switchhook.db
 
-`serve` does this too when it starts; make a backup of the file before you update.")]
+`serve` does this too when it starts; back up the store before an update.")]
 pub(super) struct Migrate {
     #[command(flatten)]
     store: StoreOptions,
@@ -31,15 +31,18 @@ impl Migrate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let url = shown_url(&self.store.store);
         let migrated = switchhook_store::migrate(&self.store.store, SystemClock.now())
-            .with_context(|| format!("the store {url} cannot be brought up to date"))?;
+            .with_context(|| format!("the store {url} cannot be migrated"))?;
         if self.json {
             return output::print_json(&json!({ "store": url, "from": migrated.from, "to": migrated.to }));
         }
         if migrated.from == migrated.to {
-            return output::print(format_args!("{url} has schema {}: nothing to do", migrated.to));
+            return output::print(format_args!(
+                "{url} has schema {}: nothing to migrate",
+                migrated.to
+            ));
         }
         output::print(format_args!(
-            "{url} was brought from schema {} to schema {}",
+            "{url} was migrated from schema {} to schema {}",
             migrated.from, migrated.to
         ))
     }

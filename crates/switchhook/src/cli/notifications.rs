@@ -15,7 +15,7 @@ use switchhook_node::amounts;
 use switchhook_node::retention::NOTIFICATIONS_LAST;
 use switchhook_web::api::answers::{NotificationAnswer, NotificationChannel, NotificationTest};
 
-/// See what people were told when something went wrong, and set up channels: Slack, Teams, Discord, e-mail, webhooks
+/// List notifications, and set up channels for them: Slack, Teams, Discord, e-mail, webhooks
 #[derive(Debug, Args)]
 pub(super) struct Notifications {
     #[command(subcommand)]
@@ -33,7 +33,7 @@ pub(super) struct Notifications {
 enum Command {
     #[command(
         about = format!(
-            "List notifications and what became of each, newest first ({})",
+            "List notifications and their outcomes, newest first ({})",
             amounts::time(NOTIFICATIONS_LAST)
         ),
         after_help = "Example:\n  switchhook notifications list"
@@ -65,7 +65,7 @@ Next: switchhook notifications channels test ID")]
     /// List channels, oldest first
     #[command(after_help = "Example:\n  switchhook notifications channels list")]
     List(Pagination),
-    /// Change a channel; what is not given stays
+    /// Change a channel; options that are not given change nothing
     #[command(after_help = "\
 Example:
   switchhook notifications channels update 7730318061039616 --kind webhook.failing --kind webhook.recovered")]
@@ -76,31 +76,31 @@ Example:
         #[command(flatten)]
         settings: Settings,
 
-        /// Sign nothing any more
+        /// Remove the secret: send unsigned JSON
         #[arg(long, conflicts_with = "secret")]
         no_secret: bool,
     },
     /// Delete a channel
     #[command(after_help = "Example:\n  switchhook notifications channels delete 7730318061039616")]
     Delete(IdArgument),
-    /// Send a test message to a channel now, and see whether it arrives
+    /// Test a channel: send a message, and show whether it arrived
     #[command(after_help = "Example:\n  switchhook notifications channels test 7730318061039616")]
     Test(IdArgument),
 }
 
 #[derive(Debug, Args)]
 struct IdArgument {
-    /// The channel's id
+    /// Id of the channel
     id: ChannelId,
 }
 
 #[derive(Debug, Args)]
 struct Settings {
-    /// URL to post to, or for type email a mailbox to write to; mailboxes can be given several times
+    /// URL to post to, or with type email a mailbox; repeat the option for several mailboxes
     #[arg(long, value_name = "URL|MAILBOX")]
     to: Vec<String>,
 
-    /// Secret to sign with, HS256 (type webhook)
+    /// Secret to sign with (HS256), for type webhook
     #[arg(long)]
     secret: Option<String>,
 
@@ -167,7 +167,7 @@ impl Notifications {
                 }
                 Command::Channels(Channels::Delete(IdArgument { id })) => {
                     let answer = client.send(Request::delete(path(id))).await?;
-                    output::remark(format_args!("channel {id} is deleted; this is what it was:"));
+                    output::remark(format_args!("channel {id} is deleted; it was:"));
                     return show(&answer, self.json);
                 }
             };
@@ -187,8 +187,8 @@ async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::R
     if json {
         return list.print_json();
     }
-    let mut table = Table::new(&["ID", "AT", "KIND", "BECAME", "TEXT"])
-        .truncating(&["BECAME", "TEXT"])
+    let mut table = Table::new(&["ID", "AT", "KIND", "OUTCOME", "TEXT"])
+        .truncating(&["OUTCOME", "TEXT"])
         .dropping(&["ID", "KIND"]);
     for notification in list.items::<NotificationAnswer>()? {
         let outcome = outcome(&notification);
@@ -200,7 +200,7 @@ async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::R
             notification.text,
         ]);
     }
-    table.print_or("nobody was told anything")?;
+    table.print_or("there are no notifications")?;
     list.remark_rest();
     Ok(())
 }
@@ -242,7 +242,7 @@ async fn list_channels(client: &Client, pagination: &Pagination, json: bool) -> 
         ]);
     }
     table.print_or(
-        "there are no channels; `switchhook notifications channels create --type slack --to URL` makes one",
+        "there are no channels; `switchhook notifications channels create --type slack --to URL` creates one",
     )?;
     list.remark_rest();
     Ok(())

@@ -39,11 +39,11 @@ impl Pagination {
 /// Options for a range of time.
 #[derive(Clone, Debug, Args)]
 pub(super) struct TimeRange {
-    /// Beginning: 2026-11-21T09:00:00Z, unix milliseconds, or how long ago (1h)
+    /// Start time: 2026-11-21T09:00:00Z, unix milliseconds, or a time ago (1h)
     #[arg(long, value_name = "TIME", value_parser = parse_point_in_time)]
     since: Option<PointInTime>,
 
-    /// End, in the same forms; not included
+    /// End time, not included, in the same formats
     #[arg(long, value_name = "TIME", value_parser = parse_point_in_time)]
     until: Option<PointInTime>,
 }
@@ -72,7 +72,7 @@ fn parse_point_in_time(text: &str) -> Result<PointInTime, String> {
     }
     text.parse()
         .map(PointInTime::At)
-        .map_err(|error| format!("{error}, or as how long ago it was, like 1h"))
+        .map_err(|error| format!("{error}, or as a time ago, like 1h"))
 }
 
 /// Items exactly as the server wrote them. The cursor is any text: Dialpad's is not an id.
@@ -104,7 +104,7 @@ impl List {
             query.push(("cursor", sent_cursor.clone()));
             let next: Self = client.send(Request::get(path, &query)).await?.read()?;
             if next.cursor.is_some() && next.cursor == sent_cursor {
-                bail!("the server's list at {path} does not go on: it names the same place again");
+                bail!("the server's list at {path} does not continue: it repeats a cursor");
             }
             list.items.extend(next.items);
             list.cursor = next.cursor;

@@ -7,7 +7,7 @@ use super::{block_on, output};
 use switchhook_client::Request;
 use switchhook_web::api::answers::Readiness;
 
-/// Ask whether the server can store events and send them: exit code 0 if it can
+/// Check whether the server can store and send events; exit code 0 if it can
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

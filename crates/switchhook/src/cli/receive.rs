@@ -56,7 +56,7 @@ pub(super) struct Receive {
     #[command(flatten)]
     secrets: AcceptedSecrets,
 
-    /// Accept signed events in quotes, as gateways produce them that turn every body into JSON
+    /// Accept signed events in quotes, as sent by gateways that turn every body into JSON
     #[arg(long)]
     accept_quoted: bool,
 
@@ -72,15 +72,15 @@ pub(super) struct Receive {
     #[arg(long, value_name = "N", default_value = "4", value_parser = words::whole_number::<u16>(1..=256))]
     exec_at_once: u16,
 
-    /// Time for a command, including its wait to start; then it is killed and the event is delivered again
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    /// Time limit for a command, including its wait to start; then it is killed, and the sender sends the event again
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     exec_timeout: Duration,
 
-    /// File that remembers which events were handled, with --exec and without --out
+    /// File for the ids of handled events, with --exec and without --out
     #[arg(long, value_name = "FILE", default_value = ".switchhook/received.seen")]
     remember: PathBuf,
 
-    /// Print what happens as JSON, one object to a line
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 
@@ -138,7 +138,7 @@ impl Receive {
             builder = builder.accept_quoted();
         }
         if self.secrets.is_empty() {
-            output::remark("no --secret: unsigned events are taken, from anybody");
+            output::remark("no --secret: unsigned events are accepted from anybody");
         }
         Ok(builder.build()?)
     }
@@ -157,14 +157,14 @@ impl Receive {
                 Ok((repeats.context(FILE_ERROR)?, None))
             }
             (None, None) => {
-                output::remark("neither --out nor --exec: events are shown and not kept");
+                output::remark("neither --out nor --exec: events are printed and not stored");
                 Ok((Repeats::in_memory(Bounds::default()), None))
             }
         }
     }
 }
 
-const FILE_ERROR: &str = "what was received cannot be kept; name another file, or stop who has this one";
+const FILE_ERROR: &str = "events cannot be stored; name another file, or stop the process that uses this one";
 
 fn open_file(path: &Path) -> anyhow::Result<(Arc<Repeats>, Arc<Journal>)> {
     create_parent(path)?;
@@ -178,11 +178,11 @@ fn open_file(path: &Path) -> anyhow::Result<(Arc<Repeats>, Arc<Journal>)> {
     if found.bytes_cut > 0 {
         let bytes = found.bytes_cut;
         output::remark(format_args!(
-            "cut off a line that was torn by a crash: {bytes} bytes that nobody was promised"
+            "removed a line that a crash cut off: {bytes} bytes that were never acknowledged"
         ));
     }
     output::remark(format_args!(
-        "storing in {}, where {} events are",
+        "storing in {}, which has {} events",
         path.display(),
         found.lines
     ));
@@ -196,7 +196,7 @@ fn warn_if_readable(path: &Path) {
     if mode.is_ok_and(|mode| mode & 0o077 != 0) {
         let path = path.display();
         output::remark(format_args!(
-            "others on this machine may read {path}; `chmod 600 {path}` keeps the events from them"
+            "other users of this machine can read {path}; `chmod 600 {path}` prevents that"
         ));
     }
 }
@@ -204,9 +204,9 @@ fn warn_if_readable(path: &Path) {
 fn create_parent(file: &Path) -> anyhow::Result<()> {
     match file.parent() {
         Some(folder) if folder.ends_with(private_folder::NAME) => private_folder::make(folder)
-            .with_context(|| format!("cannot make {} and keep it from others", folder.display())),
+            .with_context(|| format!("cannot create {} for its owner only", folder.display())),
         Some(folder) => {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
         }
         None => Ok(()),
     }

@@ -6,7 +6,6 @@ mod selection;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::ReplayId;
@@ -20,12 +19,12 @@ use super::pages::{LARGEST_OWN_PAGE, List, Pagination};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::show_duration;
-use switchhook_web::api::answers::{DryRunAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
+use switchhook_web::api::answers::{DryRunAnswer, FilterAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
 
 /// Interval at which `--wait` asks for the progress.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Replay old events as new deliveries
+/// Create, list, show and cancel replays: old events sent again as new deliveries
 #[derive(Debug, Args)]
 pub(super) struct Replays {
     #[command(subcommand)]
@@ -45,28 +44,28 @@ enum Command {
     /// List replays, newest first
     #[command(after_help = "Example:\n  switchhook replays list")]
     List(Pagination),
-    /// Show a replay and how far it has come
+    /// Show a replay and its progress
     #[command(after_help = "\
 Examples:
   switchhook replays show 7730318061039616
   switchhook replays show 7730318061039616 --wait")]
     Show {
-        /// The replay's id
+        /// Id of the replay
         id: ReplayId,
 
-        /// Wait until it has ended, and show its progress
+        /// Wait until the replay has ended, and show its progress
         #[arg(long)]
         wait: bool,
     },
-    /// Cancel a replay and its deliveries that are pending
+    /// Cancel a replay and its pending deliveries
     #[command(after_help = "Example:\n  switchhook replays cancel 7730318061039616")]
     Cancel {
-        /// The replay's id
+        /// Id of the replay
         id: ReplayId,
     },
 }
 
-/// Send old events again: each as a new delivery, in the order in which they came
+/// Replay old events: each as a new delivery, in the order in which they were accepted
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -75,24 +74,24 @@ Examples:
   switchhook replays create --webhook 7730318061039616 --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z
   switchhook replays create --id 7730318061039617 --to-url https://example.com/debug
 
-The server does it: it goes on when this command ends and when the server restarts.
+The server runs the replay, which continues when this command ends and when the server restarts.
 With --wait the exit code is 1 unless everything was delivered.")]
 struct Create {
     #[command(flatten)]
     selection: Selection,
 
-    /// Show only how many deliveries would be made
+    /// Count the deliveries without creating them
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
 
-    /// Wait until it has ended, and show its progress
+    /// Wait until the replay has ended, and show its progress
     #[arg(long)]
     wait: bool,
 }
 
 /// The replay ended, but not every event was delivered.
 #[derive(Debug, thiserror::Error)]
-#[error("replay {id} is {state}: {delivered} of {created} deliveries arrived{}", .reason.as_ref().map(|why| format!("; {why}")).unwrap_or_default())]
+#[error("replay {id} is {state}: {delivered} of {created} deliveries were delivered{}", .reason.as_ref().map(|why| format!("; {why}")).unwrap_or_default())]
 struct IncompleteReplay {
     id: String,
     state: String,
@@ -142,7 +141,7 @@ pub(super) fn print_started(answer: &Answer, json: bool) -> anyhow::Result<()> {
     }
     let replay: ReplayAnswer = answer.read()?;
     output::print(format_args!(
-        "replay {} makes {}: `switchhook replays show {} --wait` follows it",
+        "replay {} creates {}: `switchhook replays show {} --wait` shows its progress",
         replay.id,
         total_in_words(&replay.progress),
         replay.id,
@@ -162,12 +161,12 @@ pub(super) fn print_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
     let dry_run: DryRunAnswer = answer.read()?;
     let total = in_words(dry_run.total, dry_run.total_is_exact);
     output::print(format_args!(
-        "it would make {total}, of {} events looked at",
+        "it would create {total} from {} events",
         dry_run.scanned
     ))?;
     if dry_run.skipped > 0 {
         output::remark(format_args!(
-            "and skip {}, because their webhooks are gone: --to-webhook or --to-url sends them elsewhere",
+            "it would skip {}, because their webhooks are deleted: --to-webhook or --to-url sends them elsewhere",
             dry_run.skipped
         ));
     }
@@ -259,10 +258,10 @@ fn facts(replay: &ReplayAnswer, now: Timestamp) -> Facts {
         .fact("to", destination_in_words(replay))
         .fact_if("rate", replay.rate.map(|rate| format!("{rate} events a second")))
         .fact("created", time(replay.created_at))
-        .fact("makes", total_in_words(progress))
+        .fact("total", total_in_words(progress))
         .fact(
-            "made",
-            format!("{}, of {} events looked at", progress.created, progress.scanned),
+            "created so far",
+            format!("{} from {} events", progress.created, progress.scanned),
         )
         .fact_if("skipped", (progress.skipped > 0).then_some(progress.skipped))
         .fact("pending", progress.pending)
@@ -272,33 +271,43 @@ fn facts(replay: &ReplayAnswer, now: Timestamp) -> Facts {
             "cancelled",
             (progress.cancelled > 0).then_some(progress.cancelled),
         )
-        .fact_if("to go", left)
+        .fact_if("time left", left)
 }
 
 fn destination_in_words(replay: &ReplayAnswer) -> String {
     match &replay.to {
-        None => "where they went".to_owned(),
+        None => "the same webhooks".to_owned(),
         Some(ToAnswer::WebhookId(id)) => format!("webhook {id}"),
         Some(ToAnswer::Url(url)) => url.clone(),
     }
 }
 
 fn filter_in_words(replay: &ReplayAnswer) -> String {
-    let Ok(Value::Object(members)) = serde_json::to_value(&replay.filter) else {
-        return String::new();
-    };
-    let member = |(name, value): (&String, &Value)| match (name.as_str(), value) {
-        ("ids", Value::Array(ids)) => format!("{} named", ids.len()),
-        ("not_delivered", _) => "not delivered".to_owned(),
-        ("dead_letters", _) => "dead letters".to_owned(),
-        ("since" | "until", at) => {
-            let at = at.as_i64().map(Timestamp::from_millis);
-            format!("{name} {}", output::time_or_dash(at))
-        }
-        (_, Value::String(text)) => format!("{name} {text}"),
-        (_, value) => format!("{name} {value}"),
-    };
-    members.iter().map(member).collect::<Vec<_>>().join(", ")
+    let FilterAnswer {
+        ids,
+        kind,
+        order_key,
+        since,
+        until,
+        webhook_id,
+        state,
+        not_delivered,
+        dead_letters,
+        failure,
+    } = &replay.filter;
+    let parts = [
+        ids.as_ref().map(|ids| format!("{} ids", ids.len())),
+        kind.as_ref().map(|kind| format!("kind {kind}")),
+        order_key.as_ref().map(|key| format!("order_key {key}")),
+        since.map(|at| format!("since {}", time(at))),
+        until.map(|at| format!("until {}", time(at))),
+        webhook_id.map(|id| format!("webhook_id {id}")),
+        state.as_ref().map(|state| format!("state {state}")),
+        not_delivered.then(|| "not delivered".to_owned()),
+        dead_letters.then(|| "dead letters".to_owned()),
+        failure.map(|failure| format!("failure {failure}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Fails unless everything was delivered.

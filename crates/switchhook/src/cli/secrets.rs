@@ -22,10 +22,10 @@ pub(super) enum Secrets {
 /// Encrypt every secret with the current key: plain ones, and those encrypted with older keys
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example: replace a key. Start the server with both, rewrite, then leave the old one away
+Example: replace a key. Start the server with both keys, re-encrypt, then remove the old key
   SWITCHHOOK_ENCRYPTION_KEY=NEW SWITCHHOOK_ENCRYPTION_KEYS_OLD=OLD switchhook secrets re-encrypt
 
-It works on the store directly, also while a server runs that has both keys.")]
+It works on the store directly, also while a server with both keys uses it.")]
 pub(super) struct Reencrypt {
     #[command(flatten)]
     store: StoreOptions,
@@ -55,7 +55,7 @@ impl Secrets {
             return output::print_json(&json!({ "rewritten": total.rewritten, "current": total.current }));
         }
         output::print(format_args!(
-            "{} secrets were encrypted anew, {} were as they should be",
+            "{} secrets were re-encrypted, {} were up to date",
             total.rewritten, total.current
         ))
     }

@@ -28,7 +28,7 @@ use switchhook_client::{Client, IDEMPOTENCY_KEY, Request};
 use switchhook_node::amounts;
 use switchhook_node::ingest::{KEY_LASTS, SentAs};
 
-/// Send events to the server: one JSON object, a JSON array, or NDJSON
+/// Send events to the server: a JSON object, a JSON array, or NDJSON
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,10 +37,10 @@ Examples:
   switchhook send call events.json --json
   switchhook send auto export.ndjson
 
-The bytes of each event are sent as they are. With an idempotency key the same input can be sent again:
-what was accepted before counts as a duplicate. Exit code 1 if anything was rejected.")]
+The bytes of each event are sent unchanged. With an idempotency key the same input can be sent again:
+events accepted before count as duplicates. Exit code 1 if an event was rejected.")]
 pub(super) struct Send {
-    /// Kind of the events; auto recognizes each by its shape
+    /// Kind of the events; auto detects each from its shape
     #[arg(value_parser = super::words::one_of::<SentAs>([SentAs::AUTO].into_iter().chain(Kind::ALL.map(Kind::route))))]
     kind: SentAs,
 

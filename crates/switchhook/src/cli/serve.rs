@@ -13,8 +13,8 @@ Examples:
   switchhook serve --config /etc/switchhook.toml --listen 0.0.0.0:8400
   SWITCHHOOK_PROFILE=dialpad switchhook serve
 
-A value is taken from the flag, else from the variable, else from the file, else the default.
-`switchhook config check` shows which.")]
+Each setting comes from the flag, else from the variable, else from the file, else it is the default.
+`switchhook config check` shows from where.")]
 pub(super) struct Serve {
     #[command(flatten)]
     options: ServeOptions,

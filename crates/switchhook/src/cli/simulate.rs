@@ -31,7 +31,7 @@ use super::{UsageError, block_on, words};
 use switchhook_node::duration::parse_duration;
 use switchhook_node::pace::Speed;
 
-/// Send events of a simulated company: a named scenario, or its whole life
+/// Send the events of a simulated company: a scenario, or all of its events
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,22 +43,22 @@ Examples:
       --fault duplicate=0.05,bad-signature=0.1,late-leg=0.2 --expect 2xx
   switchhook simulate --to http://127.0.0.1:3000/hook --secret S --diagnose
 
-Without --to the events go into the server, which delivers them to whoever has subscribed; nothing is created there.
-Exit code 1 if something was refused that should not have been, or --expect does not hold.")]
+Without --to the events are sent to the server, which delivers them to its subscriptions; it creates no webhook.
+Exit code 1 if a valid event was refused, or --expect is not met.")]
 pub(super) struct Simulate {
-    /// Scenario to play (see --list); without one, the company's whole life
+    /// Scenario to play (see --list) [default: all events of the company]
     #[arg(hide_possible_values = true, value_parser = words::one_of::<String>(Scenario::all().map(|scenario| scenario.name())))]
     scenario: Option<String>,
 
-    /// Show the scenarios
+    /// List the scenarios
     #[arg(long, conflicts_with_all = ["scenario", "to", "print"])]
     list: bool,
 
-    /// Send directly to this receiver, without a server
+    /// URL of a receiver to send to directly, without a server
     #[arg(long, value_name = "URL", help_heading = "Where to", value_parser = words::url("http://localhost:3000/hook"))]
     to: Option<Url>,
 
-    /// Secret to sign with, the same as the receiver's
+    /// Secret to sign with (HS256), the same as the receiver's
     #[arg(long, value_name = "SECRET", requires = "to", value_parser = parse_secret, help_heading = "Where to")]
     secret: Option<Secret>,
 
@@ -66,8 +66,8 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "SECRET", requires = "secret", value_parser = parse_secret, help_heading = "Where to")]
     old_secret: Option<Secret>,
 
-    /// Time for the receiver to answer
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration, help_heading = "Where to")]
+    /// Time limit for the receiver's answer
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration, help_heading = "Where to")]
     timeout: Duration,
 
     /// Maximum number of open requests to the receiver; requests about one call are sent one after another
@@ -85,15 +85,15 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "N", help_heading = "What", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
 
-    /// Start of the company's time [default: so that it ends now, or else now]
+    /// Start of the company's time [default: so that it ends now if its length is known, else now]
     #[arg(long, value_name = "TIME", help_heading = "What")]
     start: Option<Timestamp>,
 
     /// Average events per second of the company's time; a scenario is repeated [default: 1]
-    #[arg(long, value_name = "EVENTS", value_parser = parse_rate, help_heading = "What")]
+    #[arg(long, value_name = "EVENTS/S", value_parser = parse_rate, help_heading = "What")]
     rate: Option<Rate>,
 
-    /// steady, or workweek with its nights and weekends (UTC)
+    /// Distribution over time: steady, or workweek with nights and weekends (UTC)
     #[arg(long, value_name = "RHYTHM", default_value = "steady", value_parser = words::one_of::<Rhythm>(Rhythm::ALL.map(Rhythm::as_str)), help_heading = "What")]
     rhythm: Rhythm,
 
@@ -102,10 +102,10 @@ pub(super) struct Simulate {
     count: Option<u64>,
 
     /// Length of the company's time; a scenario is repeated until then
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "What")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "What")]
     duration: Option<Duration>,
 
-    /// observed (as real traffic looks) or asyncapi (valid against the published contract, field for field)
+    /// Form of the events: observed (like real traffic) or asyncapi (valid against the published contract)
     #[arg(long, value_name = "DIALECT", default_value_t, value_parser = words::one_of::<Dialect>(Dialect::ALL.map(Dialect::as_str)), help_heading = "What")]
     dialect: Dialect,
 
@@ -126,22 +126,21 @@ pub(super) struct Simulate {
     )]
     fault: Faults,
 
-    /// Exit code 1 unless: 2xx (what is right is taken, what is wrong refused), delivered (the server has delivered
-    /// everything), rejected (all of it is refused)
+    /// Condition for exit code 0: 2xx (valid events are accepted, invalid ones refused), delivered (the server has also
+    /// delivered everything), rejected (everything is refused)
     #[arg(long, value_name = "WHAT", value_parser = words::one_of::<Expectation>(Expectation::ALL.map(Expectation::as_str)), help_heading = "Test")]
     expect: Option<Expectation>,
 
-    /// Find out what the receiver gets wrong, from its answers to genuine, forged and odd requests; exit code 1 if
-    /// anything is
+    /// Diagnose the receiver from its answers to genuine, forged and odd requests; exit code 1 if anything is wrong
     #[arg(long, requires = "to", conflicts_with_all = ["scenario", "print", "expect", "fault", "count", "duration", "rate"], help_heading = "Test")]
     diagnose: bool,
 
-    /// Where the receiver says how many events it has stored (a number, or {"count": N}), to see what answers do not show
+    /// URL at which the receiver reports how many events it has stored: a number, or {"count": N}
     #[arg(long, value_name = "URL", requires = "diagnose", help_heading = "Test", value_parser = words::url("http://localhost:3000/hook"))]
     count_at: Option<Url>,
 
-    /// Time to wait for deliveries
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, help_heading = "Test")]
+    /// Time limit for deliveries, with --expect delivered
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration, help_heading = "Test")]
     within: Duration,
 
     /// Print JSON
@@ -206,7 +205,7 @@ impl Simulate {
                 return Err(UsageError(format!("{fault} {why}")).into());
             }
             if fault.needs_a_secret() && self.secret.is_none() {
-                return Err(UsageError(format!("{fault} takes the receiver's --secret")).into());
+                return Err(UsageError(format!("{fault} needs the receiver's --secret")).into());
             }
         }
         Ok(())

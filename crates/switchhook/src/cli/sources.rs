@@ -38,14 +38,14 @@ Examples:
   switchhook sources create --name \"our account\" --generate-secret
   switchhook sources create --name changes --kind changelog --secret \"$SECRET\"
 
-Next: make a webhook with the address and the secret at the account, or let
-`switchhook connect dialpad` do all of it.")]
+Next: create a webhook with the address and the secret at the account;
+`switchhook connect dialpad` does all of it.")]
     Create {
         /// Name of the source
         #[arg(long)]
         name: String,
 
-        /// Kind of all its events [default: told by the shape of each event]
+        /// Kind of all its events [default: detected from the shape of each event]
         #[arg(long, value_parser = super::words::kinds())]
         kind: Option<Kind>,
 
@@ -79,7 +79,7 @@ Examples:
         #[command(flatten)]
         pagination: Pagination,
     },
-    /// Try refused requests again, after the source's secret or kind was corrected
+    /// Retry refused requests, after the source's secret or kind was corrected
     #[command(after_help = "\
 Example:
   switchhook sources update 7730318061039616 --secret \"$RIGHT_ONE\"
@@ -87,7 +87,7 @@ Example:
     RetryRefusals(IdArgument),
 }
 
-/// Change a source; what is not given stays
+/// Change a source; options that are not given change nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -97,7 +97,7 @@ struct Update {
     #[command(flatten)]
     which: IdArgument,
 
-    /// New name
+    /// New name of the source
     #[arg(long)]
     name: Option<String>,
 
@@ -105,20 +105,20 @@ struct Update {
     #[arg(long, value_parser = super::words::kinds())]
     kind: Option<Kind>,
 
-    /// Tell the kind of each event by its shape
+    /// Detect the kind of each event from its shape
     #[arg(long, conflicts_with = "kind")]
     any_kind: bool,
 
     #[command(flatten)]
     secret: SecretOptions,
 
-    /// Remove the secret: take plain JSON from anybody
+    /// Remove the secret: accept plain JSON from anybody
     #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
     no_secret: bool,
 
     #[arg(
         long,
-        help = format!("Time for which the replaced secret still counts [default: {}]", amounts::time(OVERLAP)),
+        help = format!("Time for which the old secret stays valid [default: {}]", amounts::time(OVERLAP)),
         value_name = "DURATION"
     )]
     overlap: Option<String>,
@@ -126,17 +126,17 @@ struct Update {
 
 #[derive(Debug, Args)]
 struct IdArgument {
-    /// The source's id
+    /// Id of the source
     id: SourceId,
 }
 
 #[derive(Debug, Args)]
 struct SecretOptions {
-    /// Secret of the webhook at the account: take only what is signed with it (HS256)
+    /// Secret that events must be signed with (HS256): that of the webhook at the account
     #[arg(long)]
     secret: Option<String>,
 
-    /// Take only what is signed with a generated secret, which is printed
+    /// Generate the secret, and print it
     #[arg(long, conflicts_with = "secret")]
     generate_secret: bool,
 }
@@ -164,7 +164,7 @@ impl Sources {
                 Command::Show(IdArgument { id }) => (Request::get(&path(id), &[]), None),
                 Command::Delete(IdArgument { id }) => {
                     let answer = client.send(Request::delete(path(id))).await?;
-                    output::remark(format_args!("source {id} is deleted; this is what it was:"));
+                    output::remark(format_args!("source {id} is deleted; it was:"));
                     return show(&answer, None, self.json);
                 }
             };
@@ -222,7 +222,7 @@ async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::R
     if json {
         return list.print_json();
     }
-    let mut table = Table::new(&["ID", "NAME", "KIND", "TAKES", "FINGERPRINT", "CREATED"])
+    let mut table = Table::new(&["ID", "NAME", "KIND", "FORMAT", "FINGERPRINT", "CREATED"])
         .truncating(&["NAME"])
         .dropping(&["CREATED", "FINGERPRINT"]);
     for source in list.items::<SourceAnswer>()? {
@@ -237,7 +237,7 @@ async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::R
             time(source.created_at),
         ]);
     }
-    table.print_or("there are no sources; `switchhook sources create --name NAME` makes one")?;
+    table.print_or("there are no sources; `switchhook sources create --name NAME` creates one")?;
     list.remark_rest();
     Ok(())
 }
@@ -269,7 +269,7 @@ async fn refusals(client: &Client, id: SourceId, pagination: &Pagination, json: 
                 .map_or_else(|| "-".to_owned(), |body| shortened(&body, 60).into_owned()),
         ]);
     }
-    table.print_or("nothing was refused")?;
+    table.print_or("there are no refused requests")?;
     list.remark_rest();
     Ok(())
 }
@@ -282,8 +282,8 @@ async fn retry_refusals(client: &Client, id: SourceId, json: bool) -> anyhow::Re
     }
     let retried: RetriedAnswer = answer.read()?;
     Facts::new()
-        .fact("taken", retried.taken)
-        .fact("taken before", retried.duplicates)
+        .fact("accepted", retried.taken)
+        .fact("duplicates", retried.duplicates)
         .fact("still refused", retried.still_refused)
         .print()
 }
@@ -308,13 +308,13 @@ fn show(answer: &Answer, generated: Option<String>, json: bool) -> anyhow::Resul
         .fact_if("secret", generated)
         .fact(
             "kind",
-            source.kind.map_or("whatever the shape tells", Kind::route),
+            source.kind.map_or("detected from each event", Kind::route),
         )
-        .fact("takes", body_format(source.signed))
+        .fact("format", body_format(source.signed))
         .fact("fingerprint", &source.fingerprint)
         .fact("created", time(source.created_at));
     let facts = source.old_secrets_until.iter().fold(facts, |facts, until| {
-        facts.fact("old secret", format!("counts until {}", time(*until)))
+        facts.fact("old secret", format!("valid until {}", time(*until)))
     });
     for warning in &source.warnings {
         output::remark(format_args!("warning: {warning}"));

@@ -23,7 +23,7 @@ pub(super) enum Spec {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  switchhook spec schema call > call.schema.json")]
 pub(super) struct Schema {
-    /// The kind of events
+    /// Kind of the events
     #[arg(value_parser = super::words::kinds())]
     kind: Kind,
 }

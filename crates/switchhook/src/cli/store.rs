@@ -16,28 +16,28 @@ use crate::terminal;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::storage;
 
-/// Move a store between SQLite and PostgreSQL
+/// Copy a store between SQLite and PostgreSQL
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
     Copy(Copy),
 }
 
-/// Copy a whole store into a new or empty one; no server may be running on either
+/// Copy a whole store into a new or empty one, while no server uses either
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook store copy --from sqlite:./switchhook.db --to postgres://switchhook:PASSWORD@db/switchhook
   switchhook store copy --from postgres://switchhook@db/switchhook --to sqlite:./switchhook.db
 
-Everything goes along: keys, webhooks, events, deliveries with their attempts, replays. Secrets that are encrypted stay
-so, and the same key reads them: give it here too (SWITCHHOOK_ENCRYPTION_KEY), and each is tried before and after. A copy that breaks off goes on where it was when the same command runs again; until it is whole, no
-server starts on its target. At the end the rows of every table are counted on both sides.")]
+Everything is copied: keys, webhooks, events, deliveries with their attempts, replays. Encrypted secrets stay encrypted with
+the same key: set SWITCHHOOK_ENCRYPTION_KEY to test each of them before and after. An interrupted copy continues when the
+same command runs again; no server starts on an incomplete one. At the end the rows of every table are counted on both sides.")]
 pub(super) struct Copy {
-    /// The store to copy
+    /// Store to copy
     #[arg(long, value_name = "URL", value_parser = parse_store)]
     from: String,
 
-    /// The store to make
+    /// Store to create
     #[arg(long, value_name = "URL", value_parser = parse_store)]
     to: String,
 
@@ -98,7 +98,7 @@ fn print_report(from: &str, to: &str, report: &CopyReport) -> anyhow::Result<()>
     ))?;
     if report.resumed_after > 0 {
         output::print(format_args!(
-            "{} of them were there from an earlier try",
+            "{} of them were copied by an earlier run",
             report.resumed_after
         ))?;
     }
@@ -106,11 +106,11 @@ fn print_report(from: &str, to: &str, report: &CopyReport) -> anyhow::Result<()>
         CopiedSecrets::Plain => {}
         CopiedSecrets::Readable => {
             output::print(format_args!(
-                "every secret can be read with the key, on both sides"
+                "every secret can be decrypted with the key, on both sides"
             ))?;
         }
         CopiedSecrets::Unchecked => output::remark(format_args!(
-            "secrets are encrypted and were copied as they are, without trying them: a server on the copy needs the same key \
+            "encrypted secrets were copied without a test: a server on the copy needs the same key \
              (SWITCHHOOK_ENCRYPTION_KEY)"
         )),
     }

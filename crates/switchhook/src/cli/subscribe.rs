@@ -18,7 +18,7 @@ use switchhook_web::api::answers::AnySubscription;
 /// Option for the subscriptions of a new endpoint.
 #[derive(Debug, Args)]
 pub(super) struct Subscribe {
-    /// Kinds of events to subscribe it to, separated by commas; all for every kind. If one is refused, nothing is made
+    /// Kinds of events to subscribe to, separated by commas; all for every kind. If one is refused, nothing is created
     #[arg(
         long,
         value_name = "KINDS",
@@ -81,7 +81,7 @@ impl Subscribe {
             let subscribed = created.subscribe(client, endpoint_id, kind).await;
             let subscribed = subscribed.with_context(|| {
                 format!(
-                    "nothing is made: the {kind} subscription cannot be; --subscribe with other kinds leaves it out"
+                    "nothing was created: the {kind} subscription was refused; leave {kind} out of --subscribe"
                 )
             })?;
             for (_, answer) in subscribed {

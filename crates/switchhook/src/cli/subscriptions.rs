@@ -51,7 +51,7 @@ enum Command {
     Delete(SubscriptionArgument),
 }
 
-/// Create a subscription: send these events to that webhook
+/// Create a subscription: send events to a webhook or over a websocket
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -62,9 +62,9 @@ Examples:
   switchhook subscriptions create call --websocket 7730318061039618
   switchhook subscriptions create call --webhook 7730318061039616 --filter '{\"duration\": {\"$gt\": 30000}}'
 
-Contacts are local or shared, and a subscription is to one of them: without --contact-type two are made.")]
+A subscription to contacts is to local or to shared ones: without --contact-type both are created.")]
 struct Create {
-    /// The kind of events
+    /// Kind of the events
     #[arg(value_parser = words::kinds())]
     kind: Kind,
 
@@ -84,7 +84,7 @@ struct Create {
     payload_filter: Option<PayloadFilter>,
 }
 
-/// Change a subscription; what is not given stays
+/// Change a subscription; options that are not given change nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -96,7 +96,7 @@ struct Update {
     #[command(flatten)]
     which: SubscriptionArgument,
 
-    /// New webhook to send to, or websocket to send over
+    /// Webhook to send to, or websocket to send over
     #[arg(long, value_name = "ID", visible_alias = "websocket")]
     webhook: Option<WebhookId>,
 
@@ -137,11 +137,11 @@ struct ListFilter {
 
 #[derive(Debug, Args)]
 struct SubscriptionArgument {
-    /// The kind of events
+    /// Kind of the events
     #[arg(value_parser = words::kinds())]
     kind: Kind,
 
-    /// The subscription's id
+    /// Id of the subscription
     id: SubscriptionId,
 }
 
@@ -164,7 +164,7 @@ impl Subscriptions {
                 Command::Delete(which) => {
                     let answer = client.send(Request::delete(which.path())).await?;
                     let SubscriptionArgument { kind, id } = which;
-                    output::remark(format_args!("subscription {id} is deleted; this is what it was:"));
+                    output::remark(format_args!("subscription {id} is deleted; it was:"));
                     show(kind, &answer, None, self.json)
                 }
             }
@@ -327,8 +327,9 @@ async fn list(client: &Client, &ListFilter { kind, limit }: &ListFilter, json: b
     if json {
         return all.print_json();
     }
-    table
-        .print_or("there are no subscriptions; `switchhook subscriptions create call --webhook ID` makes one")
+    table.print_or(
+        "there are no subscriptions; `switchhook subscriptions create call --webhook ID` creates one",
+    )
 }
 
 /// True if the key has no access.

@@ -26,22 +26,22 @@ Examples:
   switchhook tail --failures
   switchhook tail --json | jq -r .id
 
-Nothing is kept for a reader that is too slow: it is told how much it missed. After the server was away it goes on with
-what is new.")]
+Events are not buffered: a slow reader is shown how many it missed. After a lost connection tail continues with new
+events.")]
 pub(super) struct Tail {
-    /// Show only this kind
+    /// Only events of this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
-    /// Show only deliveries to this webhook
+    /// Only events and attempts of this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Show only accepted events, or only delivery attempts
+    /// Only accepted events, or only delivery attempts
     #[arg(long, value_name = "WHAT", conflicts_with = "failures")]
     only: Option<Only>,
 
-    /// Show only failed attempts
+    /// Only failed attempts
     #[arg(long)]
     failures: bool,
 
@@ -53,7 +53,7 @@ pub(super) struct Tail {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
 
-    /// Print a JSON object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 
@@ -91,7 +91,7 @@ impl Tail {
                 Err(StreamError::Client(error)) => return Err(error.into()),
                 Err(StreamError::Output(error)) => return Err(error),
             }
-            output::remark("the server is away; waiting for it");
+            output::remark("the server is down; connecting again");
             tokio::time::sleep(RETRY_DELAY).await;
         }
         Ok(())

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use switchhook_node::templates;
 
-/// Fill in templates for the server that has started this
+/// Render templates for the server that started this process
 #[derive(Debug, Args)]
 #[command(
     hide = true,

@@ -44,7 +44,7 @@ enum Command {
     #[command(after_help = "Example:\n  switchhook webhooks show 7730318061039616")]
     Show(IdArgument),
     Update(Box<Update>),
-    /// Delete a webhook; its subscriptions stay and deliver nothing, its waiting deliveries are cancelled
+    /// Delete a webhook; its waiting deliveries are cancelled, its subscriptions stay but deliver nothing
     #[command(after_help = "Example:\n  switchhook webhooks delete 7730318061039616")]
     Delete(IdArgument),
     RotateSecret(RotateSecret),
@@ -53,23 +53,23 @@ enum Command {
     /// List the ready templates, which --template takes by name
     #[command(after_help = "Example:\n  switchhook webhooks templates --json")]
     Templates,
-    /// Pause a webhook: nothing is sent, nothing is lost
+    /// Pause a webhook: its deliveries wait until it is resumed
     #[command(after_help = "Example:\n  switchhook webhooks pause 7730318061039616")]
     Pause(IdArgument),
-    /// Resume a webhook: send what waited, oldest first
+    /// Resume a webhook: send its waiting deliveries, oldest first
     #[command(after_help = "Example:\n  switchhook webhooks resume 7730318061039616")]
     Resume(IdArgument),
-    /// Retry a webhook now: make one attempt at once, and send everything that waits if it succeeds
+    /// Retry a webhook: make one attempt at once, and send all waiting deliveries if it succeeds
     #[command(after_help = "Example:\n  switchhook webhooks retry 7730318061039616")]
     Retry(IdArgument),
-    /// Skip what waits for a webhook: cancel it, and go on with the events that come from now on
+    /// Skip to now: cancel the waiting deliveries of a webhook, and continue with new events
     #[command(after_help = "Example:\n  switchhook webhooks skip-to-now 7730318061039616")]
     SkipToNow(IdArgument),
 }
 
 #[derive(Debug, Args)]
 struct IdArgument {
-    /// The webhook's id
+    /// Id of the webhook
     id: WebhookId,
 }
 
@@ -121,7 +121,7 @@ impl Webhooks {
                 Command::SkipToNow(IdArgument { id }) => return skip::to_now(&client, id, self.json).await,
                 Command::Delete(IdArgument { id }) => {
                     let answer = client.send(Request::delete(format!("/v1/webhooks/{id}"))).await?;
-                    output::remark(format_args!("webhook {id} is deleted; this is what it was:"));
+                    output::remark(format_args!("webhook {id} is deleted; it was:"));
                     answer
                 }
             };
@@ -144,7 +144,7 @@ fn remark_waiting(answer: &Answer, action: &str) -> anyhow::Result<()> {
         Condition::Failing | Condition::PausedByFailures => {
             "one attempt is made now; if it succeeds, all are sent"
         }
-        _ => "what waits is sent now, oldest first",
+        _ => "they are sent now, oldest first",
     };
     let waiting = waiting_in_words(&health.waiting);
     output::remark(format_args!("webhook {id} {action}; {waiting} waiting: {next}"));

@@ -41,7 +41,7 @@ Examples:
   switchhook websockets create
   switchhook websockets create --generate-secret --subscribe call,sms
 
---subscribe takes everything of a kind. To narrow it: switchhook subscriptions create call --websocket ID …")]
+--subscribe matches every event of a kind. To narrow it: switchhook subscriptions create call --websocket ID …")]
     Create {
         #[command(flatten)]
         subscribe: Subscribe,
@@ -80,17 +80,17 @@ Examples:
 
 #[derive(Debug, Args)]
 struct IdArgument {
-    /// The websocket's id
+    /// Id of the websocket
     id: WebsocketId,
 }
 
 #[derive(Debug, Args)]
 struct SecretOptions {
-    /// Sign frames with this secret (HS256)
+    /// Secret to sign frames with (HS256)
     #[arg(long)]
     secret: Option<String>,
 
-    /// Sign frames with a generated secret, which is printed
+    /// Generate the secret, and print it
     #[arg(long, conflicts_with = "secret")]
     generate_secret: bool,
 }
@@ -145,7 +145,7 @@ impl Websockets {
                 }
                 Command::Delete(IdArgument { id }) => {
                     let answer = client.send(Request::delete(path(id))).await?;
-                    output::remark(format_args!("websocket {id} is deleted; this is what it was:"));
+                    output::remark(format_args!("websocket {id} is deleted; it was:"));
                     return show(&answer, self.json);
                 }
             };
@@ -184,7 +184,7 @@ async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::R
         };
         table.row([websocket.id.to_string(), frames.to_owned()]);
     }
-    table.print_or("there are no websockets; `switchhook websockets create` makes one")?;
+    table.print_or("there are no websockets; `switchhook websockets create` creates one")?;
     list.remark_rest();
     Ok(())
 }
@@ -205,7 +205,7 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         output::remark(format_args!("warning: {warning}"));
     }
     let url = websocket.websocket_url.as_deref();
-    let url = url.unwrap_or("none: this key may not listen here");
+    let url = url.unwrap_or("none: this key may not connect to it");
     let facts = Facts::new()
         .fact("id", websocket.id)
         .fact("websocket_url", url)

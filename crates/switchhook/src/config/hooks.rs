@@ -77,9 +77,10 @@ impl HookOptions {
                 ("hook-no-proxy", !self.hook_no_proxy.is_empty()),
             ];
             let needing = needing.into_iter().filter(|(_, is_set)| *is_set);
-            mistakes.extend(needing.map(|(name, _)| {
-                format!("{name}: there is no proxy that this could apply to; name one with hook-proxy, or leave this out")
-            }));
+            mistakes
+                .extend(needing.map(|(name, _)| {
+                    format!("{name}: there is no proxy; set hook-proxy, or leave this out")
+                }));
         }
         if !mistakes.is_empty() {
             return Err(Mistakes(mistakes));

@@ -50,7 +50,7 @@ impl RetentionOptions {
 fn parse_retention(text: &str) -> Result<Bound<Duration>, String> {
     match parse_age(text)? {
         Bound(Some(age)) if age < KEY_LASTS => Err(format!(
-            "{} is shorter than the {} for which idempotency keys count: use that or more, or none to keep everything",
+            "{} is shorter than the {} for which idempotency keys are valid: use that or more, or none to keep everything",
             show_duration(age),
             show_duration(KEY_LASTS),
         )),
@@ -61,7 +61,7 @@ fn parse_retention(text: &str) -> Result<Bound<Duration>, String> {
 fn parse_history(text: &str) -> Result<Bound<Duration>, String> {
     match parse_age(text)? {
         Bound(Some(age)) if age < MINUTES_KEPT => Err(format!(
-            "{} is shorter than the counts of each minute are kept; use at least {}, or none to keep all hours",
+            "{} is shorter than the time for which counts per minute are kept; use at least {}, or none to keep all counts",
             show_duration(age),
             show_duration(MINUTES_KEPT),
         )),

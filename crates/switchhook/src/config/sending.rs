@@ -31,7 +31,7 @@ pub struct SendingOptions {
     )]
     pub profile: Profile,
 
-    /// Time for which this server claims a delivery that it sends
+    /// Time for which a server claims a delivery before another may send it
     #[arg(long, env = "SWITCHHOOK_LEASE", hide_env_values = true, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub lease: Duration,
 
@@ -43,7 +43,7 @@ pub struct SendingOptions {
     #[arg(long, env = "SWITCHHOOK_MAX_HANDED_OVER_BYTES", hide_env_values = true, value_name = "SIZE", default_value = "256MiB", value_parser = parse_memory)]
     pub max_handed_over_bytes: u64,
 
-    /// Days without a success after which a webhook is disabled (nothing is lost; resume it); 0 for never
+    /// Days without a success after which a webhook is disabled, and its deliveries wait until it is resumed; 0 for never
     #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = words::whole_number::<u32>(0..=LONGEST_DISABLE_DAYS))]
     pub disable_after_days: u32,
 }
@@ -79,7 +79,7 @@ fn parse_memory(text: &str) -> Result<u64, String> {
     match parse_size(text) {
         Ok(Bound(Some(bytes))) if bytes >= LARGEST_EVENT as u64 => Ok(bytes),
         Ok(_) => Err(format!(
-            "`{text}` is no room for an event, which may have 1MiB; write a size from 1MiB on, like 256MiB"
+            "`{text}` is less than an event may have, which is 1MiB; write 1MiB or more, like 256MiB"
         )),
         Err(error) => Err(error),
     }

@@ -28,11 +28,11 @@ pub struct TlsOptions {
     #[arg(long, env = "SWITCHHOOK_TLS_KEY", hide_env_values = true, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// Name to get and renew a certificate for by ACME (TLS-ALPN-01, at port 443), or several separated by commas
+    /// Domain names to get and renew a certificate for by ACME (TLS-ALPN-01, on port 443), separated by commas
     #[arg(long, env = "SWITCHHOOK_ACME_DOMAIN", hide_env_values = true, value_name = "NAME", value_delimiter = ',', value_parser = parse_name)]
     pub acme_domain: Vec<String>,
 
-    /// E-mail address that the certificate authority may write to
+    /// E-mail address for messages of the certificate authority
     #[arg(
         long,
         env = "SWITCHHOOK_ACME_EMAIL",
@@ -45,7 +45,7 @@ pub struct TlsOptions {
     #[arg(long, env = "SWITCHHOOK_ACME_DIRECTORY", hide_env_values = true, value_name = "URL", default_value = LETS_ENCRYPT, value_parser = parse_directory)]
     pub acme_directory: String,
 
-    /// Root certificate (PEM) of a certificate authority that this machine does not trust anyway
+    /// Extra root certificate (PEM) to trust when connecting to the certificate authority
     #[arg(long, env = "SWITCHHOOK_ACME_CA", hide_env_values = true, value_name = "FILE")]
     pub acme_ca: Option<PathBuf>,
 

@@ -35,7 +35,7 @@ pub(super) async fn run(node: Arc<Node>, company_id: CompanyId, seed: u64, rate:
                     warn!(error = %rejected, "a simulated event was not accepted");
                 }
             }
-            Err(error) => warn!(%error, "simulated events were not kept"),
+            Err(error) => warn!(%error, "simulated events were not stored"),
         }
     }
 }

@@ -73,14 +73,14 @@ fn in_a_shell(word: &str) -> String {
 fn pace(options: &DevOptions, forward_webhook: Option<&Webhook>) -> String {
     let pace = if options.simulate {
         format!(
-            "A made-up company (seed {}) produces about {} events a second.",
+            "A simulated company (seed {}) sends about {} events per second.",
             options.seed, options.rate
         )
     } else {
-        "No events are made up: send your own.".to_owned()
+        "No events are simulated: send your own.".to_owned()
     };
     let below = match forward_webhook {
-        Some(_) => "What your receiver answers is shown below.",
+        Some(_) => "The answers of your receiver are shown below.",
         None => "Deliveries to the inspector are shown below.",
     };
     format!("{pace} {below}")

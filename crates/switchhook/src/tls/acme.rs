@@ -67,7 +67,7 @@ async fn renew(
                 warn!(
                     error = format!("{error:#}"),
                     again_after = ?pause,
-                    "no certificate could be had"
+                    "no certificate was issued"
                 );
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);

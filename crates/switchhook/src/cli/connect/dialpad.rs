@@ -21,17 +21,17 @@ use switchhook_node::keys;
 use switchhook_web::api::LARGEST_PAGE;
 use switchhook_web::api::answers::{AnySubscription, SourceAnswer, WebhookAnswer};
 
-/// Take in the events of a Dialpad account: makes a source here, and a webhook and subscriptions there
+/// Receive the events of a Dialpad account: create a source here, and a webhook and subscriptions at Dialpad
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook connect dialpad --api-key \"$DIALPAD_API_KEY\" --public-url https://switchhook.example.com
   switchhook connect dialpad --api-key \"$DIALPAD_API_KEY\" --public-url https://switchhook.example.com --undo
 
-If a step fails, what was made before it is removed again. --undo removes what this made, here and there. The kinds
+If a step fails, everything created before is removed. --undo removes everything, here and at Dialpad. The kinds
 agent_status, contact and changelog need an admin's key at Dialpad, changelog its scope change_log too.")]
 pub(in crate::cli) struct Dialpad {
-    /// The API key of the Dialpad account
+    /// API key of the Dialpad account
     #[arg(long, env = "DIALPAD_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = parse_key)]
     api_key: Secret,
 
@@ -40,10 +40,10 @@ pub(in crate::cli) struct Dialpad {
     public_url: String,
 
     /// URL of Dialpad's API
-    #[arg(long, value_name = "URL", default_value = "https://dialpad.com", value_parser = words::url("https://hooks.example.com"))]
+    #[arg(long, value_name = "URL", default_value = "https://dialpad.com", value_parser = words::url("https://dialpad.com"))]
     dialpad_url: Url,
 
-    /// Which kinds of events, with commas between
+    /// Kinds of events, separated by commas
     #[arg(
         long,
         value_delimiter = ',',
@@ -120,19 +120,19 @@ impl Dialpad {
         } = servers;
         let request = json!({ "name": self.name, "secret": secret });
         let source = created.create(switchhook, "/v1/sources", &request).await;
-        let (_, source) = source.context("the source cannot be made here")?;
+        let (_, source) = source.context("the source cannot be created")?;
         let source: SourceAnswer = source.read()?;
         let token = source.url.as_deref().and_then(|url| url.rsplit_once("/in/"));
         let (_, token) = token.context("the server shows no address for the new source")?;
         let hook_url = format!("{prefix}{token}");
         let request = json!({ "hook_url": hook_url, "secret": secret });
         let webhook = created.create(dialpad, "/api/v2/webhooks", &request).await;
-        let (webhook_id, _) = webhook.context("the webhook cannot be made at Dialpad")?;
+        let (webhook_id, _) = webhook.context("the webhook cannot be created at Dialpad")?;
         let mut subscription_ids = Vec::new();
         for &kind in &self.kinds {
             let subscribed = created.subscribe(dialpad, &webhook_id, kind).await;
             let subscribed = subscribed.with_context(|| {
-                format!("the {kind} subscription cannot be made at Dialpad; --kinds leaves a kind out")
+                format!("the {kind} subscription cannot be created at Dialpad; leave {kind} out of --kinds")
             })?;
             subscription_ids.extend(subscribed.into_iter().map(|(id, _)| id));
         }
@@ -165,7 +165,7 @@ impl Connected {
             .fact("subscriptions at Dialpad", self.subscription_ids.join(", "))
             .print()?;
         output::remark(format_args!(
-            "connected: events come in from now on; `switchhook sources refusals {}` shows what does not",
+            "connected: events are accepted from now on; `switchhook sources refusals {}` shows refused ones",
             self.source_id
         ));
         Ok(())
@@ -184,7 +184,7 @@ impl Servers {
         )
         .await;
         let mut webhooks = list
-            .context("Dialpad cannot be asked for its webhooks")?
+            .context("cannot list the webhooks at Dialpad")?
             .items::<WebhookAnswer>()?;
         webhooks.retain(|webhook| webhook.hook_url.starts_with(&self.prefix));
         Ok(webhooks)

@@ -35,10 +35,7 @@ fn outcome_in_words(attempt: &AttemptAnswer) -> String {
         (Some(status), _, None) => format!("{}: HTTP {status}", attempt.outcome),
         (None, Some(error), Some(detail)) => format!("{}: {error}: {detail}", attempt.outcome),
         (None, Some(error), None) => format!("{}: {error}", attempt.outcome),
-        (None, None, _) => format!(
-            "{}: the server stopped in between, and nobody knows how it ended",
-            attempt.outcome
-        ),
+        (None, None, _) => format!("{}: the server stopped before the attempt ended", attempt.outcome),
     }
 }
 

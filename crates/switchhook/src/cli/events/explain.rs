@@ -15,12 +15,12 @@ Examples:
   switchhook events explain 7730318061039616
   switchhook events explain 7730318061039616 --subscription 7730318061039620
 
-What counts is how each subscription stood when the event was accepted.")]
+Each subscription is judged as it was when the event was accepted.")]
 pub(super) struct Explain {
-    /// The event's id
+    /// Id of the event
     id: EventId,
 
-    /// Only this subscription
+    /// Only the verdict of this subscription
     #[arg(long, value_name = "ID")]
     subscription: Option<SubscriptionId>,
 
@@ -43,7 +43,7 @@ impl Explain {
         table.print_or("there are no subscriptions")?;
         if let Some(advice) = &explanation.advice {
             output::remark("");
-            output::remark(format_args!("it went nowhere: {advice}"));
+            output::remark(format_args!("it was sent to no webhook: {advice}"));
         }
         if let Some(cursor) = &explanation.cursor {
             output::remark(format_args!(

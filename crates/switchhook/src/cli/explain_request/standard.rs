@@ -68,9 +68,9 @@ impl StandardSignature {
     pub(super) fn add_facts(&self, facts: Facts, given: usize) -> Facts {
         let name = "webhook-signature";
         let facts = match &self.verdict {
-            Ok(index) => facts.fact(name, format_args!("holds, with secret {} of {given}", index + 1)),
+            Ok(index) => facts.fact(name, format_args!("valid, with secret {} of {given}", index + 1)),
             Err(StandardError::NoSecret) => facts.fact(name, "not checked: give the webhook's --secret"),
-            Err(error) => facts.fact(name, "does not hold").fact("refused", error),
+            Err(error) => facts.fact(name, "not valid").fact("refused", error),
         };
         facts
             .fact_if("because", self.cause.as_ref())
@@ -102,7 +102,7 @@ fn note_on_age(sent_at: Timestamp, now: Timestamp) -> Option<String> {
     if old > STANDARD_TOLERANCE {
         let old = old.as_secs();
         return Some(format!(
-            "it was sent {old} s ago: a receiver takes it for {most} s, and refuses it afterwards as played again"
+            "it was sent {old} s ago: receivers accept it for {most} s, and then refuse it as a replay"
         ));
     }
     (early > STANDARD_TOLERANCE).then(|| {

@@ -116,12 +116,12 @@ impl Forwarder {
             return;
         }
         output::remark(format_args!(
-            "listening at {server}, passing on to {}; Ctrl-C ends it",
+            "listening at {server}, forwarding to {}; Ctrl-C stops",
             self.url
         ));
         if !listener.is_labelled() {
             output::remark(
-                "this server tells no position to go on from: what happens while the connection is down is lost",
+                "this server sends no position to continue from: events are lost while the connection is down",
             );
         }
     }

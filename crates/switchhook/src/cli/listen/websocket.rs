@@ -61,10 +61,7 @@ impl<'a> SubscribedWebsocket<'a> {
                 Err(error) => return Err(error).with_context(|| format!("cannot listen for {kind} events")),
             }
         }
-        anyhow::ensure!(
-            subscribed > 0,
-            "there is no kind of events that this key may have"
-        );
+        anyhow::ensure!(subscribed > 0, "this key may not see any kind of events");
         Ok(())
     }
 
@@ -81,7 +78,7 @@ impl<'a> SubscribedWebsocket<'a> {
     pub(super) async fn url(&self, server: &Url, after: Option<&str>) -> anyhow::Result<Url> {
         let url = self.websocket().await?.websocket_url;
         let url =
-            url.context("this key may not see all that is told at the websocket, so it cannot listen there")?;
+            url.context("this key may not see all events of the websocket, so it cannot connect to it")?;
         let url = url.parse().context("the server's websocket_url is no URL")?;
         let mut url = reachable(url, server);
         let mut query = url.query_pairs_mut();

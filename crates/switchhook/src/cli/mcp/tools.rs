@@ -67,52 +67,52 @@ type CallContext = RequestContext<RoleServer>;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct ListEventsArguments {
-    /// Only this kind
+    /// Only events of this kind
     #[schemars(extend("enum" = Kind::KEPT.map(Kind::route)))]
     kind: Option<String>,
-    /// Only those of one call, message, agent or contact: call:ID
+    /// Only events of one call, message, agent or contact: call:ID
     order_key: Option<String>,
     /// Accepted at this time or later: RFC 3339 or unix milliseconds
     since: Option<String>,
     /// Accepted before this time
     until: Option<String>,
-    /// How many
+    /// Maximum number of rows
     #[schemars(range(min = 1, max = MAX_ROWS))]
     limit: Option<u8>,
-    /// The cursor of the page before
+    /// Cursor of the previous page
     cursor: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct ListDeliveriesArguments {
-    /// Only those to this webhook
+    /// Only deliveries to this webhook
     webhook_id: Option<String>,
-    /// Only those of this event
+    /// Only deliveries of this event
     event_id: Option<String>,
-    /// Only those in this state
+    /// Only deliveries in this state
     #[schemars(extend("enum" = StateName::ALL.map(StateName::as_str)))]
     state: Option<String>,
-    /// Only those of which an attempt failed
+    /// Only deliveries with a failed attempt
     failed: Option<bool>,
-    /// How many
+    /// Maximum number of rows
     #[schemars(range(min = 1, max = MAX_ROWS))]
     limit: Option<u8>,
-    /// The cursor of the page before
+    /// Cursor of the previous page
     cursor: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct IdArgument {
-    /// The id
+    /// Id
     id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct PageArgument {
-    /// The cursor of the page before
+    /// Cursor of the previous page
     cursor: Option<String>,
 }
 
@@ -126,20 +126,20 @@ struct RunDoctorArguments {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct PlayScenarioArguments {
-    /// The scenario's name, as list_scenarios has it
+    /// Name of the scenario, as in list_scenarios
     scenario: String,
-    /// The same seed gives the same events; 1 unless given
+    /// Seed: the same seed gives the same events; 1 by default
     seed: Option<u64>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct DiagnoseReceiverArguments {
-    /// Where the receiver is, such as http://127.0.0.1:3000/hook
+    /// URL of the receiver, such as http://127.0.0.1:3000/hook
     url: String,
-    /// The secret that it knows; without one it gets plain JSON
+    /// Secret of the receiver; without one it gets plain JSON
     secret: Option<String>,
-    /// Where it says how many events it has stored (a number)
+    /// URL at which it reports how many events it has stored (a number)
     count_at: Option<String>,
 }
 

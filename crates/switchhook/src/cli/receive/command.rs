@@ -35,7 +35,7 @@ pub(super) enum CommandFailure {
     Signal(i32),
     #[error("the command was killed after {0:?}; see --exec-timeout")]
     TooSlow(Duration),
-    #[error("the command did not get its turn within {0:?}; see --exec-at-once")]
+    #[error("the command was not started within {0:?}, since others ran; see --exec-at-once")]
     QueuedTooLong(Duration),
 }
 

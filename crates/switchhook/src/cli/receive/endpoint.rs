@@ -46,7 +46,7 @@ pub(super) async fn serve(inbound: Inbound, inbox: Arc<Inbox>) -> anyhow::Result
     let mut server = HttpServer::start(inbound, handler, limits, max, ConnectionCounts::none());
     tokio::select! {
         () = asked_to_stop() => {}
-        () = server.failed() => bail!("no requests were taken any more, which is a fault of the receiver's own"),
+        () = server.failed() => bail!("the listener has failed: no requests are accepted any more"),
     }
     server.stop(GRACE).await;
     Ok(())
@@ -106,7 +106,7 @@ fn too_slow() -> Response {
 
 fn unknown_coding() -> Response {
     let accepted = [(header::ACCEPT_ENCODING, "gzip, deflate")];
-    let text = "the body is packed in a way that is not known here\n";
+    let text = "the body has an unknown Content-Encoding\n";
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, text).into_response()
 }
 

@@ -13,38 +13,38 @@ use crate::cli::words;
 /// Events, destination and rate of a replay.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
-    /// Only these events (repeat it for several)
+    /// Only these events; repeat the option for several
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<EventId>,
 
-    /// Show only this kind
+    /// Only events of this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
-    /// Only those of one call, message, agent or contact: call:ID
+    /// Only events of one call, message, agent or contact: call:ID
     #[arg(long, value_name = "KEY", conflicts_with = "call")]
     order_key: Option<String>,
 
-    /// Only those of one call
+    /// Only events of this call
     #[arg(long, value_name = "ID")]
     call: Option<String>,
 
-    /// Only those first delivered to this webhook
+    /// Only events that were first delivered to this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Only those whose first delivery has this state
+    /// Only events whose first delivery has this state
     #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
 
-    /// Only those that were given up or cancelled, and that the webhook did not get since
+    /// Only events whose delivery was exhausted or cancelled, and that the webhook has not received since
     #[arg(long, conflicts_with = "state")]
     not_delivered: bool,
 
     #[command(flatten)]
     time_range: TimeRange,
 
-    /// Webhook to send to [default: the same ones as before]
+    /// Webhook to send to [default: the same webhooks as before]
     #[arg(long, value_name = "ID", conflicts_with = "to_url")]
     to_webhook: Option<WebhookId>,
 
@@ -52,11 +52,11 @@ pub(super) struct Selection {
     #[arg(long, value_name = "URL")]
     to_url: Option<String>,
 
-    /// Secret to sign with (HS256), for --to-url
+    /// Secret to sign deliveries to --to-url with (HS256)
     #[arg(long, requires = "to_url")]
     secret: Option<String>,
 
-    /// Maximum events per second [default: as fast as the receiver takes them]
+    /// Maximum events per second [default: as fast as the receivers accept them]
     #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 }

@@ -70,7 +70,7 @@ pub(super) fn read(source: impl BufRead, items: &Sender<anyhow::Result<InputEven
     let mut take = |item| {
         items
             .blocking_send(Ok(item))
-            .map_err(|_| anyhow!("nobody takes the events any more"))
+            .map_err(|_| anyhow!("the events are not read any more"))
     };
     if let Err(error) = read_events(source, &mut take) {
         // Nobody is left to tell if this fails.

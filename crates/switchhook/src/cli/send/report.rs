@@ -17,7 +17,7 @@ const MAX_LISTED: usize = 100;
 /// Description of an event that no server accepts.
 pub(super) fn too_large_message() -> String {
     format!(
-        "larger than {}, which no server takes",
+        "larger than {}, which no server accepts",
         amounts::size(LARGEST_EVENT as u64)
     )
 }
@@ -213,9 +213,7 @@ fn print_event(event: &AcceptedEvent<'_>) -> anyhow::Result<()> {
         ))?;
     }
     if event.deliveries.0.is_empty() {
-        output::remark(
-            "no subscription asks for it; `switchhook subscriptions list` shows what they ask for",
-        );
+        output::remark("no subscription matches it; `switchhook subscriptions list` shows them");
     }
     Ok(())
 }

@@ -257,7 +257,7 @@ impl Diagnosis {
         }
         let requests = self.requests;
         match self.findings.len() {
-            0 => output::print(format_args!("{requests} requests: nothing is wrong")),
+            0 => output::print(format_args!("{requests} requests: no findings")),
             count => output::print(format_args!("{requests} requests: {count} findings")),
         }
     }
@@ -266,8 +266,8 @@ impl Diagnosis {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         match self.findings.len() {
             0 => Ok(()),
-            1 => bail!("the receiver at {} has something wrong with it", self.url),
-            count => bail!("the receiver at {} has {count} things wrong with it", self.url),
+            1 => bail!("the receiver at {} has 1 finding", self.url),
+            count => bail!("the receiver at {} has {count} findings", self.url),
         }
     }
 }

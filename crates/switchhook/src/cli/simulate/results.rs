@@ -178,15 +178,13 @@ impl Results {
             }
         }
         if expect.is_some() && self.sent() == 0 {
-            bail!("nothing was sent, so nothing is shown");
+            bail!("no event was sent");
         }
         let Some(deliveries) = &self.deliveries else {
             return Ok(());
         };
         if deliveries.is_empty() {
-            bail!(
-                "no subscription asked for any of the events; `switchhook subscriptions list` shows what they ask for"
-            );
+            bail!("no subscription matched any of the events; `switchhook subscriptions list` shows them");
         }
         let undelivered: u64 = deliveries
             .iter()
@@ -194,7 +192,7 @@ impl Results {
             .map(|(_, count)| count)
             .sum();
         if undelivered > 0 {
-            bail!("{undelivered} deliveries are not delivered; `switchhook deliveries list` shows why");
+            bail!("{undelivered} deliveries were not delivered; `switchhook deliveries list` shows why");
         }
         Ok(())
     }

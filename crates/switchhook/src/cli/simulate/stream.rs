@@ -49,7 +49,7 @@ impl Stream {
                     .start
                     .unwrap_or_else(|| start_for(options.duration, speed));
                 (
-                    "a made-up company".to_owned(),
+                    "a simulated company".to_owned(),
                     company_events(options, seed, start),
                     start,
                 )
@@ -88,7 +88,7 @@ fn length(scenario: &Scenario, options: &Simulate) -> anyhow::Result<Duration> {
     match scenario.play(0, beginning, options.dialect).last() {
         Some(last) => Ok(last.at.since(beginning)),
         None => bail!(
-            "{} has no event that the published contract has a word for; try --dialect observed",
+            "{} has no event that the published contract describes; try --dialect observed",
             scenario.name()
         ),
     }

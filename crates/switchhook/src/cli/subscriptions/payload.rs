@@ -17,7 +17,7 @@ use crate::cli::{UsageError, words};
 #[derive(Debug, Args)]
 #[command(
     about = format!(
-        "Show which of the last {MOST_TRIED} events a payload filter lets through, and which condition refuses the others; \
+        "Test a payload filter on the last {MOST_TRIED} events: show which match, and which condition the others fail; \
          changes nothing"
     ),
     after_help = "\
@@ -29,7 +29,7 @@ Examples:
 A filter is JSON that looks like the event: a value must be equal, a list has one of its elements. Operators:
 $eq $neq $gt $gte $lt $lte $in $nin $startsWith $endsWith $contains $exist $or $and $not.")]
 pub(super) struct TryFilter {
-    /// The kind of events
+    /// Kind of the events
     #[arg(value_parser = words::kinds())]
     kind: Kind,
 
@@ -99,7 +99,7 @@ impl TryFilter {
         }
         table.print_or(&format!("there are no {} events to try it on", self.kind))?;
         output::remark(format_args!(
-            "{} of the last {count} events would be let through",
+            "{} of the last {count} events match",
             trial.matching
         ));
         Ok(())
@@ -123,9 +123,9 @@ impl TryFilter {
 
 fn verdict_in_words(tried: &TriedEvent) -> String {
     match (&tried.clause, &tried.seen) {
-        _ if tried.matches => "lets through".to_owned(),
-        (Some(clause), Some(seen)) => format!("no: {clause}, and it is {seen}"),
-        (Some(clause), None) => format!("no: {clause}, and there is nothing"),
+        _ if tried.matches => "matches".to_owned(),
+        (Some(clause), Some(seen)) => format!("no: {clause}, but the value is {seen}"),
+        (Some(clause), None) => format!("no: {clause}, but there is no value"),
         (None, _) => "no".to_owned(),
     }
 }

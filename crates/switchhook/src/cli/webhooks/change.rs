@@ -22,7 +22,7 @@ Examples:
   switchhook webhooks create http://127.0.0.1:3000/hook --subscribe call,sms --profile dialpad
   switchhook webhooks create https://hooks.slack.com/services/T0/B0/X --template slack-missed-call
 
---subscribe takes everything of a kind. To narrow it: switchhook subscriptions create call --webhook ID …")]
+--subscribe matches every event of a kind. To narrow it: switchhook subscriptions create call --webhook ID …")]
 pub(super) struct Create {
     /// URL to post to (--url is the Switchhook server)
     #[arg(
@@ -32,7 +32,7 @@ pub(super) struct Create {
     )]
     address: Option<String>,
 
-    /// URL to post to, as an option
+    /// URL to post to, instead of the argument
     #[arg(long, value_name = "HOOK_URL")]
     hook_url: Option<String>,
 
@@ -46,7 +46,7 @@ pub(super) struct Create {
     settings: SettingsOptions,
 }
 
-/// Change a webhook's URL, secret or settings; what is not given stays
+/// Change a webhook's URL, secret or settings; options that are not given change nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -54,7 +54,7 @@ Examples:
   switchhook webhooks update 7730318061039616 --profile dialpad --timeout 10s
   switchhook webhooks update 7730318061039616 --no-secret --unset profile,timeout")]
 pub(super) struct Update {
-    /// The webhook's id
+    /// Id of the webhook
     id: WebhookId,
 
     /// New URL to post to
@@ -78,26 +78,26 @@ pub(super) struct Update {
 
 #[derive(Debug, Args)]
 struct SecretOptions {
-    /// Sign deliveries with this secret (HS256)
+    /// Secret to sign deliveries with (HS256)
     #[arg(long)]
     secret: Option<String>,
 
-    /// Sign deliveries with a generated secret, which is printed
+    /// Generate the secret, and print it
     #[arg(long, conflicts_with = "secret")]
     generate_secret: bool,
 }
 
-/// Replace a webhook's secret; deliveries are signed with the new one at once
+/// Rotate a webhook's secret; deliveries are signed with the new one at once
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook webhooks rotate-secret 7730318061039616
   switchhook webhooks rotate-secret 7730318061039616 --overlap 7d --announce-kid
 
-Let the receiver accept both secrets first: give it the new one with --secret, or have it look at the
-header's kid. The old one still counts, until the overlap ends, for events that others sign with it.")]
+Let the receiver accept both secrets first: choose the new one with --secret, or use the header's kid.
+Until the overlap ends, the old secret stays valid for events that others sign with it.")]
 pub(super) struct RotateSecret {
-    /// The webhook's id
+    /// Id of the webhook
     id: WebhookId,
 
     /// New secret [default: a generated one, which is printed]
@@ -107,14 +107,14 @@ pub(super) struct RotateSecret {
     #[arg(
         long,
         help = format!(
-            "Time for which the old secret still counts; 0s forgets it at once [default: {}]",
+            "Time for which the old secret stays valid; 0s for none [default: {}]",
             amounts::time(OVERLAP)
         ),
         value_name = "DURATION"
     )]
     overlap: Option<String>,
 
-    /// Whether the header of signed deliveries names the secret (kid)
+    /// Name the secret in the header of signed deliveries (kid)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     announce_kid: Option<bool>,
 }
@@ -144,9 +144,9 @@ impl Create {
         let secret = self.secret.chosen();
         request.extend(secret.map(|secret| ("secret".to_owned(), secret.into())));
         let (id, webhook) = created
-            .make(client, "/v1/webhooks", &request.into())
+            .create(client, "/v1/webhooks", &request.into())
             .await
-            .context("nothing is made: the webhook cannot be made so")?;
+            .context("nothing was created: the webhook was refused")?;
         let webhook = self.subscribe.apply(client, created, &id, webhook).await?;
         if self.subscribe.is_empty() {
             return Ok(webhook);

@@ -57,7 +57,7 @@ pub(super) async fn list(client: &Client, pagination: &Pagination, json: bool) -
             time(shown.created_at),
         ]);
     }
-    table.print_or("there are no webhooks; `switchhook webhooks create URL` makes one")?;
+    table.print_or("there are no webhooks; `switchhook webhooks create URL` creates one")?;
     list.remark_rest();
     Ok(())
 }
@@ -84,7 +84,7 @@ pub(super) fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     let facts = webhook.old_secrets.iter().fold(facts, |facts, old| {
         facts.fact(
             "old secret",
-            format!("{} counts until {}", old.kid, time(old.valid_until)),
+            format!("{} is valid until {}", old.kid, time(old.valid_until)),
         )
     });
     webhook

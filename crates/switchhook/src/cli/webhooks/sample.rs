@@ -22,19 +22,19 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Interval of asking for the delivery.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Send a sample event to a webhook, whatever it is subscribed to, and show its answer: exit code 1 if it did not take it
+/// Test a webhook: send it a sample event, whatever its subscriptions, and show the answer; exit code 1 unless it is 2xx
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   switchhook webhooks test 7730318061039616
   switchhook webhooks test 7730318061039616 --kind sms --json
 
-The event is kept, and its delivery is tried again like any other.")]
+The event is stored, and its delivery is retried like any other.")]
 pub(super) struct Test {
-    /// The webhook's id
+    /// Id of the webhook
     id: WebhookId,
 
-    /// The kind of event
+    /// Kind of the event
     #[arg(long, default_value = "call", value_parser = words::kinds())]
     kind: Kind,
 }
@@ -69,12 +69,12 @@ async fn await_attempt(client: &Client, id: DeliveryId, json: bool) -> anyhow::R
             deliveries::show_answer(&answer, json)?;
             return match delivery.delivery.state == StateName::Delivered {
                 true => Ok(()),
-                false => bail!("the webhook did not take the event"),
+                false => bail!("the webhook did not accept the event"),
             };
         }
         if started.elapsed() > ATTEMPT_TIMEOUT {
             bail!(
-                "the event waits to be sent for {} s: `switchhook deliveries show {id}` shows what becomes of it, \
+                "the event has not been sent for {} s: `switchhook deliveries show {id}` shows its state, \
                  `switchhook doctor` what is wrong",
                 ATTEMPT_TIMEOUT.as_secs()
             );

@@ -52,21 +52,21 @@ pub(super) fn parse_name(text: &str) -> Result<&'static str, String> {
 fn argument(setting: &Setting) -> Arg {
     let option = option_name(setting);
     let help = match setting.form {
-        ValueFormat::Headers => "Header added to every attempt; give all of them".to_owned(),
+        ValueFormat::Headers => "Header added to every attempt; repeat the option, and give all of them".to_owned(),
         ValueFormat::EventHeaders => {
-            "Header that a template makes from the event (X-State: {{ event.state }}); give all of them".to_owned()
+            "Header whose value is a template (X-State: {{ event.state }}); repeat the option, and give all of them".to_owned()
         }
         ValueFormat::Seconds => {
-            "When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)"
+            "Delays before each retry, after which a delivery is exhausted: 5s,30s,10m (durable only)"
                 .to_owned()
         }
         ValueFormat::Auth => {
-            "How to show the receiver whom it is from: bearer:TOKEN, basic:USER:PASSWORD, mtls:CERT_FILE:KEY_FILE, JSON or @FILE \
+            "Authentication to the receiver: bearer:TOKEN, basic:USER:PASSWORD, mtls:CERT_FILE:KEY_FILE, JSON or @FILE \
              (oauth2)".to_owned()
         }
-        ValueFormat::Pem => "Certificates of the authority that alone may vouch for the receiver: @FILE or PEM".to_owned(),
+        ValueFormat::Pem => "Root certificates to trust for the receiver, instead of the system's: @FILE or PEM".to_owned(),
         ValueFormat::Template => {
-            "Template that makes the body from the event: a ready one's name (see `webhooks templates`), @FILE or text".to_owned()
+            "Template of the body: name of a ready one (see `webhooks templates`), @FILE or text".to_owned()
         }
         ValueFormat::Millis => format!(
             "{}: {}",

@@ -22,7 +22,7 @@ pub(super) async fn to_now(client: &Client, id: WebhookId, json: bool) -> anyhow
         return output::print_json(&json!({ "skipped": skipped }));
     }
     output::print_data(match skipped {
-        0 => "nothing waits for it".to_owned(),
+        0 => "no delivery was waiting".to_owned(),
         1 => "1 delivery was skipped: it is cancelled, with a note that says so".to_owned(),
         many => format!("{many} deliveries were skipped: they are cancelled, with a note that says so"),
     })

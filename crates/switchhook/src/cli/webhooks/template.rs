@@ -13,7 +13,7 @@ use super::settings;
 use crate::cli::output::{self, Table};
 use crate::cli::words;
 
-/// Show the body that a template makes from an event; nothing is sent or changed
+/// Preview the body that a template makes from an event; nothing is sent or changed
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,7 +21,7 @@ Examples:
   switchhook webhooks preview 7730318061039616 --template slack-missed-call
   switchhook webhooks preview 7730318061039616 --template @missed.j2 --event 7730318061039620")]
 pub(super) struct Preview {
-    /// The webhook's id
+    /// Id of the webhook
     id: WebhookId,
 
     /// Template: name of a ready one, @FILE or text [default: the webhook's own]
@@ -65,10 +65,13 @@ impl Preview {
         };
         match (made.body, made.error) {
             (Some(body), _) => {
-                output::remark(format_args!("{}, made of {of}:", made.content_type));
+                output::remark(format_args!("{}, rendered with {of}:", made.content_type));
                 output::print_data(body)
             }
-            (None, error) => anyhow::bail!("nothing can be made of {of}: {}", error.unwrap_or_default()),
+            (None, error) => anyhow::bail!(
+                "the template cannot be rendered with {of}: {}",
+                error.unwrap_or_default()
+            ),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Folder {
             .recursive(true)
             .mode(0o700)
             .create(&path)
-            .with_context(|| format!("acme-folder: {} cannot be made", path.display()))?;
+            .with_context(|| format!("acme-folder: {} cannot be created", path.display()))?;
         let folder = Self {
             path,
             directory: settings.directory.clone(),
@@ -93,7 +93,7 @@ impl Folder {
         read.inspect_err(|error| {
             warn!(
                 error = format!("{error:#}"),
-                "the kept certificate cannot be used"
+                "the stored certificate cannot be used"
             );
         })
         .ok()
@@ -117,7 +117,7 @@ impl Folder {
             let error = format!("{error:#}");
             warn!(
                 error,
-                "what the authority gave is not kept: the next start asks for it again"
+                "the account or certificate could not be stored: the next start requests it again"
             );
         }
     }

@@ -26,7 +26,7 @@ pub(super) async fn certificate(
     let account = account(settings, folder).await?;
     let names: Vec<_> = settings.names.iter().cloned().map(Identifier::Dns).collect();
     let order = account.new_order(&NewOrder::new(&names)).await;
-    let mut order = order.context("the authority takes no order")?;
+    let mut order = order.context("the authority refused the order")?;
     answer_challenges(&mut order, identity).await?;
     let timeout = RetryPolicy::default().timeout(ORDER_TIMEOUT);
     match order.poll_ready(&timeout).await? {
@@ -36,7 +36,7 @@ pub(super) async fn certificate(
     let key = order
         .finalize()
         .await
-        .context("the authority makes no certificate")?;
+        .context("the authority issued no certificate")?;
     let chain = order.poll_certificate(&timeout).await;
     folder.keep_certificate(chain.context("the certificate did not come")?, key)
 }
@@ -48,7 +48,7 @@ async fn account(settings: &AcmeSettings, folder: &Folder) -> Result<Account> {
             .with_context(|| format!("acme-ca: {} cannot be used", root.display()))?,
         None => Account::builder()?,
     };
-    let unreachable = || format!("the authority at {} cannot be asked", settings.directory);
+    let unreachable = || format!("the authority at {} cannot be reached", settings.directory);
     if let Some(known) = folder.account() {
         return builder.from_credentials(known).await.with_context(unreachable);
     }
@@ -76,11 +76,11 @@ async fn answer_challenges(order: &mut Order, identity: &Identity) -> Result<()>
         match authorization.status {
             AuthorizationStatus::Valid => continue,
             AuthorizationStatus::Pending => {}
-            status => bail!("the authority has made up its mind already: {status:?}"),
+            status => bail!("the authorization is already {status:?}"),
         }
         let mut challenge = authorization
             .challenge(ChallengeType::TlsAlpn01)
-            .context("the authority takes no proof over TLS (tls-alpn-01)")?;
+            .context("the authority does not offer tls-alpn-01")?;
         let name = challenge.identifier().to_string();
         let certificate = challenge_certificate(&name, challenge.key_authorization().digest().as_ref())?;
         identity.answer_challenge(&name, certificate);
@@ -111,7 +111,7 @@ async fn refused(order: &mut Order, status: OrderStatus) -> String {
         why.extend(problems.map(|problem| format!("{}: {problem}", authorization.identifier())));
     }
     if why.is_empty() {
-        return format!("the authority says only that the order is {status:?}");
+        return format!("the order is {status:?}, without a reason");
     }
     why.join("; ")
 }

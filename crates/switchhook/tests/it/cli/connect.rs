@@ -105,7 +105,7 @@ async fn nothing_stays_half_connected() {
     assert!(
         refused
             .stderr
-            .contains("the agent_status subscription cannot be made at Dialpad"),
+            .contains("the agent_status subscription cannot be created at Dialpad"),
         "{refused:?}"
     );
     assert!(!refused.stderr.contains("left over"), "{refused:?}");

@@ -60,7 +60,7 @@ fn init_tells_three_lines_that_come_next_and_overwrites_nothing() {
     let before = ["switchhook.toml", "switchhook.key"].map(read);
     let again = shell.run(&["init"]).failed(1);
     assert!(
-        again.stderr.contains("switchhook.toml is there already") && again.stderr.contains("--dir"),
+        again.stderr.contains("switchhook.toml already exists") && again.stderr.contains("--dir"),
         "{again:?}"
     );
     std::fs::remove_file(folder.path().join("switchhook.toml")).unwrap();
@@ -69,7 +69,7 @@ fn init_tells_three_lines_that_come_next_and_overwrites_nothing() {
             .run(&["init"])
             .failed(1)
             .stderr
-            .contains("switchhook.key is there")
+            .contains("switchhook.key already exists")
     );
     assert_eq!(read("switchhook.key"), before[1]);
 }
@@ -80,7 +80,7 @@ fn a_store_that_is_out_of_reach_leaves_nothing_behind() {
     let shell = Shell::new(folder.path());
     let words = ["init", "--store", "sqlite:/proc/no/such/folder/switchhook.db"];
     let run = shell.run(&words).failed(1);
-    assert!(run.stderr.contains("cannot be made"), "{run:?}");
+    assert!(run.stderr.contains("cannot be created"), "{run:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

@@ -85,7 +85,7 @@ fn why_a_token_is_refused_is_told() {
             .run_with_input(&["jwt", "verify", "--secret", SECRET], body)
             .failed(1);
         assert!(
-            run.stdout.contains("does not hold") && run.stdout.contains("refused"),
+            run.stdout.contains("not valid") && run.stdout.contains("refused"),
             "{run:?}"
         );
     }
@@ -214,7 +214,11 @@ fn what_is_odd_about_a_request_is_noted() {
         None,
         "shape of call",
     );
-    noted(&format!("{token}\n"), Some(SECRET), "taken for the capture's");
+    noted(
+        &format!("{token}\n"),
+        Some(SECRET),
+        "ignored as the capture's own",
+    );
     noted(EVENT, Some(SECRET), "not signed");
     noted("{}", None, "none of the five known shapes");
     noted(&sign(SECRET, b"[]"), Some(SECRET), "not one JSON object");
@@ -262,7 +266,7 @@ fn a_signature_in_the_headers_is_explained_too() {
             standard["age"]
                 .as_str()
                 .unwrap()
-                .contains("refuses it afterwards as played again")
+                .contains("then refuse it as a replay")
         );
         assert_eq!(
             (&explained["is_signed"], &explained["signature"]),

@@ -21,10 +21,7 @@ async fn events_that_went_nowhere_are_replayed_to_an_address_and_waited_for() {
     let create = ["replays", "create", "--since", "1h", "--to-url", &url];
 
     let dry_run = shell.run(&[&create[..], &["--dry-run"]].concat()).ok();
-    assert_eq!(
-        dry_run.stdout,
-        "it would make 2 deliveries, of 2 events looked at\n"
-    );
+    assert_eq!(dry_run.stdout, "it would create 2 deliveries from 2 events\n");
     assert!(receiver.arrivals().is_empty());
     let finished = shell
         .run(&[&create[..], &["--call", "2", "--wait", "--json"]].concat())

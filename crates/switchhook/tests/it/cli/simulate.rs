@@ -181,7 +181,7 @@ async fn a_scenario_reaches_those_who_subscribed_and_nothing_is_created() {
         "delivered",
     ];
     let unheard = shell.run(&play).failed(1);
-    assert!(unheard.stderr.contains("no subscription asked"), "{unheard:?}");
+    assert!(unheard.stderr.contains("no subscription matched"), "{unheard:?}");
     assert_eq!(
         shell.run(&["webhooks", "list", "--json"]).ok().json()["items"],
         serde_json::json!([])

@@ -13,7 +13,7 @@ fn migrate_says_from_where_to_where() {
     );
     assert!(first["to"].as_u64() >= Some(1), "{first}");
     let second = shell.run(&["migrate"]).ok();
-    assert!(second.stdout.contains("nothing to do"), "{second:?}");
+    assert!(second.stdout.contains("nothing to migrate"), "{second:?}");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn commands_work_on_postgresql_as_on_a_file() {
     let shell = Shell::new(folder.path()).with("SWITCHHOOK_STORE", &url);
     let first = shell.run(&["migrate", "--json"]).ok().json();
     assert_eq!(first["from"], 0, "{first}");
-    assert!(shell.run(&["migrate"]).ok().stdout.contains("nothing to do"));
+    assert!(shell.run(&["migrate"]).ok().stdout.contains("nothing to migrate"));
     let key = shell.run(&["keys", "create", "--name", "ann", "--admin"]).ok();
     assert!(key.stdout.starts_with("shk_"), "{key:?}");
     assert!(shell.run(&["keys", "list"]).ok().stdout.contains("ann"));

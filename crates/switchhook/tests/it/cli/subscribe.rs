@@ -32,7 +32,7 @@ async fn a_webhook_is_made_with_its_subscriptions_or_not_at_all() {
     let unsettled = shell
         .run(&["webhooks", "create", url, "--header", "Host: x"])
         .failed(1);
-    assert!(unsettled.stderr.contains("nothing is made"), "{unsettled:?}");
+    assert!(unsettled.stderr.contains("nothing was created"), "{unsettled:?}");
     shell
         .run(&["websockets", "create", "--subscribe", "call,changelog"])
         .failed(1);
@@ -115,7 +115,7 @@ async fn a_webhook_is_tried_out_with_a_sample_event() {
         .run(&["webhooks", "test", webhook, "--kind", "sms", "--json"])
         .failed(1);
     assert_eq!(refused.json()["attempts"][0]["status"], 418);
-    assert!(refused.stderr.contains("did not take"), "{refused:?}");
+    assert!(refused.stderr.contains("did not accept"), "{refused:?}");
     assert_eq!(receiver.arrivals().len(), 2);
     // Both attempts have ended: the list says how, and where they went.
     let listed = shell.run(&["deliveries", "list"]).ok().stdout;

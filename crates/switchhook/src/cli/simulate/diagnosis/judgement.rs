@@ -130,7 +130,7 @@ impl Judge<'_> {
     fn nothing_gets_in(&self, first: &Observation) -> Vec<FindingReport> {
         let invented = |one: &&Observation| matches!(one.probe, Probe::Invented(_)) && one.seen.is_taken();
         let Some(invented) = self.observations.iter().find(invented) else {
-            let says = "It refuses every genuine event, in whatever way it comes. Does it have this secret?";
+            let says = "It refuses every genuine event, however it is sent. Does it have this secret?";
             return found_if(Finding::RefusesGenuineEvents, says, vec![evidence(first)])
                 .into_iter()
                 .collect();
@@ -235,7 +235,7 @@ impl Judge<'_> {
     fn forgeries(&self) -> Vec<FindingReport> {
         let forged = |one: &Observation| matches!(one.probe, Probe::Forged(_));
         let taken = self.evidence(|one| forged(one) && one.seen.is_taken());
-        let says = "It accepts what nobody should believe; with its URL anybody can send it events.";
+        let says = "It accepts forged events: whoever knows its URL can send it events.";
         let believes = found_if(Finding::DoesNotVerify, says, taken);
         let is_wrong = |one: &Observation| forged(one) || matches!(one.probe, Probe::Broken(_));
         let failed = self.evidence(|one| is_wrong(one) && one.seen.is_failure());
