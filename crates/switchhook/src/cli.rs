@@ -140,7 +140,7 @@ enum Command {
 }
 
 fn command() -> clap::Command {
-    help::with_paragraphs(Cli::command())
+    help::laid_out(Cli::command())
 }
 
 /// The program, from its arguments to its exit code.

@@ -1,9 +1,15 @@
-//! Text below the help of a command: examples, which keep their lines, and paragraphs, which are wrapped to the
-//! terminal rather than as in the source.
+//! Help of commands: without the values of booleans, and with a text below: examples, which keep their lines, and
+//! paragraphs, which are wrapped to the terminal rather than as in the source.
 
-/// Joins the paragraphs of a command and of its subcommands.
-pub(super) fn with_paragraphs(command: clap::Command) -> clap::Command {
-    let command = command.mut_subcommands(with_paragraphs);
+/// Lays out the help of a command and of its subcommands.
+pub(super) fn laid_out(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(laid_out).mut_args(|option| {
+        let is_boolean = option.get_value_names().is_some_and(|names| names == ["BOOL"]);
+        match is_boolean {
+            true => option.hide_possible_values(true),
+            false => option,
+        }
+    });
     match command.get_after_help().map(ToString::to_string) {
         Some(text) => command.after_help(paragraphs(&text)),
         None => command,
@@ -42,7 +48,7 @@ mod tests {
     #[test]
     fn the_commands_below_have_paragraphs_too() {
         let inner = clap::Command::new("inner").after_help("one\ntwo");
-        let command = with_paragraphs(clap::Command::new("outer").subcommand(inner));
+        let command = laid_out(clap::Command::new("outer").subcommand(inner));
         let inner = command
             .find_subcommand("inner")
             .and_then(clap::Command::get_after_help);

@@ -94,7 +94,7 @@ pub(super) struct Simulate {
     rate: Option<Rate>,
 
     /// Distribution over time: steady, or workweek with nights and weekends (UTC)
-    #[arg(long, value_name = "RHYTHM", default_value = "steady", value_parser = words::one_of::<Rhythm>(Rhythm::ALL.map(Rhythm::as_str)), help_heading = "What")]
+    #[arg(long, value_name = "RHYTHM", default_value = "steady", hide_possible_values = true, value_parser = words::one_of::<Rhythm>(Rhythm::ALL.map(Rhythm::as_str)), help_heading = "What")]
     rhythm: Rhythm,
 
     /// Number of events to send; a scenario is repeated until then
@@ -106,7 +106,7 @@ pub(super) struct Simulate {
     duration: Option<Duration>,
 
     /// Form of the events: observed (like real traffic) or asyncapi (valid against the published contract)
-    #[arg(long, value_name = "DIALECT", default_value_t, value_parser = words::one_of::<Dialect>(Dialect::ALL.map(Dialect::as_str)), help_heading = "What")]
+    #[arg(long, value_name = "DIALECT", default_value_t, hide_possible_values = true, value_parser = words::one_of::<Dialect>(Dialect::ALL.map(Dialect::as_str)), help_heading = "What")]
     dialect: Dialect,
 
     /// Speed of the company's time: real, 60x or max [default: 10x for a scenario, else real]
@@ -128,7 +128,7 @@ pub(super) struct Simulate {
 
     /// Condition for exit code 0: 2xx (valid events are accepted, invalid ones refused), delivered (the server has also
     /// delivered everything), rejected (everything is refused)
-    #[arg(long, value_name = "WHAT", value_parser = words::one_of::<Expectation>(Expectation::ALL.map(Expectation::as_str)), help_heading = "Test")]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, value_parser = words::one_of::<Expectation>(Expectation::ALL.map(Expectation::as_str)), help_heading = "Test")]
     expect: Option<Expectation>,
 
     /// Diagnose the receiver from its answers to genuine, forged and odd requests; exit code 1 if anything is wrong

@@ -49,7 +49,7 @@ pub(super) struct Tail {
     #[arg(long, value_name = "N", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     count: Option<u64>,
 
-    /// Colours: auto (on a terminal), always or never
+    /// Use of colours; auto uses them on a terminal
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
 

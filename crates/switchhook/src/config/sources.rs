@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::builder::{Resettable, ValueParser};
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -76,7 +77,9 @@ pub fn parse(
     combinations: &dyn Fn(&ArgMatches) -> Vec<String>,
     args: &[OsString],
 ) -> Result<Parsed, ParseError> {
-    let words = with_any_words(command.clone()).try_get_matches_from(args)?;
+    let words = with_any_words(command.clone())
+        .try_get_matches_from(args)
+        .map_err(|error| with_possible_values(command.clone(), args, error))?;
     let (path, words) = innermost(&words);
     let typed = RawArguments { words, settings };
     let file = typed.checked_file(combinations)?;
@@ -88,6 +91,13 @@ pub fn parse(
         matches: command.try_get_matches_from(args)?,
         file,
     })
+}
+
+/// Help of the command as it is: with options that take any word it would not list the possible values.
+fn with_possible_values(command: Command, args: &[OsString], error: clap::Error) -> clap::Error {
+    let is_help = error.kind() == ErrorKind::DisplayHelp;
+    let real = command.try_get_matches_from(args).err().filter(|_| is_help);
+    real.filter(|real| real.kind() == error.kind()).unwrap_or(error)
 }
 
 impl Parsed {

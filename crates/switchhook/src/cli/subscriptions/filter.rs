@@ -33,7 +33,7 @@ pub(super) struct FilterOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     include_internal: Option<bool>,
 
-    /// contact: local or shared [default: a subscription to each]
+    /// contact: type of the contacts [default: a subscription to each]
     #[arg(long, value_name = "TYPE", value_parser = words::one_of::<ContactType>(ContactType::ALL.map(ContactType::as_str)))]
     contact_type: Option<ContactType>,
 

@@ -90,6 +90,29 @@ fn the_help_of_every_command_has_an_example() {
 }
 
 #[test]
+fn help_lists_the_words_that_an_option_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (words, expected) in [
+        (&["send"][..], "auto, call, sms"),
+        (
+            &["deliveries", "list"],
+            "pending, delivered, exhausted, cancelled",
+        ),
+        (&["notifications", "channels", "create"], "webhook, slack, teams"),
+        (&["webhooks", "create"], "durable, dialpad"),
+        (&["tail"], "auto, always, never"),
+    ] {
+        let help = Shell::new(folder.path())
+            .run(&[words, &["--help"]].concat())
+            .ok()
+            .stdout;
+        let help: Vec<_> = help.split_whitespace().collect();
+        let listed = format!("[possible values: {expected}");
+        assert!(help.join(" ").contains(&listed), "{words:?}: {}", help.join(" "));
+    }
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
     let folder = tempfile::tempdir().unwrap();
     for (words, expected) in [
