@@ -29,7 +29,7 @@ pub(super) enum Scale {
 const FEW: usize = 20;
 
 /// Factor over the 95th percentile of the values above which a peak is cut.
-const MUCH: f64 = 3.0;
+pub const MUCH: f64 = 3.0;
 
 const WIDTH: f64 = 540.0;
 const HEIGHT: f64 = 168.0;

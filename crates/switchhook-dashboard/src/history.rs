@@ -16,7 +16,7 @@ use switchhook_node::history;
 const HOUR: u64 = 60 * 60;
 
 /// Over which times one can look: as it is in the address, in words, in seconds.
-const SPANS: [(&str, &str, u64); 6] = [
+pub const SPANS: [(&str, &str, u64); 6] = [
     ("15m", "15 min", HOUR / 4),
     ("1h", "1 h", HOUR),
     ("6h", "6 h", 6 * HOUR),

@@ -21,7 +21,7 @@ use switchhook_node::live::Live;
 use switchhook_node::share::{NoSlot, Slot};
 
 /// Bound on the open pages, over all companies.
-const MOST_PAGES: usize = 512;
+pub const MOST_PAGES: usize = 512;
 
 /// Shortest interval between two updates of a page.
 const EVERY: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ use switchhook_node::visibility::Visibility;
 use switchhook_node::{Node, blocking, events};
 
 /// Bound on the events one search reads.
-const MOST_LOOKED_AT: usize = 10_000;
+pub const MOST_LOOKED_AT: usize = 10_000;
 
 /// Approximate time limit of one search.
 const LONGEST: Duration = Duration::from_millis(800);

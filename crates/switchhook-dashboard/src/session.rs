@@ -42,7 +42,7 @@ use switchhook_node::visibility::Visibility;
 const COOKIE_NAME: &str = "switchhook_session";
 
 /// Idle time after which a session ends.
-const IDLE_FOR: Duration = Duration::from_secs(12 * 3_600);
+pub const IDLE_FOR: Duration = Duration::from_secs(12 * 3_600);
 
 /// Bound on the sessions of one node; the longest idle one goes first.
 const MOST_SESSIONS: usize = 1_024;

@@ -45,7 +45,7 @@ spelled_enum! {
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Time for which people may be left with an outdated notification: that a webhook works again, while it fails.
-const WRONG_FOR: Duration = MINUTE.saturating_mul(5);
+pub const WRONG_FOR: Duration = MINUTE.saturating_mul(5);
 
 impl NotificationKind {
     /// Kinds of a channel for a list, or that it has all of them.

@@ -42,7 +42,7 @@ const SHORTEST: usize = 7;
 const INTERNATIONAL_PREFIXES: [&[u8]; 5] = [&[0, 0], &[0, 1, 1], &[0, 0, 1, 1], &[0, 1, 0], &[8, 1, 0]];
 
 /// Digits that a spelling needs to count as the number where nothing but its digits shows that it is one.
-const MANY: usize = 10;
+pub const MANY: usize = 10;
 
 /// A telephone number with its country code. Its `Debug` and `Display` show the last two digits only.
 #[derive(Clone, PartialEq, Eq)]

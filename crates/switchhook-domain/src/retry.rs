@@ -10,7 +10,7 @@ use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 use crate::attempt::{AttemptOutcome, CountsAs, OutcomeClass, Retry};
 
 mod dialpad;
-mod durable;
+pub mod durable;
 
 spelled_enum! {
     /// A set of retry rules.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use switchhook_protocol::{JsonNode, Kind, Shape, Timestamp};
 
 mod filters;
-mod header;
+pub mod header;
 mod ready;
 
 pub use self::header::HeaderTemplate;

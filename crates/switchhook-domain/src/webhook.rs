@@ -58,7 +58,7 @@ pub struct OldSecret {
 pub const MOST_OLD_SECRETS: usize = 4;
 
 /// Default time limit of connecting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Server's defaults for settings of webhooks.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,13 +6,13 @@
 //! handlers read bodies, `exchange.rs` and `stream.rs` stand between hyper and the socket, `tls.rs` makes connections secure,
 //! and `client.rs` says who is at their other end.
 
-mod body;
+pub mod body;
 mod client;
 mod coding;
 mod connection;
-mod connections;
+pub mod connections;
 mod exchange;
-mod limits;
+pub mod limits;
 mod progress;
 mod stream;
 mod tls;
@@ -53,7 +53,7 @@ pub use self::tls::{Certificate, Identity};
 use self::tls::{Protocol, TlsHandshaker};
 
 /// The largest head, and how much of an answer is waiting to be written, in bytes.
-const BUFFER: usize = 64 * 1024;
+pub const BUFFER: usize = 64 * 1024;
 
 /// Concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 128;

@@ -4,7 +4,7 @@
 //! one works at its first request, because nothing is remembered of keys that were not found. The key itself is never
 //! kept or logged, only its hash.
 
-mod uses;
+pub mod uses;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Verbs for deliveries. Redelivering makes a new delivery: history is never rewritten.
 
-mod search;
+pub mod search;
 mod status;
 
 use std::collections::HashMap;

@@ -7,8 +7,8 @@
 pub mod address_guard;
 mod attempt;
 mod body;
-mod engine;
-mod http_client;
+pub mod engine;
+pub mod http_client;
 mod memory;
 mod queue;
 #[cfg(test)]

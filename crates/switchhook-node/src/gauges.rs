@@ -18,19 +18,19 @@ use crate::Node;
 use crate::telemetry::PendingReason;
 
 /// Interval of measuring.
-const MEASURE_EVERY: Duration = Duration::from_secs(15);
+pub const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
 /// Interval of measuring the store's size, for which PostgreSQL scans its tables.
-const SIZE_EVERY: Duration = Duration::from_secs(60);
+pub const SIZE_EVERY: Duration = Duration::from_secs(60);
 
 /// Webhooks counted in one query.
 const SLICE: u32 = 100;
 
 /// Bound on the pending deliveries counted per webhook, separately for due and later ones.
-const MOST_OF_WEBHOOK: u32 = 10_000;
+pub const MOST_OF_WEBHOOK: u32 = 10_000;
 
 /// Bound on all deliveries counted. Further webhooks are left out.
-const MOST: u64 = 100_000;
+pub const MOST: u64 = 100_000;
 
 /// Measures for as long as it is polled.
 pub async fn run(node: Arc<Node>) {

@@ -32,7 +32,7 @@ const MOST_INSPECTORS: usize = 64;
 pub const MOST_REQUESTS: usize = 200;
 
 /// Bound on the bodies kept by each, in bytes.
-const MOST_BYTES: usize = 8 << 20;
+pub const MOST_BYTES: usize = 8 << 20;
 
 /// Bound on the requests by which a printing listener may fall behind.
 const MOST_BEHIND: usize = 256;

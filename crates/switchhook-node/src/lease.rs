@@ -21,10 +21,10 @@ use crate::caller::Caller;
 
 /// Interval of checking keys. With the second for which a found key is reused, and the check itself, connections end
 /// within two seconds of a revocation.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Longest time for which something stays open while keys cannot be checked.
-const LONGEST_UNCERTAIN: Duration = Duration::from_secs(10);
+pub const LONGEST_UNCERTAIN: Duration = Duration::from_secs(10);
 
 /// Hands out leases. Cheap to clone.
 #[derive(Clone)]

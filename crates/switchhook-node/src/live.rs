@@ -22,7 +22,7 @@ use self::recent::{Activity, Recent, Sample};
 use crate::summary::Summary;
 
 /// Bound on the events by which a listener may fall behind.
-const MOST_BEHIND: usize = 1_024;
+pub const MOST_BEHIND: usize = 1_024;
 
 /// Of how many companies the last half a minute is remembered.
 const MOST_COMPANIES: usize = 1_024;

@@ -4,12 +4,12 @@
 //! carries it: `delivery.rs` takes what is due, `sender.rs` sends it in the form of `message.rs`, by `mail.rs` or `command.rs`
 //! where that is no POST; `watch.rs` looks for what nobody's change would tell.
 
-mod command;
+pub mod command;
 mod delivery;
 mod mail;
 mod message;
 mod sender;
-mod watch;
+pub mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! Everything that matters is in the store; the task in `replay/runner.rs` has nothing to lose. What a replay selects and makes is the domain's.
 
-mod runner;
+pub mod runner;
 mod tally;
 
 use std::collections::HashMap;

@@ -40,14 +40,14 @@ const PAUSE_FACTOR: u32 = 2;
 const HEADROOM: u64 = 20;
 
 /// Payloads of events younger than this are looked at in every sweep, older ones once an hour.
-const YOUNG: Duration = Duration::from_secs(15 * 60);
-const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60 * 60);
+pub const YOUNG: Duration = Duration::from_secs(15 * 60);
+pub const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// A clock that gains more than this between two sweeps was set, and may be wrong.
 const LARGEST_GAIN: Duration = Duration::from_secs(10 * 60);
 
 /// Time without removals by age after the clock was set, so that somebody can see the warning and correct it.
-const DISTRUST: Duration = Duration::from_secs(60 * 60);
+pub const DISTRUST: Duration = Duration::from_secs(60 * 60);
 
 /// Sweeps for as long as it is polled.
 pub async fn run(node: Arc<Node>) {

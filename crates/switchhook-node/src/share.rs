@@ -120,14 +120,14 @@ pub struct Share {
 
 /// Bound on the requests of a company that wait for a slot to read, and on the wait of each.
 const MOST_READERS_WAITING: usize = 64;
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Bound on the examinations that try connections at once, over all companies.
-const MOST_EXAMINATIONS: usize = 4;
+pub const MOST_EXAMINATIONS: usize = 4;
 
 /// Bound on a company's events that are on their way into the store. More wait, in order: the store commits all that
 /// waits at once, and other companies' events must not wait for a large commit.
-const INTAKE_KIB: u32 = 8 * 1024;
+pub const INTAKE_KIB: u32 = 8 * 1024;
 
 /// Cost of an event, and of each of its deliveries, beside the event's bytes.
 const EACH_KIB: usize = 4;

@@ -13,7 +13,7 @@ use crate::liveness::Liveness;
 use crate::telemetry::Telemetry;
 
 /// Disk space that a node reserves, so that it can still remove data when the disk is full.
-const RESERVE_BYTES: u64 = 16 << 20;
+pub const RESERVE_BYTES: u64 = 16 << 20;
 
 /// Opens the store for a node that accepts and sends.
 ///

@@ -23,16 +23,16 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// Time limit of one rendering.
-const LONGEST: Duration = Duration::from_secs(1);
+pub const LONGEST: Duration = Duration::from_secs(1);
 
 /// Time limit of a worker's start.
 const LONGEST_START: Duration = Duration::from_secs(10);
 
 /// Time for which a webhook's templates are not rendered after they killed a worker.
-const REST: Duration = Duration::from_secs(30);
+pub const REST: Duration = Duration::from_secs(30);
 
 /// Bound on a worker's address space.
-const MOST_MEMORY: u64 = 1 << 30;
+pub const MOST_MEMORY: u64 = 1 << 30;
 
 /// Workers for sending, and for previews.
 const SENDING: usize = 4;

@@ -81,8 +81,11 @@ pub enum JournalError {
 }
 
 impl Journal {
+    /// Bytes of a journal that are read when it is opened: the last.
+    pub const READ_BACK: u64 = 256 * 1024 * 1024;
+
     /// Opens a journal or makes a new one, for its owner only; `each` sees the lines that are already there, oldest
-    /// first. Of a very large file only the last 256 MiB are read.
+    /// first. Of a very large file only the last [`Self::READ_BACK`] bytes are read.
     ///
     /// # Errors
     /// If the file is in use, holds something else, or cannot be read and written.

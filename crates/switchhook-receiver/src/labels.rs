@@ -19,7 +19,7 @@ pub struct Labels {
 
 impl Labels {
     /// The longest id that is taken over; ours are numbers.
-    const MAX_ID_BYTES: usize = 128;
+    pub const MAX_ID_BYTES: usize = 128;
 
     /// True if an id can be used anywhere: in a file's name, the environment of a command or a line of a log. It
     /// begins with a letter or digit, so that no program takes it for an option; then `-`, `_`, `.` and `:` may

@@ -26,9 +26,6 @@ pub type HandlerError = Box<dyn Error + Send + Sync>;
 
 type Outcome = Result<(), HandlerError>;
 
-/// Default time limit of a handler.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 type Handler = Box<dyn Fn(Received) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
 
 /// Verifies, drops repeats, and calls the function of the event's kind.
@@ -76,6 +73,9 @@ pub enum Trouble {
 }
 
 impl Handlers {
+    /// Default time limit of a handler.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
+
     /// Begins without any function: every event that is right is answered with 200 and passed over.
     #[must_use]
     pub fn new(receiver: Receiver, repeats: Arc<Repeats>) -> Self {
@@ -85,7 +85,7 @@ impl Handlers {
             of_kind: Default::default(),
             otherwise: None,
             report: Box::new(|_| ()),
-            patience: PATIENCE,
+            patience: Self::PATIENCE,
         }))
     }
 
@@ -154,7 +154,7 @@ impl Handlers {
         self
     }
 
-    /// Sets the time limit of a handler, which is a minute by default. A handler that takes longer is dropped where
+    /// Sets the time limit of a handler, which is [`Self::PATIENCE`] by default. A handler that takes longer is dropped where
     /// it waits, so that its event can come again.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {

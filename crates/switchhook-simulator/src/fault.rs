@@ -4,6 +4,7 @@
 mod stream;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use switchhook_protocol::{quoted, spelled_enum};
@@ -14,13 +15,13 @@ use crate::rng::Rng;
 spelled_enum! {
     /// Something that goes wrong.
     pub enum Fault: "fault" {
-        /// The event comes again, up to 20 seconds later.
+        /// The event comes again, up to [`Self::DUPLICATE_WITHIN_MS`] later.
         Duplicate = "duplicate",
         /// The event changes places with the next one of its story.
         Reorder = "reorder",
-        /// The event comes 5 to 60 seconds late.
+        /// The event comes late by [`Self::DELAY_MS`].
         Delay = "delay",
-        /// Nothing comes for ten seconds, then everything at once.
+        /// Nothing comes for [`Self::BURST_MS`], then everything at once.
         Burst = "burst",
         /// The beginning of a leg comes after its end.
         LateLeg = "late-leg",
@@ -36,6 +37,15 @@ spelled_enum! {
 }
 
 impl Fault {
+    /// Longest time between an event and its duplicate, in milliseconds.
+    pub const DUPLICATE_WITHIN_MS: u64 = 20_000;
+
+    /// Shortest and longest delay of an event, in milliseconds.
+    pub const DELAY_MS: RangeInclusive<u64> = 5_000..=60_000;
+
+    /// Time for which a burst holds events back, in milliseconds.
+    pub const BURST_MS: u64 = 10_000;
+
     /// True if it concerns the request and not the event.
     #[must_use]
     pub const fn is_about_the_request(self) -> bool {

@@ -131,7 +131,7 @@ impl Weight {
 pub(crate) const LINGER: Duration = Duration::from_millis(5);
 
 /// Bound on the waiting writes: a unit is a row, or each KiB of a larger one.
-const QUEUE_UNITS: u32 = 32 * 1024;
+pub const QUEUE_UNITS: u32 = 32 * 1024;
 
 /// Units that a write takes. One larger than the queue gets all of it.
 fn room_for(weight: Weight) -> u32 {

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::row::{Columns, Row};
 
 /// Bound on the outages kept per webhook.
-pub(crate) const MOST_KEPT: u32 = 1_000;
+pub const MOST_KEPT: u32 = 1_000;
 
 /// Change to a webhook's stored outage.
 #[derive(Debug, Clone, PartialEq, Eq)]

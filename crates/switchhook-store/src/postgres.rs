@@ -11,8 +11,8 @@ mod changes;
 mod claims;
 pub mod cluster;
 mod columns;
-mod committer;
-mod connection;
+pub mod committer;
+pub mod connection;
 pub(crate) mod copying;
 mod deliveries;
 mod delivery_row;
@@ -22,7 +22,7 @@ mod events;
 mod failure;
 mod health;
 mod history;
-mod listener;
+pub mod listener;
 mod node;
 mod notifier;
 mod order_queue;
@@ -141,9 +141,11 @@ impl Drop for PostgresStore {
     }
 }
 
-/// How many connections a node has at most: the pool's, those that commit, the one that listens, and for a moment two more (to compare
-/// the sessions of a pooler, to choose a server).
-const MOST_CONNECTIONS: usize = pool::SIZE + pool::SIZE_FOR_KEYS + committer::COUNT + 1 + 2;
+/// Connections that a node keeps: the pools', those that commit, the one that listens.
+pub const CONNECTIONS: usize = pool::SIZE + pool::SIZE_FOR_KEYS + committer::COUNT + 1;
+
+/// The most that a node has: for a moment two more, to compare the sessions of a pooler and to choose a server.
+pub const MOST_CONNECTIONS: usize = CONNECTIONS + 2;
 
 impl Parts {
     async fn open(connector: Arc<Connector>, options: StoreOptions) -> Result<Arc<Self>, StoreError> {

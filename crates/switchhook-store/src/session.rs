@@ -9,7 +9,7 @@ use switchhook_domain::id::KeyId;
 pub const ENDED_SESSIONS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Bound on the ended sessions remembered per key. Beyond it, all sessions that the key began until then have ended.
-pub(crate) const MOST_ENDED: u32 = 1_000;
+pub const MOST_ENDED: u32 = 1_000;
 
 /// Somebody's session, by what it takes to end it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! What is done for every event goes past it.
 
 mod dialect;
-mod listing;
+pub(crate) mod listing;
 mod value;
 
 use std::pin::Pin;

@@ -50,7 +50,7 @@ mod schema;
 mod set_aside;
 mod sql;
 mod statements;
-mod store;
+pub mod store;
 mod transaction;
 mod write_connection;
 mod writer;

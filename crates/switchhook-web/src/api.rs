@@ -32,7 +32,7 @@ mod request;
 mod request_handler;
 mod rerouting;
 mod sources;
-mod stream;
+pub mod stream;
 mod subscriptions;
 mod webhook_settings;
 mod webhooks;

@@ -31,7 +31,7 @@ mod help;
 mod init;
 mod jwt;
 mod keys;
-mod listen;
+pub mod listen;
 mod man;
 mod mcp;
 mod migrate;
@@ -139,7 +139,9 @@ enum Command {
     TemplateWorker(template_worker::TemplateWorker),
 }
 
-fn command() -> clap::Command {
+/// Every command with its options.
+#[must_use]
+pub fn command() -> clap::Command {
     help::laid_out(Cli::command())
 }
 

@@ -42,7 +42,7 @@ use crate::{open_files, tls};
 const METRICS_CONNECTIONS: usize = 64;
 
 /// Time for stopping, beyond that for attempts in flight, after a part has failed.
-const STOPPING: Duration = Duration::from_secs(5);
+pub const STOPPING: Duration = Duration::from_secs(5);
 
 /// A node that runs.
 pub struct Server {

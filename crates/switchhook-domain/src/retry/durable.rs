@@ -8,19 +8,19 @@ use super::{Jitter, RetryContext};
 pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The longest wait that a receiver may ask for.
-pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * HOUR);
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * HOUR);
 
 /// Age at which a delivery is given up.
-const LONGEST_AGE: Duration = Duration::from_secs(3 * 24 * HOUR);
+pub const LONGEST_AGE: Duration = Duration::from_secs(3 * 24 * HOUR);
 
 /// Deviation of a delay, so that deliveries that failed together do not come back together.
-const JITTER_PERCENT: u32 = 20;
+pub const JITTER_PERCENT: u32 = 20;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
 /// Seconds after the first, second, … failure; the last one repeats.
-const SCHEDULE: [u64; 10] = [
+pub const SCHEDULE: [u64; 10] = [
     5,
     30,
     2 * MINUTE,

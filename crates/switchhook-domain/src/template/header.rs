@@ -3,7 +3,7 @@
 use super::{Template, TemplateContext, TemplateError};
 
 /// The most bytes of a value.
-const LONGEST_VALUE: usize = 2 * 1024;
+pub const LONGEST_VALUE: usize = 2 * 1024;
 
 /// A template that makes the value of a header from an event.
 #[derive(Debug, Clone)]

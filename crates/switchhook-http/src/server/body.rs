@@ -16,17 +16,17 @@ use super::coding::Coding;
 use super::exchange::BodyStreamError;
 
 /// Bytes of a too large body that are read and thrown away, so that its sender gets to read the answer.
-const MOST_DRAINED: usize = 16 * 1024 * 1024;
+pub const MOST_DRAINED: usize = 16 * 1024 * 1024;
 
 /// Time limit for that.
-const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+pub const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 
 /// A body of more bytes is large.
-const LARGE: usize = 64 * 1024;
+pub const LARGE: usize = 64 * 1024;
 
 /// KiB of large bodies in memory, until their events are stored or handed over. Further senders wait.
 static ROOM: Semaphore = Semaphore::const_new(ROOM_KIB);
-const ROOM_KIB: usize = 64 * 1024;
+pub const ROOM_KIB: usize = 64 * 1024;
 
 /// Reason for which a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! Which make room for new ones is `connections/capacity.rs`, which are closed because their clients took their time is
 //! `connections/sweep.rs`, and how all of them end is `connections/ending.rs`.
 
-mod capacity;
-mod counts;
+pub mod capacity;
+pub mod counts;
 mod ending;
 mod sweep;
 

@@ -9,7 +9,7 @@ pub const MOST_BY_DEFAULT: u64 = 10_000;
 const OTHER_FILES: u64 = 64;
 
 /// Connections beyond the bound, for health checks.
-pub(super) const SPARE: usize = 16;
+pub const SPARE: usize = 16;
 
 /// Limits for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

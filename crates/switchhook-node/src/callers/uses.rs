@@ -22,7 +22,7 @@ use super::Callers;
 const GATHERED_FOR: Duration = Duration::from_secs(5);
 
 /// Shortest interval between two writes for one key.
-const KEPT_EVERY: Duration = Duration::from_secs(5 * 60);
+pub const KEPT_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Of how many keys uses are in memory at the most.
 const MOST_NOTED: usize = 10_000;

@@ -21,7 +21,7 @@ use crate::{Node, blocking};
 const MOST_LOOKED_AT: usize = 10_000;
 
 /// Approximate time limit of a search.
-const LONGEST: Duration = Duration::from_millis(800);
+pub const LONGEST: Duration = Duration::from_millis(800);
 
 /// Page size of a read.
 const AT_ONCE: u32 = 1_000;

@@ -5,15 +5,15 @@
 //! attempt gets and what happens to it afterwards.
 
 mod connect;
-mod dial;
+pub mod dial;
 mod echo;
-mod exchange;
-mod failed_addresses;
+pub mod exchange;
+pub mod failed_addresses;
 mod pool;
 mod proxy;
-mod resolver;
+pub mod resolver;
 mod tls;
-mod token;
+pub mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ use switchhook_http::address::Address;
 use switchhook_http::proxy::Outbound;
 
 /// Time after which an idle connection is closed.
-const IDLE_FOR: Duration = Duration::from_secs(20);
+pub const IDLE_FOR: Duration = Duration::from_secs(20);
 
 /// Carries POSTs over the network.
 pub struct HttpTransport {

@@ -13,7 +13,7 @@ use crate::Node;
 
 /// Bounds on the events of one commit, and on their bytes.
 const MOST_LINES: usize = 500;
-const MOST_BYTES: usize = 1024 * 1024;
+pub const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many bad lines are told one by one; the others are counted.
 pub const MOST_REJECTED: usize = 100;

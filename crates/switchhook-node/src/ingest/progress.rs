@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Longest wait of events without progress before the node is not ready.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Number of events that wait to be stored, and the time of the last progress.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::SendError;
 use super::message::Message;
 
 /// Time limit.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Environment variables with the server's credentials, which the command does not get.
 const CREDENTIALS: [&str; 7] = [

@@ -23,10 +23,10 @@ const CHECK_EVERY: Duration = Duration::from_secs(15);
 const LOOK_EVERY: u32 = 4;
 
 /// Time before its expiry from which a key is reported.
-const EXPIRES_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const EXPIRES_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Time past its due time after which a delivery counts as late.
-const LATE: Duration = Duration::from_secs(120);
+pub const LATE: Duration = Duration::from_secs(120);
 
 /// Webhooks with waiting deliveries checked at a time; the next check continues there.
 const WEBHOOKS: u32 = 500;

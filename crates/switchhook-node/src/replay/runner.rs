@@ -22,7 +22,7 @@ use super::tally::can_be_made;
 const SCANNED_AT_ONCE: u32 = 2_000;
 
 /// Bound on the deliveries of a replay that wait for their first attempt, so that live ones wait behind few.
-const MOST_UNTRIED: u64 = 500;
+pub const MOST_UNTRIED: u64 = 500;
 
 /// Bound on all pending deliveries of a replay: a receiver that accepts nothing stops it.
 const MOST_PENDING: u64 = 5_000;

@@ -46,10 +46,10 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 pub const LARGEST_MESSAGE: usize = 4 * 1024;
 
 /// How long it may say nothing at all.
-const LONGEST_SILENCE: Duration = Duration::from_secs(75);
+pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 
 /// Time limit of sending a frame.
-const LONGEST_SEND: Duration = Duration::from_secs(30);
+pub const LONGEST_SEND: Duration = Duration::from_secs(30);
 
 /// Time limit of closing: our last frame, the client's, and the end of the connection.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(1);

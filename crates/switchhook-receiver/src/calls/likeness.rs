@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use switchhook_protocol::{CallEvent, Contact, Direction, Target, Timestamp, Word};
 
-/// Longest time between the starts of two legs of one call.
-pub(super) const WITHIN: Duration = Duration::from_secs(60);
-
 /// The fewest digits of a number that somebody calls from or to: shorter ones are extensions, which many have.
 const FEWEST_DIGITS: usize = 7;
 
@@ -41,6 +38,9 @@ pub struct Likeness {
 }
 
 impl Likeness {
+    /// Longest time between the starts of two legs of one call.
+    pub const WITHIN: Duration = Duration::from_secs(60);
+
     /// Likeness of an event's leg; `None` if the event lacks the caller, the line or the time.
     #[must_use]
     pub fn of(event: &CallEvent<'_>) -> Option<Self> {
@@ -76,7 +76,7 @@ impl Likeness {
         let is_against = |direction: Direction| other.direction.is_some_and(|other| other != direction);
         self.caller == other.caller
             && self.lines.iter().any(|line| other.lines.contains(line))
-            && u128::from(apart) <= WITHIN.as_millis()
+            && u128::from(apart) <= Self::WITHIN.as_millis()
             && !self.direction.is_some_and(is_against)
     }
 }

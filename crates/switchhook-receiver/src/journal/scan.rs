@@ -3,10 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use super::{Format, Found};
-
-/// Bytes of a journal that are read back.
-const READ_BACK: u64 = 256 * 1024 * 1024;
+use super::{Format, Found, Journal};
 
 /// The longest line that is looked at: no receiver takes an event of this size.
 const MAX_LINE_BYTES: u64 = 8 * 1024 * 1024;
@@ -18,7 +15,7 @@ pub(super) fn scan(
     each: &mut impl FnMut(&[u8]),
 ) -> io::Result<Option<(Found, u64)>> {
     let length = file.metadata()?.len();
-    let mut at = length.saturating_sub(READ_BACK);
+    let mut at = length.saturating_sub(Journal::READ_BACK);
     let mut reader = BufReader::with_capacity(1 << 16, file);
     reader.seek(SeekFrom::Start(at))?;
     let mut line = Vec::new();

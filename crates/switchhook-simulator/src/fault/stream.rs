@@ -80,7 +80,7 @@ impl<I: Iterator<Item = SimulatedEvent>> FaultyStream<I> {
         };
         match fault {
             Some(Fault::Duplicate) => {
-                let again_at = later(at, self.rng.between(0..=20_000));
+                let again_at = later(at, self.rng.between(0..=Fault::DUPLICATE_WITHIN_MS));
                 let first = Sending {
                     fault: None,
                     ..sending.clone()
@@ -89,7 +89,7 @@ impl<I: Iterator<Item = SimulatedEvent>> FaultyStream<I> {
                 self.send_at(again_at, sending);
             }
             Some(Fault::Delay) => {
-                let late_at = later(at, self.rng.between(5_000..=60_000));
+                let late_at = later(at, self.rng.between(Fault::DELAY_MS));
                 self.send_at(late_at, sending);
             }
             Some(Fault::Reorder) => {
@@ -105,7 +105,7 @@ impl<I: Iterator<Item = SimulatedEvent>> FaultyStream<I> {
                 self.waiting_for_end.insert(subject, place);
             }
             Some(Fault::Burst) => {
-                let burst_at = *self.burst_at.get_or_insert(later(at, BURST_MS));
+                let burst_at = *self.burst_at.get_or_insert(later(at, Fault::BURST_MS));
                 self.send_at(burst_at, sending);
             }
             _ => _ = self.send_at(at, sending),
@@ -144,8 +144,6 @@ const LONGEST_WAIT_MS: u64 = 60_000;
 
 /// Longest wait for the end of a leg.
 const LONGEST_CALL_MS: u64 = 600_000;
-
-const BURST_MS: u64 = 10_000;
 
 impl<I: Iterator<Item = SimulatedEvent>> Iterator for FaultyStream<I> {
     type Item = Sending;

@@ -25,10 +25,13 @@ use crate::sql::TaskFuture;
 /// How many committers there are, each with a connection.
 pub(super) const COUNT: usize = 2;
 
-/// How much one commit takes on. Each row may have a lock on its order key, of which the database has some thousands for
+/// How many rows one commit takes on. Each may have a lock on its order key, of which the database has some thousands for
 /// all nodes together (`max_locks_per_transaction`).
+pub const MOST_ROWS: u32 = 1_000;
+
+/// How much one commit takes on.
 const MOST: Weight = Weight {
-    items: 1_000,
+    items: MOST_ROWS,
     bytes: 8 << 20,
 };
 

@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum age of a connection: names move to other addresses, and the memory of a session grows with its age.
-const MAX_AGE: Duration = Duration::from_secs(30 * 60);
+pub const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// Settings of every session, made once it is there, if its server knows them: poolers refuse most of it on the way in.
 const SETTINGS: [(&str, &str); 9] = [

@@ -21,7 +21,7 @@ use crate::effects::Effects;
 use crate::error::StoreError;
 
 /// Interval of polling for changes without an announcement.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Time limit of a poll or a connection.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -36,7 +36,7 @@ enum Direction {
 
 /// Approximate bound on the rows that a page passes over. Then it ends with what it has, and the next one continues
 /// there: a search for something rare takes several steps, none of which is long.
-const MOST_PASSED: i64 = 10_000;
+pub const MOST_PASSED: i64 = 10_000;
 
 /// End of one page.
 enum Reach {

@@ -34,7 +34,7 @@ use crate::retention::{
 use crate::shared::refusals;
 
 /// Number of commit intervals between two checks of an idle store that its file is still its own.
-const LOOK_FOR_LOSS_AFTER: u32 = 5;
+pub const LOOK_FOR_LOSS_AFTER: u32 = 5;
 
 impl SqliteStore {
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>

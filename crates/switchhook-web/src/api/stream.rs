@@ -27,10 +27,10 @@ use switchhook_node::live::{Live, LiveEvent, LiveMessage, MissedMessage};
 use switchhook_node::share::{NoSlot, Slot};
 
 /// Bound on the streams of a node, over all companies.
-pub(super) const MOST_STREAMS: usize = 512;
+pub const MOST_STREAMS: usize = 512;
 
 /// Time to wait until another stream ends.
-const ASK_AGAIN_SECONDS: u64 = 10;
+pub const ASK_AGAIN_SECONDS: u64 = 10;
 
 /// Interval of keep-alive lines, so that no proxy closes a quiet connection.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);

@@ -28,7 +28,7 @@ use switchhook_client::{ClientError, Hook, ListenError, WebsocketListener};
 use switchhook_node::duration::{parse_duration, show_duration};
 
 /// First and longest delay before connecting again.
-const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+pub const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 /// Forward events to a program on this machine, as if it were a webhook
 ///

@@ -12,7 +12,7 @@ use crate::server::connection::{Connection, Directive, Phase};
 const ROOM_OF: usize = 64;
 
 /// A client that has been waited for so long may have to make room. Whoever comes to do something has done it by then.
-pub(super) const YOUNG_MS: u64 = 250;
+pub const YOUNG_MS: u64 = 250;
 
 /// Capacity for a new connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

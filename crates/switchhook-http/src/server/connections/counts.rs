@@ -11,7 +11,7 @@ use super::Connections;
 use crate::server::connection::Overdue;
 
 /// Interval of log lines about too many connections.
-const SAY_EVERY: Duration = Duration::from_secs(10);
+pub const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Metrics of connections; without effect on a server without metrics.
 #[derive(Clone)]

@@ -17,7 +17,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 const BATCH: usize = 2_000;
 
 /// Bound on the answers that wait for the store, in bytes. Above it no attempts start.
-const MOST_BYTES: usize = 16 << 20;
+pub const MOST_BYTES: usize = 16 << 20;
 
 /// Results that wait to be stored.
 #[derive(Default)]

@@ -18,16 +18,16 @@ const LOOKED_AT_ABOVE: u32 = 128;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Threads that work for so much of the time are busy: where processors are short, others take the rest.
-const BUSY: f64 = 0.7;
+pub const BUSY: f64 = 0.7;
 
 /// With fewer deliveries in memory nobody waits.
-const LET_IN_BELOW: u32 = 1_024;
+pub const LET_IN_BELOW: u32 = 1_024;
 
 /// Events let in at once.
 const LET_IN: usize = 4;
 
 /// Longest time for which an event is held back.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Utilization of a runtime's threads.
 pub(super) struct Threads {

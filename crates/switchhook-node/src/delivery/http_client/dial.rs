@@ -17,10 +17,10 @@ use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Proxy;
 
 /// Head start of an address before the next is tried in parallel (RFC 8305, section 5).
-const HEAD_START: Duration = Duration::from_millis(250);
+pub const HEAD_START: Duration = Duration::from_millis(250);
 
 /// The same where a proxy makes the connections, which takes longer.
-const HEAD_START_THROUGH_PROXY: Duration = Duration::from_secs(1);
+pub const HEAD_START_THROUGH_PROXY: Duration = Duration::from_secs(1);
 
 /// Dials TCP connections.
 #[derive(Debug, Default)]

@@ -35,7 +35,7 @@ use switchhook_http::tls::{HTTP2, TlsFailure, agreed};
 pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// The most that the head of an answer may take. It may have 100 headers, which is what hyper keeps on the stack.
-const MAX_HEAD: usize = 64 * 1024;
+pub const MAX_HEAD: usize = 64 * 1024;
 
 /// Time for which a probe waits for the receiver to close the connection.
 const OBJECTION: Duration = Duration::from_millis(250);

@@ -8,13 +8,13 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Time for which a failure is remembered.
-const REMEMBERED_FOR: Duration = Duration::from_secs(300);
+pub const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 
 /// Bound on the failures remembered.
 const MOST_REMEMBERED: usize = 1_024;
 
 /// Bound on the addresses tried per name.
-const ADDRESSES_TRIED: usize = 8;
+pub const ADDRESSES_TRIED: usize = 8;
 
 /// Addresses that did not take a connection while another of the same name did, and families to which this machine has
 /// no way.

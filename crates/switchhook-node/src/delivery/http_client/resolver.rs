@@ -24,16 +24,16 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 /// Time for which the addresses of one family wait for those of the other (RFC 8305, section 3).
-const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+pub const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
 /// Longest time for which a positive answer is cached, whatever its TTL.
-const BELIEVED_FOR: Duration = Duration::from_secs(300);
+pub const BELIEVED_FOR: Duration = Duration::from_secs(300);
 
 /// Longest time for which a negative answer is cached, because somebody may be about to create the record.
-const DISBELIEVED_FOR: Duration = Duration::from_secs(10);
+pub const DISBELIEVED_FOR: Duration = Duration::from_secs(10);
 
 /// Interval of checking the files for changes.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Files with the name servers and the static names.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];

@@ -30,7 +30,7 @@ use switchhook_domain::attempt::Phases;
 const MOST_KEPT: usize = 4_096;
 
 /// Time before its expiry from which a token is not used.
-const MARGIN: Duration = Duration::from_secs(30);
+pub const MARGIN: Duration = Duration::from_secs(30);
 
 /// Lifetime of a token whose server does not say one.
 const UNLESS_TOLD: Duration = Duration::from_secs(300);
