@@ -64,7 +64,7 @@ const NODE_CORES: f64 = 4.0;
 const PLANNED: f64 = 0.6;
 
 /// How many connections a node has at most.
-const CONNECTIONS: f64 = 10.0;
+const CONNECTIONS: f64 = 11.0;
 
 /// How many days are kept.
 const DAYS: f64 = 7.0;
