@@ -7,8 +7,10 @@ mod auth;
 mod compat;
 mod dead_letters;
 mod deliveries;
+#[cfg(test)]
 mod description;
 mod doctor;
+mod document;
 mod documents;
 mod endpoint;
 mod erasures;
@@ -81,14 +83,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::post;
+use axum::routing::{MethodFilter, on, post};
 use bytes::Bytes;
 use governor::clock::DefaultClock;
 use http::{Method, Uri};
 use tokio::sync::Semaphore;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::HttpMethod;
+#[cfg(test)]
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use utoipa_axum::{PathItemExt, routes};
 
 pub use self::compat::LARGEST_PAGE;
 pub use self::dead_letters::export::{MOST_EXPORTED, export as export_dead_letters};
@@ -117,96 +120,106 @@ pub(crate) struct Api {
 
 pub(crate) type SharedApi = Arc<Api>;
 
-/// Routes of Dialpad's API.
-fn compatible_routes() -> OpenApiRouter<SharedApi> {
-    OpenApiRouter::new()
-        .routes(routes!(webhooks::list, webhooks::create))
-        .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
-        .routes(routes!(websockets::list, websockets::create))
-        .routes(routes!(websockets::get, websockets::update, websockets::delete))
-        .routes(routes!(call::list, call::create))
-        .routes(routes!(call::get, call::update, call::delete))
-        .routes(routes!(sms::list, sms::create))
-        .routes(routes!(sms::get, sms::update, sms::delete))
-        .routes(routes!(agent_status::list, agent_status::create))
-        .routes(routes!(
-            agent_status::get,
-            agent_status::update,
-            agent_status::delete
-        ))
-        .routes(routes!(contact::list, contact::create))
-        .routes(routes!(contact::get, contact::update, contact::delete))
-        .routes(routes!(changelog::list, changelog::create))
-        .routes(routes!(changelog::get, changelog::update, changelog::delete))
+/// Declares the routes of operations, a path in each line. Tests gather their descriptions in the same way, for the document.
+macro_rules! operations {
+    ($(#[$comment:meta])* $routes:ident, $descriptions:ident: $([$($first:ident)::+ $(, $($other:ident)::+)*])+) => {
+        $(#[$comment])*
+        fn $routes() -> Router<SharedApi> {
+            Router::new()$(.route(
+                &routes!(@path [path()] of $($first)::+),
+                on(methods(&routes!(@path [methods()] of $($first)::+)), $($first)::+)
+                    $(.on(methods(&routes!(@path [methods()] of $($other)::+)), $($other)::+))*
+            ))+
+        }
+
+        #[cfg(test)]
+        fn $descriptions() -> OpenApiRouter<SharedApi> {
+            OpenApiRouter::new()$(.routes(routes!($($first)::+ $(, $($other)::+)*)))+
+        }
+    };
 }
 
-/// Routes of our own API.
-fn own_routes() -> OpenApiRouter<SharedApi> {
-    OpenApiRouter::new()
-        .routes(routes!(webhook_settings::list, webhook_settings::create))
-        .routes(routes!(
-            webhook_settings::get,
-            webhook_settings::update,
-            webhook_settings::delete
-        ))
-        .routes(routes!(webhook_settings::flow::pause))
-        .routes(routes!(webhook_settings::flow::resume))
-        .routes(routes!(webhook_settings::flow::retry))
-        .routes(routes!(webhook_settings::flow::skip_to_now))
-        .routes(routes!(webhook_settings::rotate_secret))
-        .routes(routes!(webhook_settings::trial::test))
-        .routes(routes!(webhook_settings::trial::preview))
-        .routes(routes!(feed::read))
-        .routes(routes!(feed::list))
-        .routes(routes!(feed::get, feed::put, feed::delete))
-        .routes(routes!(feed::read_as))
-        .routes(routes!(feed::acknowledge))
-        .routes(routes!(feed::seek))
-        .routes(routes!(filtered::get, filtered::update))
-        .routes(routes!(filtered::try_filter))
-        .routes(routes!(events::list))
-        .routes(routes!(events::get, events::send))
-        .routes(routes!(rerouting::route))
-        .routes(routes!(erasures::erase))
-        .routes(routes!(explain::explain))
-        .routes(routes!(deliveries::list))
-        .routes(routes!(deliveries::get))
-        .routes(routes!(deliveries::redeliver))
-        .routes(routes!(deliveries::cancel))
-        .routes(routes!(dead_letters::list))
-        .routes(routes!(dead_letters::export::get))
-        .routes(routes!(dead_letters::resend))
-        .routes(routes!(dead_letters::dismiss))
-        .routes(routes!(history::get))
-        .routes(routes!(stream::stream))
-        .routes(routes!(replays::list, replays::create))
-        .routes(routes!(replays::get, replays::cancel))
-        .routes(routes!(sources::list, sources::create))
-        .routes(routes!(sources::get, sources::update, sources::delete))
-        .routes(routes!(sources::list_refusals))
-        .routes(routes!(sources::retry_refusals))
-        .routes(routes!(keys::list, keys::create))
-        .routes(routes!(keys::revoke))
-        .routes(routes!(notifications::list))
-        .routes(routes!(
-            notifications::list_channels,
-            notifications::create_channel
-        ))
-        .routes(routes!(
-            notifications::get_channel,
-            notifications::update_channel,
-            notifications::delete_channel
-        ))
-        .routes(routes!(notifications::test_channel))
-        .routes(routes!(inlet::take))
-        .routes(routes!(listening::listen))
-        .routes(routes!(doctor::see))
-        .routes(routes!(documents::index))
-        .routes(routes!(documents::asyncapi))
-        .routes(routes!(documents::openapi))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
+fn methods(methods: &[HttpMethod]) -> MethodFilter {
+    let mut filters = methods.iter().map(PathItemExt::to_method_filter);
+    let first = filters.next().expect("an operation has a method");
+    filters.fold(first, MethodFilter::or)
+}
+
+operations! {
+    /// Routes of Dialpad's API.
+    compatible_routes, compatible_descriptions:
+    [webhooks::list, webhooks::create]
+    [webhooks::get, webhooks::update, webhooks::delete]
+    [websockets::list, websockets::create]
+    [websockets::get, websockets::update, websockets::delete]
+    [call::list, call::create]
+    [call::get, call::update, call::delete]
+    [sms::list, sms::create]
+    [sms::get, sms::update, sms::delete]
+    [agent_status::list, agent_status::create]
+    [agent_status::get, agent_status::update, agent_status::delete]
+    [contact::list, contact::create]
+    [contact::get, contact::update, contact::delete]
+    [changelog::list, changelog::create]
+    [changelog::get, changelog::update, changelog::delete]
+}
+
+operations! {
+    /// Routes of our own API.
+    own_routes, own_descriptions:
+    [webhook_settings::list, webhook_settings::create]
+    [webhook_settings::get, webhook_settings::update, webhook_settings::delete]
+    [webhook_settings::flow::pause]
+    [webhook_settings::flow::resume]
+    [webhook_settings::flow::retry]
+    [webhook_settings::flow::skip_to_now]
+    [webhook_settings::rotate_secret]
+    [webhook_settings::trial::test]
+    [webhook_settings::trial::preview]
+    [feed::read]
+    [feed::list]
+    [feed::get, feed::put, feed::delete]
+    [feed::read_as]
+    [feed::acknowledge]
+    [feed::seek]
+    [filtered::get, filtered::update]
+    [filtered::try_filter]
+    [events::list]
+    [events::get, events::send]
+    [rerouting::route]
+    [erasures::erase]
+    [explain::explain]
+    [deliveries::list]
+    [deliveries::get]
+    [deliveries::redeliver]
+    [deliveries::cancel]
+    [dead_letters::list]
+    [dead_letters::export::get]
+    [dead_letters::resend]
+    [dead_letters::dismiss]
+    [history::get]
+    [stream::stream]
+    [replays::list, replays::create]
+    [replays::get, replays::cancel]
+    [sources::list, sources::create]
+    [sources::get, sources::update, sources::delete]
+    [sources::list_refusals]
+    [sources::retry_refusals]
+    [keys::list, keys::create]
+    [keys::revoke]
+    [notifications::list]
+    [notifications::list_channels, notifications::create_channel]
+    [notifications::get_channel, notifications::update_channel, notifications::delete_channel]
+    [notifications::test_channel]
+    [inlet::take]
+    [listening::listen]
+    [doctor::see]
+    [documents::index]
+    [documents::asyncapi]
+    [documents::openapi]
+    [health::healthz]
+    [health::readyz]
+    [health::metrics]
 }
 
 /// The whole API of a node.
@@ -216,14 +229,15 @@ pub fn router(node: Arc<Node>) -> Router {
 
 /// Handler of the whole API, for a server of connections.
 pub fn request_handler(node: Arc<Node>) -> RequestHandler {
-    let openapi = openapi_text(&node.settings);
+    let document = document::of_server(&node.settings);
+    let parameters = Parameters::of(&document);
     let limiter = Limiter::new(node.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
         node,
         limiter,
         inlets: SourceCache::default(),
         readiness: LastReadiness::default(),
-        openapi: Bytes::from(openapi),
+        openapi: Bytes::from(document::text(&document)),
         streams: Arc::new(Semaphore::new(stream::MOST_STREAMS)),
     });
     let limited = from_fn_with_state(Arc::clone(&api), limit_rate);
@@ -231,12 +245,10 @@ pub fn request_handler(node: Arc<Node>) -> RequestHandler {
     let compatible = compatible_routes()
         .route_layer(reading.clone())
         .route_layer(limited);
-    let own = own_routes();
-    let known = Arc::new(Parameters::of(own.get_openapi()));
-    let checked = from_fn_with_state(known, parameters::check);
-    let routes = compatible.merge(own.route_layer(reading).route_layer(checked));
-    let (router, _) = routes.split_for_parts();
-    let router = router
+    let checked = from_fn_with_state(Arc::new(parameters), parameters::check);
+    let own = own_routes().route_layer(reading).route_layer(checked);
+    let router = compatible
+        .merge(own)
         // Some forms and gateways end every path with a slash.
         .route("/in/{token}/", post(inlet::take))
         .fallback(unknown_route)
@@ -246,16 +258,10 @@ pub fn request_handler(node: Arc<Node>) -> RequestHandler {
     RequestHandler { api, router }
 }
 
-/// The description of every route.
+/// The OpenAPI document of a server with these settings, as JSON.
 #[must_use]
-pub fn openapi() -> OpenApi {
-    let (_, gathered) = compatible_routes().merge(own_routes()).split_for_parts();
-    description::complete(gathered)
-}
-
-/// Description of every route as JSON, with the constraints of a server with these settings.
 pub fn openapi_text(settings: &Settings) -> String {
-    description::text(&openapi(), settings)
+    document::text(&document::of_server(settings))
 }
 
 async fn unknown_route(uri: Uri) -> ApiError {

@@ -5,6 +5,7 @@
 mod constraints;
 mod limits;
 
+use serde_json::Value;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -16,23 +17,33 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use switchhook_ingress::error::{ErrorBody, ErrorDetail, ErrorEnvelope};
-use switchhook_node::settings::Settings;
 
 const BEARER: &str = "bearer";
 const IN_QUERY: &str = "apikey";
 
-/// The document of a server with these settings, as JSON.
-pub(super) fn text(gathered: &OpenApi, server: &Settings) -> String {
-    let mut document = serde_json::to_value(gathered).expect("the document is plain text");
-    constraints::add(&mut document, server);
-    serde_json::to_string_pretty(&document).expect("the document is plain text")
+/// The document without what the settings of a server decide.
+pub(super) fn document() -> Value {
+    let mut document = serde_json::to_value(described()).expect("the document is plain text");
+    constraints::add(&mut document);
+    document["info"]
+        .as_object_mut()
+        .expect("the document says what it is")
+        .remove("version");
+    document
+}
+
+/// The descriptions of every route.
+pub(super) fn described() -> OpenApi {
+    let (_, gathered) = super::compatible_descriptions()
+        .merge(super::own_descriptions())
+        .split_for_parts();
+    complete(gathered)
 }
 
 /// Completes what was gathered from the routes.
-pub(super) fn complete(mut gathered: OpenApi) -> OpenApi {
+fn complete(mut gathered: OpenApi) -> OpenApi {
     gathered.info = InfoBuilder::new()
         .title("Switchhook")
-        .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "The Dialpad webhook event system as open, self-hosted software. Under `/api/v2` is Dialpad's own API, \
              under `/v1` is ours. Every error has the same envelope; its message says what to try. A query parameter that \

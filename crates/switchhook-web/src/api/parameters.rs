@@ -11,9 +11,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Method;
+use serde_json::Value;
 use url::form_urlencoded;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
-use utoipa::openapi::{OpenApi, RefOr};
 
 use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::absent_if_empty;
@@ -38,10 +37,11 @@ const INDIFFERENT: [&str; 6] = [
 pub(super) struct Parameters(HashMap<(Method, String), Vec<String>>);
 
 impl Parameters {
-    /// Parameters of the routes in the OpenAPI document.
-    pub(super) fn of(document: &OpenApi) -> Self {
-        let paths = document.paths.paths.iter();
-        let paths = paths.filter(|(path, _)| !INDIFFERENT.contains(&path.as_str()));
+    /// Parameters of our own routes in the OpenAPI document.
+    pub(super) fn of(document: &Value) -> Self {
+        let paths = document["paths"].as_object().into_iter().flatten();
+        let paths =
+            paths.filter(|(path, _)| !path.starts_with("/api/") && !INDIFFERENT.contains(&path.as_str()));
         let operations = paths.flat_map(|(path, item)| {
             operations(item).map(|(method, operation)| ((method, path.clone()), in_query(operation)))
         });
@@ -92,27 +92,19 @@ fn unknown(name: &str, known: &[String]) -> ApiError {
     ApiError::invalid(format!("unknown query parameter `{}`; {known}", quoted(name)))
 }
 
-fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
-    [
-        (Method::GET, &item.get),
-        (Method::POST, &item.post),
-        (Method::PUT, &item.put),
-        (Method::PATCH, &item.patch),
-        (Method::DELETE, &item.delete),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+fn operations(item: &Value) -> impl Iterator<Item = (Method, &Value)> {
+    let operations = item.as_object().into_iter().flatten();
+    operations.filter_map(|(method, operation)| {
+        let method = method.to_ascii_uppercase();
+        Some((Method::from_bytes(method.as_bytes()).ok()?, operation))
+    })
 }
 
-fn in_query(operation: &Operation) -> Vec<String> {
-    let parameters = operation.parameters.iter().flatten();
+fn in_query(operation: &Value) -> Vec<String> {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
     parameters
-        .filter_map(|parameter| match parameter {
-            RefOr::T(parameter) => Some(parameter),
-            RefOr::Ref(_) => None,
-        })
-        .filter(|parameter| matches!(parameter.parameter_in, ParameterIn::Query))
-        .map(|parameter| parameter.name.clone())
+        .filter(|parameter| parameter["in"] == "query")
+        .filter_map(|parameter| Some(parameter["name"].as_str()?.to_owned()))
         .collect()
 }
 

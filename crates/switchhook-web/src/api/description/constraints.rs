@@ -5,11 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use switchhook_domain::webhook::{SETTINGS, Setting, ValueFormat};
 use switchhook_node::deliveries::LONGEST_TEXT;
 use switchhook_node::feed::{LONGEST_WAIT, consumers};
-use switchhook_node::settings::Settings;
-use switchhook_node::webhooks;
 
 use super::limits;
 use crate::api::query::LARGEST_PAGE_OF_OURS;
@@ -21,9 +18,8 @@ const TEXT: &str = r"^[^\u0000]*$";
 /// Ids, and places in lists, where nothing is as good as none.
 const ID_OR_EMPTY: &str = "^([0-9]{1,18}|[0-8][0-9]{18})?$";
 
-/// Adds the constraints of a server with these settings.
-pub(super) fn add(document: &mut Value, server: &Settings) {
-    let bounds = webhooks::bounds(server);
+/// Adds the constraints that every server has.
+pub(super) fn add(document: &mut Value) {
     let overlay = serde_json::from_str(include_str!("overlay.json")).expect("the overlay is JSON");
     merge(document, overlay);
     limits::fill_in(document);
@@ -37,27 +33,6 @@ pub(super) fn add(document: &mut Value, server: &Settings) {
                 .flat_map(Map::values_mut)
                 .for_each(constrain_member);
         }
-    }
-    let settings = &mut schemas["WebhookWithSettingsRequest"]["properties"];
-    for Setting { name, form, .. } in SETTINGS {
-        match form {
-            ValueFormat::Count => settings[name]["maximum"] = json!(bounds.max_in_flight),
-            ValueFormat::Millis => settings[name]["maximum"] = json!(bounds.timeout_ms),
-            _ => {}
-        }
-    }
-    let hook = if server.hook_allow_http {
-        "^https?://"
-    } else {
-        "^https://"
-    };
-    for (request, member) in [
-        ("WebhookRequest", "hook_url"),
-        ("WebhookWithSettingsRequest", "hook_url"),
-        ("NotificationChannelRequest", "url"),
-        ("ToRequest", "url"),
-    ] {
-        schemas[request]["properties"][member]["pattern"] = json!(hook);
     }
     let takes_nothing: Vec<String> = schemas
         .iter()
@@ -209,7 +184,7 @@ mod tests {
     #[test]
     fn the_overlay_is_about_what_there_is() {
         let overlay: Value = serde_json::from_str(include_str!("overlay.json")).unwrap();
-        let gathered = serde_json::to_value(crate::api::openapi()).unwrap();
+        let gathered = serde_json::to_value(super::super::described()).unwrap();
         for (path, item) in overlay["paths"].as_object().unwrap() {
             for method in item.as_object().unwrap().keys() {
                 assert!(gathered["paths"][path].get(method).is_some(), "{method} {path}");
