@@ -6,7 +6,7 @@
 )]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    let is_published = std::env::var("OPT_LEVEL").is_ok_and(|level| level == "s");
+    let is_published = std::env::var("OPT_LEVEL").is_ok_and(|level| level == "z");
     if is_published {
         println!("cargo:rustc-link-arg-bins=-Wl,-s");
     }
