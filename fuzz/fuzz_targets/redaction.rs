@@ -1,4 +1,4 @@
-//! What it promises is told in `switchhook::fuzzing`.
+//! Its promise is told in `switchhook::fuzzing`.
 
 #![no_main]
 

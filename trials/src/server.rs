@@ -108,7 +108,7 @@ impl Server {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    /// Whether it answers `/healthz` on a new connection.
+    /// True if it answers `/healthz` on a new connection.
     pub async fn is_healthy(&self) -> bool {
         let answered = answer(&http(), self.request("GET", "/healthz"), String::new()).await;
         answered.is_ok_and(|(status, _)| status.is_success())

@@ -22,7 +22,7 @@ use self::profile::Part;
 use self::server::Server;
 use crate::check::in_target_folder;
 
-/// How many events are sent before anything is counted, and how many are counted.
+/// Number of events sent before anything is counted, and of those counted.
 const WARM_UP: u64 = 1_000;
 const COUNTED: u64 = 3_000;
 

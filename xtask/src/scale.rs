@@ -32,7 +32,7 @@ const COSTS: Costs = Costs {
     network: 3_000.0,
 };
 
-/// How many rows an event is: itself, its delivery, its attempt.
+/// Number of an event's rows: itself, its delivery, its attempt.
 const ROWS: f64 = 3.0;
 
 /// A machine with a database or with a node.
@@ -44,7 +44,7 @@ struct Machine {
     disk: f64,
     /// What its network carries, in bytes a second.
     network: f64,
-    /// How many connections the database takes without a pooler.
+    /// Number of connections that the database takes without a pooler.
     connections: f64,
 }
 
@@ -63,16 +63,16 @@ const NODE_CORES: f64 = 4.0;
 /// How much of anything is planned for; the rest is for retries, vacuum, backups and bad days.
 const PLANNED: f64 = 0.6;
 
-/// How many connections a node has at most.
+/// Most connections of a node.
 const CONNECTIONS: f64 = 11.0;
 
-/// How many days are kept.
+/// Number of days that are kept.
 const DAYS: f64 = 7.0;
 
 /// The busiest second of a day against its mean: offices of one continent.
 const PEAK: f64 = 3.0;
 
-/// How many companies share a platform.
+/// Number of companies on a platform.
 const COMPANIES: usize = 50_000;
 
 pub(crate) fn run(options: &[&str]) -> Result<()> {
@@ -109,7 +109,7 @@ struct Plan {
     largest: f64,
     /// What a database runs out of first.
     saturates: &'static str,
-    /// Whether the largest company is more than one database carries.
+    /// True if the largest company is more than one database carries.
     too_large: bool,
 }
 

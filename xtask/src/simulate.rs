@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// How many histories there are unless it is said.
+/// Number of histories unless the command says.
 const SEEDS: u64 = 10_000;
 
 pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {

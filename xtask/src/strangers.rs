@@ -20,7 +20,7 @@ use self::play::{Play, Wrong};
 use self::running::{Running, poll};
 use crate::check::{in_target_folder, now, seconds};
 
-/// How long it may take until what a receiver took is in its file.
+/// Longest time until what a receiver took is in its file.
 const TO_KEEP: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
@@ -46,7 +46,7 @@ struct Receiver {
     /// What `switchhook simulate` is to expect.
     #[serde(default = "taken")]
     expect: String,
-    /// Whether it writes each event, once, as a line into the file `$KEPT`.
+    /// True if it writes each event, once, as a line into the file `$KEPT`.
     #[serde(default)]
     keeps: bool,
 }
@@ -154,7 +154,7 @@ fn succeeds(folder: &Path, probe: &str) -> bool {
     shell.status().is_ok_and(|status| status.success())
 }
 
-/// How many events a receiver was sent, and what went wrong.
+/// Number of events that a receiver was sent, and what went wrong.
 fn judge(paths: &Paths<'_>, receiver: &Receiver, plays: &[Play]) -> Result<(u64, Vec<Wrong>)> {
     let running = match Running::start(paths, receiver)? {
         Ok(running) => running,

@@ -49,7 +49,7 @@ pub(super) enum BodyForm {
     Jwt,
 }
 
-/// Whether events of one call go one after the other.
+/// True if events of one call go one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Ordered,

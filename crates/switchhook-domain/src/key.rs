@@ -20,7 +20,7 @@ spelled_enum! {
 }
 
 impl Right {
-    /// What it allows, in words.
+    /// Sentence on what it allows.
     #[must_use]
     pub const fn allows(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Right {
 }
 
 spelled_enum! {
-    /// Whether a key still opens anything.
+    /// State of a key, by which it opens something or nothing.
     pub enum KeyState: "state of a key" {
         Valid = "valid",
         Revoked = "revoked",
@@ -131,7 +131,7 @@ impl ApiKey {
         }
     }
 
-    /// Whether the key still opens anything at `now`.
+    /// State of the key at `now`.
     #[must_use]
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.state_at(now) == KeyState::Valid

@@ -129,7 +129,7 @@ impl PhoneNumber {
         Ok(Self { digits, spellings })
     }
 
-    /// Whether the number occurs in `text`, in one of its spellings: with its country code, or as it is dialled at home;
+    /// True if the number occurs in `text`, in one of its spellings: with its country code, or as it is dialled at home;
     /// all its digits and no others beside them, with a few separators between them or none. JSON's escapes are seen
     /// through.
     ///

@@ -107,7 +107,7 @@ pub fn basic_authorization(url: &Url) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Whether an address, or a form that is written like one, has a NUL in it: there it can only stand escaped. No name,
+/// True if an address, or a form that is written like one, has a NUL in it: there it can only stand escaped. No name,
 /// filter or cursor has one, and PostgreSQL can neither keep nor look for it.
 #[must_use]
 pub fn has_nul(text: &str) -> bool {

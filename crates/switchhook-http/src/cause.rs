@@ -42,7 +42,7 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     text.join(": ")
 }
 
-/// What befalls HTTP every day. The text of an error is for those who write HTTP.
+/// Words for the errors of HTTP that come every day. The text of an error is for those who write HTTP.
 fn usual_of_http(error: &hyper::Error) -> Option<&'static str> {
     if error.is_parse_too_large() {
         return Some("the head of its answer is too long");

@@ -308,7 +308,7 @@ async fn run(
     }
 }
 
-/// Whatever it was, the next connection may do.
+/// Reports an error of `accept` and waits, if it is one of the machine: the next connection may do.
 async fn cannot_accept(error: &io::Error, connections: &Connections) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if matches!(

@@ -20,14 +20,14 @@ pub fn agreed<S>(stream: &TlsStream<S>) -> Option<&[u8]> {
     stream.get_ref().1.alpn_protocol()
 }
 
-/// Whether a server has none of the protocols that were offered.
+/// True if a server has none of the protocols that were offered.
 #[must_use]
 pub fn is_not_tls(error: &(dyn StdError + 'static)) -> bool {
     let otherwise = Error::AlertReceived(AlertDescription::NoApplicationProtocol);
     tls_error(error) == Some(&otherwise)
 }
 
-/// What TLS failed with, if that is behind an error.
+/// The error of TLS behind an error, if there is one.
 #[must_use]
 pub fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Error> {
     std::iter::successors(Some(error), |error| (*error).source())
@@ -40,7 +40,7 @@ fn within(error: &io::Error) -> Option<&Error> {
     held.downcast_ref().or_else(|| within(held.downcast_ref()?))
 }
 
-/// Whether the other side closed the connection in the middle of the TLS handshake, without an alert that says why.
+/// True if the other side closed the connection in the middle of the TLS handshake, without an alert that says why.
 #[must_use]
 pub fn closes_in_handshake(error: &(dyn StdError + 'static)) -> bool {
     // tokio-rustls has no type for it. Who wraps its error keeps the text.
@@ -49,10 +49,10 @@ pub fn closes_in_handshake(error: &(dyn StdError + 'static)) -> bool {
         .any(|layer| layer.to_string() == "tls handshake eof")
 }
 
-/// What keeps a secure connection from being made.
+/// Reason for which a secure connection is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFailure {
-    /// What answers speaks no TLS.
+    /// The other side speaks no TLS.
     NoTls,
     /// It speaks only versions that are not safe any more.
     OldTls,
@@ -84,7 +84,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Where the sentence before names it.
+    /// For a place where the sentence before names it.
     pub const IT: Self = Self {
         is: "it",
         whose: "its",
@@ -197,7 +197,7 @@ fn certificate(wrong: &CertificateError, whose: &str) -> (TlsFailure, String) {
     (trouble, format!("{whose} certificate {detail}"))
 }
 
-/// What is wrong with a certificate that could not be used by anybody. The text of an error is for programmers (and may
+/// Words for a certificate that could not be used by anybody. The text of an error is for programmers (and may
 /// hold a list of all algorithms there are), so it is not shown.
 fn in_words(wrong: &CertificateError) -> &'static str {
     match wrong {
@@ -226,13 +226,13 @@ fn in_words(wrong: &CertificateError) -> &'static str {
 const NOT_FOR_SERVERS: &str =
     "is not meant for servers: its extended key usage does not name server authentication";
 
-/// Whether what names a signature's algorithm, in DER and with its parameters, names SHA-1.
+/// True if the identifier of a signature's algorithm, in DER and with its parameters, is that of SHA-1.
 fn is_sha1(algorithm: &[u8]) -> bool {
     let names = |name: &&[u8]| algorithm.windows(name.len()).any(|part| part == *name);
     SHA1.iter().any(names)
 }
 
-/// What SHA-1 signatures are called: with RSA, and with ECDSA.
+/// Identifiers of SHA-1 signatures: with RSA, and with ECDSA.
 const SHA1: [&[u8]; 2] = [
     &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5],
     &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1],
@@ -264,7 +264,7 @@ fn unfit(text: &str) -> (TlsFailure, &'static str) {
 
 /// The names of a certificate, of which there may be hundreds.
 fn names(presented: &[String]) -> String {
-    /// How many are shown.
+    /// Most names that are shown.
     const SHOWN: usize = 5;
     // They come as `DnsName("example.com")` and `IpAddress(192.0.2.1)`.
     let unwrapped = |name: &String| {

@@ -30,7 +30,7 @@ use crate::visibility::receives_unmasked;
 /// The most items of a page.
 pub const MOST_ITEMS: u32 = 200;
 
-/// How many unless told otherwise.
+/// Number of items unless the request says.
 pub const USUAL_ITEMS: u32 = 100;
 
 /// The longest that somebody may wait for an item.

@@ -28,7 +28,7 @@ pub const SCHEME: &str = "inspector://";
 /// Bound on the inspectors of a node.
 const MOST_INSPECTORS: usize = 64;
 
-/// How much each keeps.
+/// Bytes that each keeps.
 pub const MOST_REQUESTS: usize = 200;
 
 /// Bound on the bodies kept by each, in bytes.

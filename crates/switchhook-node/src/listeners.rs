@@ -6,7 +6,7 @@ use dashmap::DashMap;
 use switchhook_domain::id::CompanyId;
 use tokio::sync::{Semaphore, watch};
 
-/// How many connections a node has at the most.
+/// Most connections of a node.
 pub const MOST_CONNECTIONS: usize = 1_000;
 
 /// Wakes those on this node who wait for events.

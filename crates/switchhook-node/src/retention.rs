@@ -30,7 +30,7 @@ const SLICE_BYTES: u64 = 4 << 20;
 /// Events examined for payloads to drop.
 const PAYLOAD_SLICE: u32 = 1_000;
 
-/// How long notifications are kept.
+/// Time for which notifications are kept.
 pub const NOTIFICATIONS_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Length of a pause relative to the slice before it, so that others get two thirds of the writer.

@@ -67,24 +67,24 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// Treatment of events that deviate from the schemas.
     pub validation: ValidationMode,
-    /// Whether Dialpad's limits are enforced on `/api/v2`.
+    /// True if Dialpad's limits are enforced on `/api/v2`.
     pub api_limits: ApiLimits,
     pub company_limits: CompanyLimits,
     /// Time for which requests are still accepted after a request to stop.
     pub drain: Duration,
     /// Time for which attempts in flight may go on when the server stops.
     pub grace: Duration,
-    /// What the API and the dashboard leave out of what they show.
+    /// Parts that the API and the dashboard leave out of what they show.
     pub mask: Mask,
-    /// What the dashboard offers, and to whom.
+    /// Functions of the dashboard, and who has them.
     pub dashboard: DashboardSettings,
     pub notifications: NotificationSettings,
 }
 
-/// What an operator can decide about the dashboard.
+/// Decisions of the operator about the dashboard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DashboardSettings {
-    /// Whether there is an inspector.
+    /// True if there is an inspector.
     pub inspector: bool,
     /// Enables the simulator.
     pub simulator: bool,

@@ -19,7 +19,7 @@ use crate::{Node, keys};
 /// The longest name of a source, in characters.
 pub const LONGEST_NAME: usize = 200;
 
-/// How long ago a refusal still counts.
+/// Age at which a refusal no longer counts.
 pub const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bound on the refusals counted per source.

@@ -39,7 +39,7 @@ pub fn require_unmasked(caller: Caller, node: &Node) -> Result<(), Forbidden> {
     ))
 }
 
-/// What a caller may see of events.
+/// Part of the events that a caller may see.
 #[derive(Debug, Clone, Copy)]
 pub struct Visibility {
     clearance: Clearance,

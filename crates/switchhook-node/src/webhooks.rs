@@ -36,7 +36,7 @@ pub use self::skip::{MOST_SKIPPED, Skipped, skip_to_now};
 /// The longest URL and the longest secret, in characters.
 pub const LONGEST_URL: usize = 2_048;
 
-/// How long a replaced secret stays valid unless the request says.
+/// Time for which a replaced secret stays valid unless the request says.
 pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest that a replaced secret can stay valid.
@@ -49,7 +49,7 @@ pub struct Rotation {
     pub secret: Option<String>,
     /// Time for which the old one stays valid: `24h`.
     pub overlap: Option<String>,
-    /// Whether signatures name their secret from now on (`kid`); `None` leaves it.
+    /// True if signatures name their secret from now on (`kid`); `None` leaves it.
     pub announce_kid: Option<bool>,
 }
 
@@ -321,7 +321,7 @@ pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Webhoo
     })
 }
 
-/// Where a webhook posts to; `None` if it is gone.
+/// URL that a webhook posts to; `None` if it is gone.
 ///
 /// # Errors
 /// If the store cannot be read.

@@ -25,7 +25,7 @@ impl Scope {
         1 << self as u8
     }
 
-    /// What it shows, in words.
+    /// Sentence on what it shows.
     #[must_use]
     pub const fn shows(self) -> &'static str {
         match self {

@@ -60,7 +60,7 @@ impl fmt::Display for UnknownWord {
 
 impl std::error::Error for UnknownWord {}
 
-/// Whether two words say the same: case, `_` and `-` do not count, because real traffic is not of one mind about them.
+/// True if two words say the same: case, `_` and `-` do not count, because real traffic is not of one mind about them.
 ///
 /// ```
 /// assert!(switchhook_protocol::same_word("Call_Center", "callcenter"));

@@ -341,7 +341,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever order events come in: two legs have one key exactly if a chain of ids leads from one to the other.
+        /// Checks for any order of events: two legs have one key exactly if a chain of ids leads from one to the other.
         #[test]
         fn keys_are_the_connected_parts(links in prop::collection::vec((1_u8..20, 1_u8..20), 1..40)) {
             let mut calls = Calls::default();

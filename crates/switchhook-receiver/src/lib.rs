@@ -115,7 +115,7 @@ pub struct Receiver {
     shapes: Shapes,
 }
 
-/// Whether a token may be in quotes.
+/// True if a token may be in quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quotes {
     Refused,

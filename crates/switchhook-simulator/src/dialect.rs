@@ -6,7 +6,7 @@
 use switchhook_protocol::{CallState, spelled_enum};
 
 spelled_enum! {
-    /// How events are written.
+    /// Form in which events are written.
     ///
     /// ```
     /// use switchhook_simulator::Dialect;

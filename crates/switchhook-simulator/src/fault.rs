@@ -62,7 +62,7 @@ impl Fault {
     }
 }
 
-/// How often each thing goes wrong.
+/// Frequency of each fault.
 ///
 /// ```
 /// use switchhook_simulator::{Fault, Faults};

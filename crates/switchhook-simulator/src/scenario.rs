@@ -147,7 +147,7 @@ impl Scene {
         self
     }
 
-    /// What begins next begins that much later.
+    /// Delays the beginning of what comes next.
     fn wait(&mut self, millis: u64) -> &mut Self {
         self.at = later(self.at, millis);
         self

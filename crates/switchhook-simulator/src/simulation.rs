@@ -22,7 +22,7 @@ pub struct Simulation {
     stories: u64,
 }
 
-/// What can be chosen about a company.
+/// Choices about a company.
 ///
 /// ```
 /// use switchhook_protocol::Timestamp;

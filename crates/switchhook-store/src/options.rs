@@ -22,10 +22,10 @@ pub enum Role {
 /// for a quiet server to write little; short compared with the time that a crash costs anyway.
 pub const COMMIT_EVERY: Duration = Duration::from_millis(100);
 
-/// How long to wait for another process that writes to a SQLite file.
+/// Time to wait for another process that writes to a SQLite file.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How to open a store.
+/// Options for opening a store.
 #[derive(Clone)]
 pub struct StoreOptions {
     pub role: Role,
@@ -42,7 +42,7 @@ pub struct StoreOptions {
     pub reserve_bytes: u64,
     /// Time for which a transaction stays open, while its events are safe in the journal; for SQLite only.
     pub commit_every: Duration,
-    /// How long an owner waits for another process that writes to its file; for SQLite only.
+    /// Time that an owner waits for another process that writes to its file; for SQLite only.
     pub patience: Duration,
 }
 
@@ -78,7 +78,7 @@ impl StoreOptions {
     }
 }
 
-/// Where writes are executed.
+/// Thread on which writes are executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriterMode {
     /// A writer's thread with shared commits, a checkpointer's, and a few readers.

@@ -144,7 +144,7 @@ impl Drop for PostgresStore {
 /// Connections that a node keeps: the pools', those that commit, the one that listens.
 pub const CONNECTIONS: usize = pool::SIZE + pool::SIZE_FOR_KEYS + committer::COUNT + 1;
 
-/// The most that a node has: for a moment two more, to compare the sessions of a pooler and to choose a server.
+/// Most connections of a node: for a moment two more, to compare the sessions of a pooler and to choose a server.
 pub const MOST_CONNECTIONS: usize = CONNECTIONS + 2;
 
 impl Parts {

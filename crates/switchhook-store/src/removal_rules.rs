@@ -126,7 +126,7 @@ pub(crate) struct AttemptRecord {
     pub(crate) delivery_id: i64,
     pub(crate) number: i64,
     has_answer: bool,
-    /// Whether address, explanation and request headers contain the number.
+    /// True if address, explanation and request headers contain the number.
     holds_number: [bool; 3],
 }
 

@@ -69,11 +69,11 @@ pub struct ErasureSlice {
     pub after: Option<EventId>,
     /// Bound on the events examined.
     pub limit: u32,
-    /// Whether data is changed, or only counted.
+    /// True if data is changed, and not only counted.
     pub extent: ErasureExtent,
 }
 
-/// Whether an erasure changes data.
+/// True if an erasure changes data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErasureExtent {
     Erase,

@@ -58,7 +58,7 @@ pub(crate) trait SqlTransaction: Sql {
 /// Callback for each row.
 pub(crate) type RowCallback<'e> = dyn FnMut(&Row<'_>) -> Result<(), StoreError> + Send + 'e;
 
-/// Whether a statement is planned once for all values. SQLite always does that.
+/// True if a statement is planned once for all values. SQLite always does that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plan {
     Once,
@@ -80,14 +80,14 @@ pub(crate) trait TaskInput: Send + Sync + 'static {}
 
 impl<A: Send + Sync + 'static> TaskInput for A {}
 
-/// What is read, with what was given for it. What it answers is put aside.
+/// Function that reads, with its arguments. Its result is put aside.
 pub(crate) type BoxedReadTask = Box<dyn for<'c> FnOnce(&'c mut dyn Sql) -> TaskFuture<'c, ()> + Send>;
 
 /// The same of what is written.
 pub(crate) type BoxedWriteTask =
     Box<dyn for<'c> FnMut(&'c mut dyn SqlTransaction) -> TaskFuture<'c, ()> + Send>;
 
-/// How a task reads.
+/// Access of a task that reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadMode {
     /// It sees everything that was answered before.
@@ -98,7 +98,7 @@ pub(crate) enum ReadMode {
     Keys,
 }
 
-/// How a task writes.
+/// Access of a task that writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WriteMode {
     /// No order depends on what it changes; so many bytes are kept.
@@ -107,7 +107,7 @@ pub(crate) enum WriteMode {
     Registry,
 }
 
-/// What runs tasks on a database. It knows nothing of what they answer, so that it is compiled once and not for every answer.
+/// Runner of tasks on a database. It knows nothing of their results, so that it is compiled once and not for every result.
 #[async_trait]
 pub(crate) trait Driver: Send + Sync + 'static {
     fn sealing(&self) -> Sealing;
@@ -166,7 +166,7 @@ pub(crate) trait Tasks: Driver + Sized {
 
 impl<D: Driver> Tasks for D {}
 
-/// What is answered, some time.
+/// Future of a task's result.
 pub(crate) trait TaskAnswer<T>: Future<Output = Result<T, StoreError>> + Send {}
 
 impl<T, F: Future<Output = Result<T, StoreError>> + Send> TaskAnswer<T> for F {}

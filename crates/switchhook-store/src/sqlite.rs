@@ -121,7 +121,7 @@ struct Parts {
     owned: Mutex<Option<OwnedFile>>,
 }
 
-/// Whether secrets must be readable for the store to open.
+/// True if secrets must be readable for the store to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SecretCheck {
     Readable,

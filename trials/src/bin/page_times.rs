@@ -44,13 +44,13 @@ const BUSY: WebhookId = WebhookId(11);
 /// Only the first few go here.
 const RARE: WebhookId = WebhookId(12);
 
-/// How many events are kept at a time.
+/// Number of events kept at a time.
 const AT_ONCE: usize = 500;
 
-/// How many events are of every kind; after them there are only calls and messages.
+/// Number of events of every kind; after them there are only calls and messages.
 const EARLY: usize = 1_000;
 
-/// How often each page is asked for.
+/// Number of requests for each page.
 const TIMES: usize = 9;
 
 /// Monday, 23 November 2026, eight o'clock.
@@ -336,7 +336,7 @@ impl<'a> Reader<'a> {
         Ok(Self { server, http, cookie })
     }
 
-    /// How long a page takes, until its last byte is there.
+    /// Time that a page takes, until its last byte is there.
     async fn time(&self, path: &str) -> Result<Duration> {
         let request = self.server.request("GET", path);
         let request = request.header(COOKIE, &self.cookie).body(Full::default())?;

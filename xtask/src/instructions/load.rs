@@ -17,7 +17,7 @@ const SENDERS: u64 = 64;
 const EVENT: &str = include_str!("event.json");
 const CALL_ID: &str = "4000000000000000";
 
-/// How often to look for what was received, and how long nothing may come.
+/// Pause between two looks for what was received, and longest time in which nothing may come.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -86,7 +86,7 @@ fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {
 /// As many connections as there are events under way.
 pub(super) struct Senders {
     senders: Vec<Sender>,
-    /// How many events each of them has sent.
+    /// Number of events that each of them has sent.
     sent: u64,
 }
 

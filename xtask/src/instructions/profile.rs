@@ -41,12 +41,12 @@ impl Part {
         }
     }
 
-    /// Whether it costs outside of callgrind what it costs there.
+    /// True if it costs outside of callgrind what it costs there.
     pub(super) const fn is_in_total(self) -> bool {
         !matches!(self, Self::Hash)
     }
 
-    /// Whether it costs the same each time. What is done every so many milliseconds costs an event less where more events come
+    /// True if it costs the same each time. What is done every so many milliseconds costs an event less where more events come
     /// in that time, so that it is judged with everything else only.
     pub(super) const fn is_judged(self) -> bool {
         matches!(self, Self::Accept | Self::Write | Self::Send)

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::load::request;
 use crate::check::now;
 
-/// How long it may take until it answers, some fifty times as slowly as otherwise.
+/// Time until which it must answer, some fifty times as slowly as otherwise.
 const TO_START: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 

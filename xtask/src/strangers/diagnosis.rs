@@ -19,7 +19,7 @@ struct Finding {
     says: String,
 }
 
-/// Whether a receiver is one to be diagnosed: one that refuses everything is meant to have findings.
+/// True if a receiver is one to be diagnosed: one that refuses everything is meant to have findings.
 pub(super) fn is_wanted(receiver: &Receiver) -> bool {
     receiver.expect == "2xx"
 }

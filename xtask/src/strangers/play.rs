@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::running::poll;
 use super::{Paths, Receiver};
 
-/// How often each thing goes wrong, and whether it takes a secret; enough that each happens in a play.
+/// Frequency of each fault, and whether it takes a secret; enough that each happens in a play.
 const FAULTS: [(&str, &str, bool); 9] = [
     ("duplicate", "0.1", false),
     ("reorder", "0.1", false),
@@ -23,13 +23,13 @@ const FAULTS: [(&str, &str, bool); 9] = [
     ("truncated", "0.1", false),
 ];
 
-/// How many events a play has, beside those that come twice.
+/// Number of a play's events, beside those that come twice.
 const EVENTS: &str = "100";
 
-/// How many requests are open at once: more than receivers keep waiting that take one at a time would measure their queue.
+/// Number of requests open at once: more than receivers keep waiting that take one at a time would measure their queue.
 const IN_FLIGHT: &str = "4";
 
-/// How long a play may take.
+/// Longest time of a play.
 const LONGEST: Duration = Duration::from_secs(60);
 
 pub(super) struct Play {
@@ -56,10 +56,10 @@ impl Wrong {
 #[derive(Default)]
 pub(super) struct Played {
     pub(super) events: u64,
-    /// How many different events were taken.
+    /// Number of different events that were taken.
     pub(super) distinct: u64,
     pub(super) wrong: Vec<Wrong>,
-    /// Whether it makes no sense to go on.
+    /// True if it makes no sense to go on.
     pub(super) is_over: bool,
 }
 

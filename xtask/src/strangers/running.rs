@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use super::{Paths, Receiver};
 use crate::check::now;
 
-/// How long a receiver may take until it listens: a compiler may have to run first.
+/// Longest time until a receiver listens: a compiler may have to run first.
 const TO_LISTEN: Duration = Duration::from_secs(120);
 
 /// Ends the whole group when the command ends, and when nobody holds the standard input any more.
@@ -69,7 +69,7 @@ impl Running {
         })
     }
 
-    /// How many events are in its file.
+    /// Number of events in its file.
     pub(super) fn kept(&self) -> u64 {
         let text = std::fs::read(&self.kept).unwrap_or_default();
         text.iter().filter(|byte| **byte == b'\n').count() as u64

@@ -31,7 +31,7 @@ pub(super) fn unexplained(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Whether the comment directly above explains the bound.
+/// True if the comment directly above explains the bound.
 fn is_explained(above: &[&str]) -> bool {
     let mut comment = above.iter().rev().take_while(|line| line.starts_with("//"));
     comment.any(|line| line.starts_with(EXPLANATION))

@@ -31,7 +31,7 @@ fn unknown_sources<'a>(map: &'a SourceFile, tree: &'a Tree) -> impl Iterator<Ite
         .map(|(number, code)| Finding::at_line(map, number, format!("no source file `{code}`")))
 }
 
-/// Whether a path ends with what is named, whose crate is named without `switchhook-`.
+/// True if a path ends with what is named, whose crate is named without `switchhook-`.
 fn is_at_end(path: &str, named: &str) -> bool {
     let before = path.strip_suffix(named);
     before.is_some_and(|before| before.is_empty() || before.ends_with(['/', '-']))

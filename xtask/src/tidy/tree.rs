@@ -28,7 +28,7 @@ impl Tree {
         Ok(Self { files })
     }
 
-    /// Whether there is a file or a folder at this path.
+    /// True if there is a file or a folder at this path.
     pub(super) fn holds(&self, path: &str) -> bool {
         let path = path.trim_end_matches('/');
         path.is_empty()

@@ -157,7 +157,7 @@ pub enum CountsAs {
     Nothing,
 }
 
-/// Whether and when a delivery is tried again.
+/// Rule by which a delivery is tried again, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// No: unless the attempt succeeded, the delivery is given up.

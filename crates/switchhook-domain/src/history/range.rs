@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Bound on the points of a range.
 pub const MOST_POINTS: u32 = 1_500;
 
-/// How many it has at the most if nobody says how long its steps are.
+/// Most points that a series has if nobody says how long its steps are.
 pub const USUAL_POINTS: u32 = 180;
 
 /// The steps to choose from then, in minutes.

@@ -26,7 +26,7 @@ const LONGEST_BARE: usize = 13;
 /// The fewest digits of a number that stands in a text.
 const SHORTEST: usize = 7;
 
-/// Where telephone numbers stand in a text, from their first digit to behind their last.
+/// Ranges of the telephone numbers in a text, from their first digit to behind their last.
 ///
 /// ```
 /// use switchhook_domain::phone_number::{FieldKind, numbers_in};

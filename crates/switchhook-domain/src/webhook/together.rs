@@ -37,7 +37,7 @@ fn wrongs(webhook: &Webhook) -> Vec<String> {
         .collect()
 }
 
-/// What its signatures are made with.
+/// Secret that its signatures are made with.
 fn signing(webhook: &Webhook) -> Option<&'static str> {
     match &webhook.secret {
         _ if !webhook.settings.standard_webhooks => None,
@@ -53,7 +53,7 @@ fn signing(webhook: &Webhook) -> Option<&'static str> {
     }
 }
 
-/// What is shown and trusted over TLS only.
+/// Settings that are shown and trusted over TLS only.
 fn tls(webhook: &Webhook) -> Option<&'static str> {
     let is_plain = Url::parse(&webhook.hook_url).is_ok_and(|url| url.scheme() == "http");
     match (&webhook.settings.auth.0, &webhook.settings.ca) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How many connections there are at the most if nothing else is said; each may take some 20 KB, and 64 KB for a head.
+/// Most connections if nothing else is said; each may take some 20 KB, and 64 KB for a head.
 pub const MOST_BY_DEFAULT: u64 = 10_000;
 
 /// Files that the store, the log and the program itself have open.
@@ -14,7 +14,7 @@ pub const SPARE: usize = 16;
 /// Limits for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// How many connections there may be; `None` for as many as the limit of open files allows, at most [`MOST_BY_DEFAULT`].
+    /// Most connections; `None` for as many as the limit of open files allows, at most [`MOST_BY_DEFAULT`].
     pub max: Option<u32>,
     /// Time limit from opening a connection, or from the first byte of a head, to a complete head.
     pub head: Duration,

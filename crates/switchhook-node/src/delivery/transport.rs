@@ -57,7 +57,7 @@ pub struct ConnectError {
     pub detail: String,
 }
 
-/// What is noted if a request in the clear met TLS.
+/// Note on a request in the clear that met TLS.
 pub const SPEAKS_TLS: &str = "the receiver speaks TLS at this port: use https:// in the webhook's URL";
 
 /// Sends POSTs. Tests and the inspector have one of their own.

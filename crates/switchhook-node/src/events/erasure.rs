@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub struct Erasure {
     /// The phone number, with its country code.
     pub number: String,
-    /// Whether it erases, or only counts.
+    /// Erasing, or only counting.
     pub extent: ErasureExtent,
     /// After which event to go on.
     pub after: Option<EventId>,

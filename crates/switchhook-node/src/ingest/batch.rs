@@ -15,10 +15,10 @@ use crate::Node;
 const MOST_LINES: usize = 500;
 pub const MOST_BYTES: usize = 1024 * 1024;
 
-/// How many bad lines are told one by one; the others are counted.
+/// Most bad lines that are told one by one; the others are counted.
 pub const MOST_REJECTED: usize = 100;
 
-/// How many lines that were kept and deviate are told one by one, and how many bytes of what is said of them.
+/// Most lines that were kept and deviate, and most bytes of what is said of them, that are told one by one.
 pub const MOST_WARNED: usize = 100;
 const MOST_WARNING_BYTES: usize = 64 * 1024;
 

@@ -45,7 +45,7 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// The largest message that whoever listens may send; nobody reads it.
 pub const LARGEST_MESSAGE: usize = 4 * 1024;
 
-/// How long it may say nothing at all.
+/// Longest silence of the other side.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 
 /// Time limit of sending a frame.
@@ -327,7 +327,7 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// Whatever the other side says is no more than a sign of life.
+    /// Anything that the other side says is no more than a sign of life.
     fn heard(&mut self, heard: Option<&tungstenite::Result<Message>>) -> Result<(), CloseReason> {
         use tungstenite::Error;
         use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;

@@ -22,14 +22,14 @@ use crate::observer::Commit;
 use crate::reply::{Answer, Reply, reply};
 use crate::sql::TaskFuture;
 
-/// How many committers there are, each with a connection.
+/// Number of committers, each with a connection.
 pub(super) const COUNT: usize = 2;
 
-/// How many rows one commit takes on. Each may have a lock on its order key, of which the database has some thousands for
+/// Most rows of one commit. Each row may have a lock on its order key, of which the database has some thousands for
 /// all nodes together (`max_locks_per_transaction`).
 pub const MOST_ROWS: u32 = 1_000;
 
-/// How much one commit takes on.
+/// Bound on one commit.
 const MOST: Weight = Weight {
     items: MOST_ROWS,
     bytes: 8 << 20,

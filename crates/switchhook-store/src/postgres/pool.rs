@@ -13,13 +13,13 @@ use tokio::time::timeout;
 use super::connection::{Connector, Link};
 use crate::error::StoreError;
 
-/// How many connections there are for everything but commits, keys and listening.
+/// Number of connections for everything but commits, keys and listening.
 pub(super) const SIZE: usize = 5;
 
-/// How many are for keys alone, so that requests are not refused while everything else is taken.
+/// Number of connections for keys alone, so that requests are not refused while everything else is taken.
 pub(super) const SIZE_FOR_KEYS: usize = 1;
 
-/// How long a caller waits for a connection.
+/// Time that a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]

@@ -33,15 +33,15 @@ pub(super) struct Committer {
 /// Point at which a write is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Durability {
-    /// When it is executed: if it is lost, an attempt is repeated.
+    /// At its execution: if it is lost, an attempt is repeated.
     Repeatable,
-    /// When its events are in the journal.
+    /// As soon as its events are in the journal.
     Journal,
-    /// When it is committed.
+    /// At its commit.
     Commit,
 }
 
-/// Whether a write can be rolled back by itself.
+/// Possibility to roll a write back by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Isolation {
     Savepoint,

@@ -23,7 +23,7 @@ const LONGEST_READ: Duration = Duration::from_secs(2);
 /// SQLite's virtual machine steps between two looks at the clock: a fraction of a millisecond.
 const STEPS: i32 = 10_000;
 
-/// Where reads are executed.
+/// Thread on which reads are executed.
 pub(super) enum Readers {
     Pool(Pool),
     /// On the writer's connection, by whoever calls.

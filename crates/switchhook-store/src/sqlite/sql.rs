@@ -144,7 +144,7 @@ impl Driver for SqliteStore {
         }
     }
 
-    /// Whatever is written has an order.
+    /// Every write has an order.
     async fn run_writing(&self, mode: WriteMode, mut task: BoxedWriteTask) -> Result<(), StoreError> {
         let bytes = match mode {
             WriteMode::Unordered { bytes } => bytes,

@@ -16,10 +16,10 @@ use trials::server::{Http, http};
 
 use super::Shared;
 
-/// How many events a call has.
+/// Number of a call's events.
 pub(crate) const EVENTS_OF_A_CALL: u64 = 10;
 
-/// How long a sender waits for an answer, and until it tries the next server.
+/// Time that a sender waits for an answer, and before it tries the next server.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
 

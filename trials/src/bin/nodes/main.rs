@@ -25,19 +25,19 @@ use self::receiver::{Finding, Receiver};
 /// What a run is.
 #[derive(Debug, Parser)]
 struct Options {
-    /// How many servers
+    /// Number of servers
     #[arg(long, default_value_t = 3)]
     nodes: usize,
 
-    /// How long events are sent
+    /// Time for which events are sent
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 
-    /// How many senders; each has one event under way
+    /// Number of senders; each has one event under way
     #[arg(long, default_value_t = 24)]
     senders: u64,
 
-    /// How many webhooks get every event
+    /// Number of webhooks, each of which gets every event
     #[arg(long, default_value_t = 2)]
     webhooks: usize,
 
@@ -54,10 +54,10 @@ struct Options {
 const LEASE: Duration = Duration::from_secs(15);
 const OVERSLEPT: Duration = Duration::from_secs(5);
 
-/// How long PostgreSQL is away.
+/// Time for which PostgreSQL is away.
 const AWAY: Duration = Duration::from_secs(3);
 
-/// How long after the last event everything must have arrived.
+/// Time after the last event until which everything must have arrived.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::main]
@@ -151,7 +151,7 @@ async fn set_up(node: &Server, receiver: &Receiver, webhooks: usize) -> Result<(
     Ok(())
 }
 
-/// How many answers came too late since the server was started.
+/// Number of answers that came too late since the server was started.
 async fn late_answers(node: &Server) -> Result<u64> {
     let lines = node.metrics("switchhook_late_answers_total ").await?;
     let (_, count) = lines

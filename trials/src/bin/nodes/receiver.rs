@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::Shared;
 
-/// How long an answer takes.
+/// Time until an answer.
 const TAKES: Duration = Duration::from_millis(5);
 
 #[derive(Clone)]

@@ -50,7 +50,7 @@ impl Crowd {
         }
     }
 
-    /// How many connections stand, as their clients see it.
+    /// Number of connections that stand, as their clients see it.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }

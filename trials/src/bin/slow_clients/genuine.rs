@@ -21,7 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use trials::server::{Http, http};
 
-/// How long an answer is waited for.
+/// Longest wait for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// What came of what was sent.
@@ -174,7 +174,7 @@ impl Receiver {
         self.arrived.lock().len()
     }
 
-    /// How many of these did not arrive.
+    /// Number of these that did not arrive.
     pub(crate) fn missing(&self, ids: &[String]) -> usize {
         let arrived = self.arrived.lock();
         ids.iter().filter(|id| !arrived.contains(*id)).count()

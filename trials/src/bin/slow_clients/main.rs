@@ -27,30 +27,30 @@ use self::stranger::Target;
 /// What a run is.
 #[derive(Debug, Parser)]
 struct Options {
-    /// How many slow connections there are at any time
+    /// Number of slow connections at any time
     #[arg(long, default_value_t = 5_000)]
     connections: usize,
 
-    /// How long events are sent
+    /// Time for which events are sent
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 
-    /// How many events a second
+    /// Number of events a second
     #[arg(long, default_value_t = 1_000)]
     rate: u32,
 
-    /// How many connections the server may have, if not what it decides itself
+    /// Most connections of the server, if not what it decides itself
     #[arg(long)]
     max_connections: Option<u32>,
 }
 
-/// How often those that drip send a byte.
+/// Pause of those that drip between two bytes.
 const DRIP_EVERY: Duration = Duration::from_secs(1);
 
-/// How long after the last event everything must have arrived.
+/// Time after the last event until which everything must have arrived.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it is said how things stand.
+/// Pause between two reports.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 #[tokio::main]

@@ -45,7 +45,7 @@ pub(super) struct Connector {
     made: AtomicU32,
 }
 
-/// Where to connect, as far as it is known before dialling.
+/// Destination of a connection, as far as it is known before dialling.
 enum DialTarget<'a> {
     /// To one of these addresses, or of those that may still come, through a tunnel if there is a proxy.
     Addresses(Vec<IpAddr>, Option<LateAddresses>, Option<&'a Proxy>),

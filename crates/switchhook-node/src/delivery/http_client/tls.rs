@@ -23,7 +23,7 @@ use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Outbound;
 use switchhook_http::tls::{HTTP1, HTTP2, Peer, TlsFailure, explain};
 
-/// How many origins are remembered that speak HTTP/2 alone.
+/// Most origins remembered that speak HTTP/2 alone.
 const MOST_ORIGINS: usize = 1_024;
 
 /// Makes TCP connections secure. HTTP/1.1 is offered; to origins that do not want it, HTTP/2.
@@ -74,7 +74,7 @@ impl TlsConnectors {
         TlsConnector::from(config).connect(name, tcp).await
     }
 
-    /// What is to be offered to an origin.
+    /// Protocols to offer to an origin.
     pub(super) fn speech_of(&self, origin: &Arc<str>) -> HttpVersion {
         match self.only_http2.lock().contains(origin) {
             true => HttpVersion::Http2,
@@ -140,7 +140,7 @@ pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Ex
     }
 }
 
-/// Why TLS does not stand.
+/// Reason for which TLS does not stand.
 pub(super) fn no_tls(error: &io::Error) -> ExchangeError {
     let (trouble, detail) = match inner(error) {
         Some(error) => explain(error, Peer::RECEIVER),
