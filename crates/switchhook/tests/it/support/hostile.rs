@@ -86,7 +86,7 @@ async fn misbehave(way: &str, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)
             {
                 stream.write_all(&[*byte]).await?;
                 stream.flush().await?;
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
         "headers" => {
