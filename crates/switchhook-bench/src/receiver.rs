@@ -52,7 +52,7 @@ impl ReceiverBehaviour {
     /// By the head of a request.
     fn of(head: &[u8]) -> Self {
         let path = head.strip_prefix(b"POST ").unwrap_or_default();
-        let is = |manner: &Self| path.starts_with(manner.path().as_bytes());
+        let is = |behaviour: &Self| path.starts_with(behaviour.path().as_bytes());
         [Self::Answer, Self::Hang]
             .into_iter()
             .find(is)
@@ -149,12 +149,12 @@ impl Receiver {
     }
 
     /// The URL of one of its webhooks.
-    pub(super) fn hook_url(&self, manner: ReceiverBehaviour, number: u32) -> String {
+    pub(super) fn hook_url(&self, behaviour: ReceiverBehaviour, number: u32) -> String {
         let scheme = match self.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        format!("{scheme}://{}{}{number}", self.address, manner.path())
+        format!("{scheme}://{}{}{number}", self.address, behaviour.path())
     }
 }
 

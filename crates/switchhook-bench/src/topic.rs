@@ -69,8 +69,8 @@ impl Topic {
                 ("hanging-0-of-10", ReceiverBehaviour::Answer),
                 ("hanging-1-of-10", ReceiverBehaviour::Hang),
             ]
-            .map(|(name, manner)| Variant {
-                webhooks: Webhooks::InTurns(10, manner),
+            .map(|(name, behaviour)| Variant {
+                webhooks: Webhooks::InTurns(10, behaviour),
                 ..Variant::live(name)
             })
             .into(),

@@ -134,7 +134,7 @@ impl Variant {
             Webhooks::InTurns(count, first) => (count, first),
         };
         for number in 0..count {
-            let manner = if number == 0 {
+            let behaviour = if number == 0 {
                 first
             } else {
                 ReceiverBehaviour::Count
@@ -145,7 +145,7 @@ impl Variant {
                     json!({ "target_type": "user", "target_id": TARGET_BASE + u64::from(number) })
                 }
             };
-            let url = receiver.hook_url(manner, number);
+            let url = receiver.hook_url(behaviour, number);
             let webhook = subject.subscribe(&url, secret, &filter).await?;
             if self.order == Order::Unordered {
                 subject.drop_order(&webhook).await?;

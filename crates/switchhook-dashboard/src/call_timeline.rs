@@ -235,7 +235,7 @@ async fn read(
         order_key: None,
     };
     let mut all = Vec::new();
-    let mut looked_at = Looked::default();
+    let mut looked_at = ReadAmount::default();
     let mut after = None;
     loop {
         let page = PageRequest {
@@ -268,12 +268,12 @@ async fn read(
 
 /// Amount that was read, against the bounds.
 #[derive(Default)]
-struct Looked {
+struct ReadAmount {
     events: usize,
     bytes: usize,
 }
 
-impl Looked {
+impl ReadAmount {
     fn add(&mut self, events: usize, bytes: usize) {
         self.events += events;
         self.bytes += bytes;

@@ -11,7 +11,7 @@ use switchhook_store::EventFilter;
 use super::SharedState;
 use super::event_row::EventRow;
 use super::page::{Frame, PageError, show};
-use super::search::{Looked, Wanted, look, sought_number};
+use super::search::{SearchExtent, SearchTerms, look, sought_number};
 use super::session::Viewer;
 use super::widgets::{self, Choice};
 
@@ -42,7 +42,7 @@ struct EventsPage {
     is_narrowed: bool,
     can_search_text: bool,
     rows: Vec<EventRow>,
-    looked: Option<Looked>,
+    looked: Option<SearchExtent>,
     next: Option<String>,
     is_live: bool,
 }
@@ -64,7 +64,7 @@ pub(super) async fn list(
     if too_long {
         errors.push(format!("text: look for at most {LONGEST_TEXT} bytes"));
     }
-    let wanted = Wanted {
+    let wanted = SearchTerms {
         kind,
         state: query("state"),
         call: query("call"),

@@ -34,7 +34,7 @@ const QUICK: Duration = Duration::from_millis(100);
 
 /// Conditions of a search.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
+pub(super) struct SearchTerms {
     pub(super) kind: Option<Kind>,
     pub(super) state: Option<String>,
     pub(super) call: Option<String>,
@@ -53,7 +53,7 @@ pub(super) enum Number {
 
 /// Amount that a search has read.
 #[derive(Debug, Clone)]
-pub(super) struct Looked {
+pub(super) struct SearchExtent {
     pub(super) events: String,
     /// At the oldest of them.
     pub(super) back_to: Option<Moment>,
@@ -66,7 +66,7 @@ pub(super) struct Looked {
 pub(super) struct Found {
     pub(super) rows: Vec<EventRow>,
     pub(super) next: Option<i64>,
-    pub(super) looked: Looked,
+    pub(super) looked: SearchExtent,
 }
 
 /// Looks for events, newest first, until a page is full or it has looked long enough.
@@ -74,12 +74,12 @@ pub(super) async fn look(
     node: &Node,
     caller: Caller,
     filter: EventFilter,
-    wanted: Wanted,
+    wanted: SearchTerms,
     page: PageRequest,
 ) -> Result<Found, Refusal> {
     let begun = Instant::now();
     let mut search = Search {
-        needles: Needles::of(&wanted, node.settings.mask),
+        needles: PreparedTerms::of(&wanted, node.settings.mask),
         visibility: Visibility::of(caller, node),
         begun,
         most_rows: page.limit as usize,
@@ -110,7 +110,7 @@ pub(super) async fn look(
     Ok(Found {
         rows: search.rows,
         next,
-        looked: Looked {
+        looked: SearchExtent {
             events: many(search.looked_at, "event"),
             back_to: search.last.map(|(_, at)| at),
             is_partial: next.is_some(),
@@ -126,7 +126,7 @@ fn at_once_after(limit: u32, took: Duration) -> u32 {
 
 /// A search on its way.
 struct Search {
-    needles: Needles,
+    needles: PreparedTerms,
     visibility: Visibility,
     begun: Instant,
     most_rows: usize,
@@ -163,7 +163,7 @@ impl Search {
 }
 
 /// Search terms, prepared once.
-struct Needles {
+struct PreparedTerms {
     kind: Option<Kind>,
     state: Option<String>,
     call: Option<String>,
@@ -195,8 +195,8 @@ impl Number {
     }
 }
 
-impl Needles {
-    fn of(wanted: &Wanted, mask: Mask) -> Self {
+impl PreparedTerms {
+    fn of(wanted: &SearchTerms, mask: Mask) -> Self {
         Self {
             mask,
             kind: wanted.kind,
@@ -272,7 +272,7 @@ fn is_of_call(event: &EventRecord, id: &str) -> bool {
     is_key || others.into_iter().flatten().any(|other| Id::as_str(other) == id)
 }
 
-impl Wanted {
+impl SearchTerms {
     /// True if there is any condition.
     pub(super) const fn is_anything(&self) -> bool {
         self.kind.is_some() || self.looks_inside()
@@ -310,9 +310,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(wanted: &Wanted, is_found: bool) {
+    fn check(wanted: &SearchTerms, is_found: bool) {
         let event = event();
-        let needles = Needles::of(wanted, Mask::NOTHING);
+        let needles = PreparedTerms::of(wanted, Mask::NOTHING);
         assert_eq!(needles.are_in(&event), is_found, "{wanted:?}");
     }
 
@@ -331,54 +331,54 @@ mod tests {
 
     #[test]
     fn everything_that_is_asked_for_must_be_there() {
-        let wanted = Wanted::default();
+        let wanted = SearchTerms::default();
         check(&wanted, true);
         check(
-            &Wanted {
+            &SearchTerms {
                 state: some("Hangup"),
-                ..Wanted::default()
+                ..SearchTerms::default()
             },
             true,
         );
         check(
-            &Wanted {
+            &SearchTerms {
                 state: some("hang"),
-                ..Wanted::default()
+                ..SearchTerms::default()
             },
             false,
         );
         check(
-            &Wanted {
+            &SearchTerms {
                 number: sought_number("(202) 555-0101", Mask::NOTHING).ok(),
-                ..Wanted::default()
+                ..SearchTerms::default()
             },
             true,
         );
         check(
-            &Wanted {
+            &SearchTerms {
                 call: some("22"),
-                ..Wanted::default()
+                ..SearchTerms::default()
             },
             true,
         );
         check(
-            &Wanted {
+            &SearchTerms {
                 call: some("2025550101"),
-                ..Wanted::default()
+                ..SearchTerms::default()
             },
             false,
         );
         check(
-            &Wanted {
+            &SearchTerms {
                 text: some("ann lee"),
-                ..Wanted::default()
+                ..SearchTerms::default()
             },
             true,
         );
-        let both = Wanted {
+        let both = SearchTerms {
             text: some("ann"),
             state: some("ringing"),
-            ..Wanted::default()
+            ..SearchTerms::default()
         };
         check(&both, false);
     }
@@ -416,11 +416,11 @@ mod tests {
         );
         let event = event();
         let finds = |text: &str| {
-            let wanted = Wanted {
+            let wanted = SearchTerms {
                 text: some(text),
-                ..Wanted::default()
+                ..SearchTerms::default()
             };
-            Needles::of(&wanted, mask).are_in(&event)
+            PreparedTerms::of(&wanted, mask).are_in(&event)
         };
         assert!(finds("Ann Lee") && finds("01\""));
         assert!(!finds("5550101"));

@@ -125,7 +125,7 @@ impl Reason {
                 "it asked for this event, but its webhook was being created or deleted at that moment"
             }
             Self::Websocket => {
-                "it asked for this event, for its websocket: whoever listened there was told, and no delivery is made"
+                "the subscription matches and points to a websocket: connected listeners got the event, and no delivery is made"
             }
         }
     }

@@ -145,7 +145,7 @@ impl Streak {
 
     /// Change to the stored outage, if failures remain that no attempt has followed for a while; `is_alone`: no other
     /// node may have reached the receiver meanwhile.
-    pub fn look_back(&mut self, is_alone: bool, now: Timestamp) -> StreakChange {
+    pub fn settle_outage(&mut self, is_alone: bool, now: Timestamp) -> StreakChange {
         let is_known = is_alone || self.is_outage();
         match (self.since, self.last) {
             (Some(since), Some(last)) if is_known && self.unsaved > 0 && now.since(last.at) >= SILENT => {
@@ -156,7 +156,7 @@ impl Streak {
     }
 
     /// Takes note of an outage that another node, or this one in an earlier life, wrote down, or that there is none.
-    pub fn hear(&mut self, lasting: Option<&Outage>) {
+    pub fn note_stored(&mut self, lasting: Option<&Outage>) {
         match (lasting, self.written_at) {
             (Some(outage), None) => {
                 self.since = Some(self.since.map_or(outage.since, |since| since.min(outage.since)));
@@ -262,23 +262,23 @@ mod tests {
     #[test]
     fn a_failure_that_nothing_follows_is_an_outage_after_a_while() {
         let mut streak = Streak::default();
-        assert_eq!(streak.look_back(true, at(0)), StreakChange::None);
+        assert_eq!(streak.settle_outage(true, at(0)), StreakChange::None);
         fails(&mut streak, 0);
-        assert_eq!(streak.look_back(true, at(9_999)), StreakChange::None);
+        assert_eq!(streak.settle_outage(true, at(9_999)), StreakChange::None);
         let begun = StreakChange::Fails {
             since: at(0),
             more: 1,
             last: last(0),
         };
-        let by_others = streak.look_back(false, at(60_000));
+        let by_others = streak.settle_outage(false, at(60_000));
         assert_eq!(
             by_others,
             StreakChange::None,
             "another node may have had a success"
         );
-        assert_eq!(streak.look_back(true, at(10_000)), begun);
+        assert_eq!(streak.settle_outage(true, at(10_000)), begun);
         assert_eq!(
-            streak.look_back(true, at(30_000)),
+            streak.settle_outage(true, at(30_000)),
             StreakChange::None,
             "it is written down"
         );
@@ -286,7 +286,7 @@ mod tests {
             note(&mut streak, OutcomeClass::Accepted, false, 40_000),
             StreakChange::Ended
         );
-        assert_eq!(streak.look_back(true, at(60_000)), StreakChange::None);
+        assert_eq!(streak.settle_outage(true, at(60_000)), StreakChange::None);
     }
 
     #[test]
@@ -298,17 +298,17 @@ mod tests {
             last: last(5_000),
         };
         let mut streak = Streak::default();
-        streak.hear(Some(&outage));
+        streak.note_stored(Some(&outage));
         assert!(streak.is_outage());
         assert_eq!(
             note(&mut streak, OutcomeClass::Accepted, false, 6_000),
             StreakChange::Ended
         );
-        streak.hear(Some(&outage));
-        streak.hear(None);
+        streak.note_stored(Some(&outage));
+        streak.note_stored(None);
         assert_eq!(streak, Streak::default(), "another node saw its end");
         assert_eq!(fails(&mut streak, 7_000), StreakChange::None);
-        streak.hear(None);
+        streak.note_stored(None);
         assert_eq!(
             fails(&mut streak, 10_000),
             StreakChange::Fails {

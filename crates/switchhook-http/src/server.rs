@@ -298,7 +298,7 @@ async fn run(
     }
     drop(listener);
     connections.drain();
-    connections.hear_the_new().await;
+    connections.await_first_requests().await;
     connections.finish();
     while connections.remaining() > 0 {
         tokio::select! {

@@ -96,7 +96,7 @@ impl Counters {
             if passed_over > 0 {
                 warn!(
                     passed_over,
-                    "more was counted than there is room for while the store is away: charts will lack it"
+                    "the store is away for longer than counters have room: charts will lack these counts"
                 );
             }
             counted.minutes.drain().collect()

@@ -71,7 +71,7 @@ pub struct Report {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    pub trouble: Trouble,
+    pub trouble: FindingKind,
     pub location: Location,
     /// Sentence about the location.
     pub what: String,
@@ -115,7 +115,7 @@ impl fmt::Display for Location {
 
 spelled_enum! {
     /// Kind of a finding.
-    pub enum Trouble: "kind of trouble" {
+    pub enum FindingKind: "kind of trouble" {
         /// Nothing can be kept.
         StoreUnavailable = "store_unavailable",
         /// The engine does not run, so nothing is sent.
@@ -172,7 +172,7 @@ enum Impact {
     Hint,
 }
 
-impl Trouble {
+impl FindingKind {
     const fn impact(self) -> Impact {
         match self {
             Self::StoreUnavailable
@@ -281,7 +281,7 @@ async fn the_server(node: &Node) -> Vec<Finding> {
     if let Err(error) = store {
         let remedy = "make room on the disk, or see the server's log; events are refused until then";
         find(
-            Trouble::StoreUnavailable,
+            FindingKind::StoreUnavailable,
             format!("it can keep nothing: {error}"),
             remedy,
         );
@@ -289,16 +289,20 @@ async fn the_server(node: &Node) -> Vec<Finding> {
     if let Some(trouble) = node.clock.agreement().trouble(Lease(node.settings.lease)) {
         let remedy = "set the clocks of all machines by NTP: the node makes up for it, but is not ready and leaves expired \
                       leases to others";
-        find(Trouble::ClockSkew, trouble, remedy);
+        find(FindingKind::ClockSkew, trouble, remedy);
     }
     match node.engine.state() {
         EngineState::Running => {}
         EngineState::Stalled(why) => {
             let remedy = "make room on the disk, or see the server's log; sending goes on by itself";
-            find(Trouble::NotSending, format!("it sends nothing: {why}"), remedy);
+            find(
+                FindingKind::NotSending,
+                format!("it sends nothing: {why}"),
+                remedy,
+            );
         }
         EngineState::Stopped => find(
-            Trouble::NotSending,
+            FindingKind::NotSending,
             "it sends nothing: it is stopping".to_owned(),
             "start it again",
         ),
@@ -359,7 +363,7 @@ async fn one_webhook(
 }
 
 /// Something that is wrong with a webhook.
-fn at_webhook(webhook: &Webhook, trouble: Trouble, what: impl Into<String>, remedy: String) -> Finding {
+fn at_webhook(webhook: &Webhook, trouble: FindingKind, what: impl Into<String>, remedy: String) -> Finding {
     Finding {
         trouble,
         location: Location::Webhook {

@@ -64,8 +64,8 @@ impl Gauges {
         let age = oldest.map_or(Duration::ZERO, |made_at| node.clock.now().since(made_at));
         node.telemetry.oldest_undelivered(age);
         let pending = count_pending(node).await?;
-        tell_pending(node, &pending);
-        tell_webhooks(node).await?;
+        report_pending(node, &pending);
+        report_webhooks(node).await?;
         node.telemetry.choose_single_webhooks(&pending);
         if self.sized_at.is_none_or(|at| at.elapsed() >= SIZE_EVERY) {
             node.telemetry.store_size(node.store.size().await?);
@@ -97,7 +97,7 @@ async fn count_pending(node: &Node) -> Result<Vec<PendingCount>, StoreError> {
     Ok(counts)
 }
 
-fn tell_pending(node: &Node, pending: &[PendingCount]) {
+fn report_pending(node: &Node, pending: &[PendingCount]) {
     let mut sums = [0; PendingReason::ALL.len()];
     let now = node.clock.now();
     for count in pending {
@@ -126,7 +126,7 @@ fn tell_pending(node: &Node, pending: &[PendingCount]) {
 }
 
 /// Sets the number of webhooks in each condition, including those of running replays.
-async fn tell_webhooks(node: &Node) -> Result<(), StoreError> {
+async fn report_webhooks(node: &Node) -> Result<(), StoreError> {
     let lasting = node.store.lasting_outages(None).await?;
     let outages: HashMap<WebhookId, Outage> = lasting.into_iter().collect();
     let mut sums = [0; Condition::ALL.len()];

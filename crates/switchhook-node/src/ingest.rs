@@ -53,7 +53,7 @@ async fn accept_judged(
     submission: Submission,
     mode: ValidationMode,
 ) -> Result<Accepted, Rejected> {
-    node.engine.give_way().await;
+    node.engine.yield_to_sending().await;
     let notice = AcceptanceNotice::of(node, &submission);
     let outcome = match prepare(node, submission, mode, node.clock.now()) {
         Ok((event, accepted)) => keep_one(node, event, accepted).await,
@@ -90,7 +90,7 @@ async fn accept_many_judged(
     submissions: Vec<Submission>,
     mode: ValidationMode,
 ) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
-    node.engine.give_way().await;
+    node.engine.yield_to_sending().await;
     let now = node.clock.now();
     let mut events = Vec::with_capacity(submissions.len());
     let mut outcomes = Vec::with_capacity(submissions.len());

@@ -296,7 +296,7 @@ fn checked_kinds(caller: Caller, mut kinds: Vec<NotificationKind>) -> Result<Vec
         && caller.company_id != keys::DEFAULT_COMPANY
     {
         return Err(Refusal::Invalid(format!(
-            "kinds: {kind} is about the whole server and told to its operator's company only"
+            "kinds: {kind} is about the whole server; only the operator's company is notified of it"
         )));
     }
     kinds.sort_unstable();

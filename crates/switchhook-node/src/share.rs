@@ -115,7 +115,7 @@ pub struct Share {
     /// Held by who changes what is registered and must not be changed by two at once.
     pub change: Mutex<()>,
     /// In KiB of events.
-    intake: Semaphore,
+    accepting: Semaphore,
 }
 
 /// Bound on the requests of a company that wait for a slot to read, and on the wait of each.
@@ -127,7 +127,7 @@ pub const MOST_EXAMINATIONS: usize = 4;
 
 /// Bound on a company's events that are on their way into the store. More wait, in order: the store commits all that
 /// waits at once, and other companies' events must not wait for a large commit.
-pub const INTAKE_KIB: u32 = 8 * 1024;
+pub const ACCEPTING_KIB: u32 = 8 * 1024;
 
 /// Cost of an event, and of each of its deliveries, beside the event's bytes.
 const EACH_KIB: usize = 4;
@@ -135,7 +135,7 @@ const DELIVERY_KIB: usize = 1;
 
 fn weight(event: &NewEvent) -> u32 {
     let kib = event.body.len() / 1024 + EACH_KIB + event.deliveries.len() * DELIVERY_KIB;
-    u32::try_from(kib).unwrap_or(INTAKE_KIB)
+    u32::try_from(kib).unwrap_or(ACCEPTING_KIB)
 }
 
 impl Shares {
@@ -247,7 +247,7 @@ impl Share {
             connections: limits.websockets.places(),
             examination: Semaphore::new(1),
             change: Mutex::new(()),
-            intake: Semaphore::new(INTAKE_KIB as usize),
+            accepting: Semaphore::new(ACCEPTING_KIB as usize),
         }
     }
 
@@ -255,7 +255,7 @@ impl Share {
     pub(crate) async fn take_in(&self, events: &[NewEvent]) -> Option<SemaphorePermit<'_>> {
         let all = events.iter().map(weight).fold(0, u32::saturating_add);
         // It is never closed.
-        self.intake.acquire_many(all.min(INTAKE_KIB)).await.ok()
+        self.accepting.acquire_many(all.min(ACCEPTING_KIB)).await.ok()
     }
 }
 
@@ -351,7 +351,7 @@ mod tests {
     async fn large_events_of_a_company_wait_for_each_other_and_keep_nobody_else_waiting() {
         let shares = Shares::new(CompanyLimits::default());
         let (one, other) = (shares.of(CompanyId(1)), shares.of(CompanyId(2)));
-        let much = [event(INTAKE_KIB as usize * 2_048)];
+        let much = [event(ACCEPTING_KIB as usize * 2_048)];
         let little = [event(10)];
         let first = one.take_in(&much).await.expect("it is never closed");
         let mut second = Box::pin(one.take_in(&little));

@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use switchhook_domain::id::RefusalId;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{RepeatKey, StandardError, StandardHeaders, StandardKey, hex, tell_kind};
+use switchhook_protocol::{RepeatKey, StandardError, StandardHeaders, StandardKey, hex, recognize_kind};
 use switchhook_receiver::Receiver;
 use switchhook_store::StoreError;
 
@@ -167,7 +167,7 @@ impl LoadedSource {
             Some(signature) => {
                 let verified = signature.verify(&self.standard, content, came_at);
                 verified.map_err(|error| self.not_genuine(node, &error))?;
-                (tell_kind(content), content.to_vec())
+                (recognize_kind(content), content.to_vec())
             }
             None => self.read(node, content)?,
         };

@@ -57,7 +57,7 @@ pub use kind::{Kind, Subject};
 pub use outline::{JsonType, Outline, Value};
 pub use party::Contact;
 pub use repeat::{InvalidRepeatKey, RepeatKey};
-pub use shape::{kind_instead_of, tell_kind};
+pub use shape::{kind_instead_of, recognize_kind};
 pub use signature::{
     Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, STANDARD_SECRET_PREFIX, STANDARD_TOLERANCE, Secret,
     SecretChange, Signer, StandardCause, StandardError, StandardHeaders, StandardKey, TokenPart, Verifier,

@@ -7,7 +7,7 @@ use crate::outline::Outline;
 ///
 /// The signs are keys that Dialpad's payloads always hold, even when their value is null.
 #[must_use]
-pub fn tell_kind(body: &[u8]) -> Option<Kind> {
+pub fn recognize_kind(body: &[u8]) -> Option<Kind> {
     shapes_of(&Outline::read(body).ok()?).next()
 }
 
@@ -80,7 +80,7 @@ mod tests {
             ("[]", None),
             ("", None),
         ] {
-            assert_eq!(tell_kind(body.as_bytes()), kind, "{body}");
+            assert_eq!(recognize_kind(body.as_bytes()), kind, "{body}");
         }
     }
 

@@ -256,7 +256,7 @@ fn each_signed_example_is_the_plain_one_signed_with_the_secret_it_names() {
         let claims: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(&claims, plain, "{name}");
         assert!(Payload::read(kind, &body).is_ok());
-        assert_eq!(switchhook_protocol::tell_kind(&body), Some(kind));
+        assert_eq!(switchhook_protocol::recognize_kind(&body), Some(kind));
     }
 }
 

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use switchhook_protocol::{
     CallEvent, CallState, Id, Json, Kind, Milliseconds, Payload, TargetType, Text, Timestamp, Word,
-    check_object, tell_kind,
+    check_object, recognize_kind,
 };
 
 const OBSERVED_CALL: &str = include_str!("fixtures/observed_call.json");
@@ -22,7 +22,7 @@ fn id<'a>(id: &'a Option<Id<'_>>) -> Option<&'a str> {
 
 #[test]
 fn an_observed_call_event_is_told_and_read() {
-    assert_eq!(tell_kind(OBSERVED_CALL.as_bytes()), Some(Kind::Call));
+    assert_eq!(recognize_kind(OBSERVED_CALL.as_bytes()), Some(Kind::Call));
     let call = call(OBSERVED_CALL);
     assert_eq!(id(&call.call_id), Some("9223372036854775807"));
     assert_eq!(call.call_id.as_ref().and_then(Id::as_i64), Some(i64::MAX));
@@ -118,7 +118,7 @@ fn read_all(body: &[u8]) {
     for kind in Kind::ALL {
         assert_eq!(Payload::read(kind, body).is_ok(), accepted);
     }
-    if tell_kind(body).is_some() {
+    if recognize_kind(body).is_some() {
         assert!(accepted, "only objects have a kind");
     }
 }

@@ -87,7 +87,7 @@ mod repeats;
 mod whole_body;
 
 use switchhook_protocol::{
-    BodyError, MAX_TOKEN_BYTES, Secret, StandardHeaders, StandardKey, Verifier, check_object, tell_kind,
+    BodyError, MAX_TOKEN_BYTES, Secret, StandardHeaders, StandardKey, Verifier, check_object, recognize_kind,
 };
 
 pub use calls::{CallKey, CallOf, Calls, Likeness};
@@ -221,7 +221,7 @@ impl Receiver {
             Err(BodyError::NotAnObject { .. }) if self.shapes == Shapes::Any => {}
             checked => drop(checked?),
         }
-        let kind = tell_kind(&body).or(labels.kind);
+        let kind = recognize_kind(&body).or(labels.kind);
         Ok(Received { kind, body, labels })
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use switchhook_protocol::{Timestamp, tell_kind};
+use switchhook_protocol::{Timestamp, recognize_kind};
 use switchhook_simulator::{Dialect, Simulation};
 
 const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
@@ -57,7 +57,7 @@ fn what_was_captured_is_what_is_simulated() {
     }
     for path in captures {
         let capture = fs::read(&path).expect("it can be read");
-        let kind = tell_kind(&capture).expect("it is one of the five kinds");
+        let kind = recognize_kind(&capture).expect("it is one of the five kinds");
         let mut shape = Shape::new();
         note(
             &mut shape,

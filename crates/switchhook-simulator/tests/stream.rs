@@ -10,7 +10,7 @@ use contract::Type::{Boolean, Int64, Int64s, Integer, Object, OneOf, Ref, Text, 
 use contract::{CHANGED_BY, CONTRACT, Type};
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
-use switchhook_protocol::{CallState, Kind, Timestamp, check_object, tell_kind};
+use switchhook_protocol::{CallState, Kind, Timestamp, check_object, recognize_kind};
 use switchhook_simulator::{Dialect, Rate, Rhythm, Scenario, SimulatedEvent, Simulation};
 
 /// Saturday, 21 November 2026, half past nine.
@@ -105,7 +105,7 @@ fn every_event_looks_like_its_kind_in_both_dialects() {
     for dialect in Dialect::ALL {
         for event in events(4, dialect, 5_000) {
             assert_eq!(
-                tell_kind(event.body.as_bytes()),
+                recognize_kind(event.body.as_bytes()),
                 Some(event.kind),
                 "{}",
                 event.body

@@ -30,7 +30,7 @@ pub(crate) fn driver_of(url: &str) -> Result<Driver<'_>, StoreError> {
             "" => Err(not_understood()),
             ":memory:" => Ok(Driver::Memory),
             path if path.contains('?') => Err(StoreError::Unusable(
-                "the store's URL is not understood: behind sqlite: stands the path of a file, without parameters".into(),
+                "the store's URL is not understood: `sqlite:` is followed by the path of a file, without parameters".into(),
             )),
             path => Ok(Driver::Sqlite(Path::new(path))),
         },

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 pub(crate) struct ResultSlot<T>(Arc<Mutex<Option<T>>>);
 
 /// A place for an answer, for the task and for whoever waits for it.
-pub(crate) fn aside<T>() -> (ResultSlot<T>, ResultSlot<T>) {
+pub(crate) fn result_slot<T>() -> (ResultSlot<T>, ResultSlot<T>) {
     let place = Arc::new(Mutex::new(None));
     (ResultSlot(Arc::clone(&place)), ResultSlot(place))
 }

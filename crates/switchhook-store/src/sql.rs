@@ -16,7 +16,7 @@ pub(crate) use self::dialect::Dialect;
 pub(crate) use self::listing::Listing;
 pub(crate) use self::value::{Value, values};
 use crate::error::StoreError;
-use crate::result_slot::aside;
+use crate::result_slot::result_slot;
 use crate::row::Row;
 use crate::sealing::Sealing;
 
@@ -177,7 +177,7 @@ async fn read<A: TaskInput, T: Send + 'static>(
     input: A,
     task: ReadTask<A, T>,
 ) -> Result<T, StoreError> {
-    let (answer, answered) = aside();
+    let (answer, answered) = result_slot();
     let task: BoxedReadTask = Box::new(move |sql| {
         Box::pin(async move {
             answer.put(task(sql, &input).await?);
@@ -194,7 +194,7 @@ async fn write<A: TaskInput, T: Send + 'static>(
     input: A,
     task: WriteTask<A, T>,
 ) -> Result<T, StoreError> {
-    let (answer, answered) = aside();
+    let (answer, answered) = result_slot();
     let parts = Arc::new((input, answer));
     let task: BoxedWriteTask = Box::new(move |sql| {
         let parts = Arc::clone(&parts);

@@ -205,7 +205,7 @@ settings! {
     connect_timeout_ms: Option<u32>, "Connect timeout", ValueFormat::Millis, "5000", check_timeout,
         "Time limit of connecting";
     head_timeout_ms: Option<u32>, "Response timeout", ValueFormat::Millis, "10000", check_timeout,
-        "Time limit of the receiver's beginning its answer once connected; null for as long as the attempt";
+        "Time limit for the first byte of the answer, from the connection on; null for the limit of the attempt";
     timeout_ms: Option<u32>, "Attempt timeout", ValueFormat::Millis, "15000", check_timeout,
         "Time limit of a whole attempt";
     retry_schedule: Vec<u32>, "Retry schedule", ValueFormat::Seconds, "5, 30, 120", check_schedule,
@@ -241,7 +241,7 @@ settings! {
         "Authentication of deliveries to the receiver: `bearer` (token), `basic` (username, password), `oauth2` (token_url, \
          client_id, client_secret, scope) or `mtls` (cert, key); the value `***` keeps the one that is set";
     ca: Option<String>, "Certificate authority", ValueFormat::Pem, "-----BEGIN CERTIFICATE-----", check_ca,
-        "The certificates (PEM) of the authority that alone may vouch for the receiver; null for those that the server trusts";
+        "Certificates (PEM) of the only authority to trust when connecting to the receiver; null for those that the server trusts";
 }
 
 /// A value of a setting.

@@ -11,7 +11,7 @@ impl Webhook {
     /// # Errors
     /// Says what, and what to change.
     pub fn check(&self) -> Result<(), String> {
-        wrongs(self).into_iter().next().map_or(Ok(()), Err)
+        violations(self).into_iter().next().map_or(Ok(()), Err)
     }
 
     /// The webhook after a change, unless that leaves something that does not go together. What was so before can be changed
@@ -20,14 +20,16 @@ impl Webhook {
     /// # Errors
     /// Says what, and what to change.
     pub fn checked_change(&self, change: WebhookChange, now: Timestamp) -> Result<Self, String> {
-        let known = wrongs(self);
+        let known = violations(self);
         let changed = self.clone().changed(change, now);
-        let new = wrongs(&changed).into_iter().find(|wrong| !known.contains(wrong));
+        let new = violations(&changed)
+            .into_iter()
+            .find(|wrong| !known.contains(wrong));
         new.map_or(Ok(changed), Err)
     }
 }
 
-fn wrongs(webhook: &Webhook) -> Vec<String> {
+fn violations(webhook: &Webhook) -> Vec<String> {
     let signing = signing(webhook).map(str::to_owned);
     let tls = tls(webhook).map(str::to_owned);
     signing
@@ -104,7 +106,7 @@ mod tests {
     #[track_caller]
     fn check_tls(url: &str, settings: WebhookSettings, expected: Option<&str>) {
         let webhook = Webhook::new(WebhookId(1), CompanyId(1), url, Timestamp::from_millis(0));
-        let wrong = wrongs(&webhook.with_settings(settings)).into_iter().next();
+        let wrong = violations(&webhook.with_settings(settings)).into_iter().next();
         assert_eq!(wrong.is_some(), expected.is_some(), "{wrong:?}");
         assert!(
             wrong

@@ -18,7 +18,7 @@ pub struct AcceptedEvent<'a> {
     pub id: IdText,
     #[schema(schema_with = words::kind)]
     pub kind: Kind,
-    /// True if it had been accepted before with the same `Idempotency-Key`; then this is the first answer.
+    /// True if an event with the same `Idempotency-Key` was accepted before; the answer is that of the first one.
     pub duplicate: bool,
     /// Deviations from its schema: a JSON pointer and the mistake of each.
     #[schema(value_type = Vec<String>)]

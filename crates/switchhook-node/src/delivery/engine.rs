@@ -164,8 +164,8 @@ impl Engine {
 
     /// Waits a moment before an event is taken in, if processors are short and sending is behind: else it would only wait later,
     /// in the store.
-    pub async fn give_way(&self) {
-        self.shared.pressure.give_way().await;
+    pub async fn yield_to_sending(&self) {
+        self.shared.pressure.yield_to_sending().await;
     }
 
     /// Memory used for events and for bodies built from them, in bytes.

@@ -183,7 +183,7 @@ impl HttpTransport {
                 .get(RETRY_AFTER)
                 .and_then(|value| self.wait_until(value.to_str().ok()?));
         };
-        let request = connection.dress(request(post), address);
+        let request = connection.for_connection(request(post), address);
         let answer = exchange(&mut connection, request, timeouts, on_head).await?;
         if answer.status == 407 && connection.is_to_proxy() {
             let words = "the proxy wants other credentials than it got (it answers 407)";
@@ -244,7 +244,7 @@ impl Transport for HttpTransport {
             }
             Err(failure) => PostResult::unanswered(failure.reason, failure.detail, phases),
         };
-        echo::strike(&post, &mut posted);
+        echo::mask_echo(&post, &mut posted);
         posted
     }
 

@@ -19,7 +19,7 @@ use switchhook_domain::webhook::{Authentication, Webhook, WebhookSettings};
 use switchhook_http::address::Address;
 use switchhook_protocol::headers;
 
-use super::standard::{SIGNATURE, told};
+use super::standard::{SIGNATURE, id_and_time};
 use crate::templates::{TemplateSource, Templates, WorkerPenalty};
 
 /// `User-Agent` of all requests.
@@ -217,7 +217,7 @@ pub fn complete_record(
     started_at: Timestamp,
 ) {
     let is_standard = kept.contains_key(&sent_name(&SIGNATURE));
-    let standard = is_standard.then(|| told(delivery.event_id, started_at));
+    let standard = is_standard.then(|| id_and_time(delivery.event_id, started_at));
     for (name, value) in own_headers(delivery, number).chain(standard.into_iter().flatten()) {
         kept.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
     }

@@ -150,7 +150,7 @@ impl Load {
     ///
     /// One that opened counts unless this node has had a success since; its probes need not be made twice. One that closed
     /// after this one opened says that the receiver works again.
-    pub(crate) fn hear(&self, record: &SuspensionRecord) -> bool {
+    pub(crate) fn note_suspension(&self, record: &SuspensionRecord) -> bool {
         let mut health = self.health.write();
         match (record.suspension.until, health.breaker, record.breaker()) {
             (None, Breaker::Closed { .. }, Some(theirs)) => {
@@ -177,16 +177,16 @@ impl Load {
     }
 
     /// Takes note of the outage that lasts, or that none does, as the store knows it.
-    pub(crate) fn hear_outage(&self, lasting: Option<&Outage>) {
+    pub(crate) fn note_outage(&self, lasting: Option<&Outage>) {
         let is_news = lasting.is_some() || self.health.read().streak.is_outage();
         if is_news {
-            self.health.write().streak.hear(lasting);
+            self.health.write().streak.note_stored(lasting);
         }
     }
 
     /// Change to the stored outage, if failures remain that no attempt has followed for a while.
-    pub(crate) fn look_back(&self, is_alone: bool, now: Timestamp) -> StreakChange {
-        self.health.write().streak.look_back(is_alone, now)
+    pub(crate) fn settle_outage(&self, is_alone: bool, now: Timestamp) -> StreakChange {
+        self.health.write().streak.settle_outage(is_alone, now)
     }
 
     /// Takes note that the webhook was paused or resumed.
@@ -247,11 +247,17 @@ mod tests {
     #[test]
     fn a_breaker_that_opened_elsewhere_counts_unless_sending_went_well_since() {
         let load = Load::default();
-        assert!(load.hear(&theirs(100, None, 105)));
+        assert!(load.note_suspension(&theirs(100, None, 105)));
         assert_eq!(load.health.read().breaker.not_before(), Some(at(105)));
-        assert!(load.hear(&theirs(100, None, 110)), "the other node has probed");
-        assert!(!load.hear(&theirs(100, None, 105)), "which this one knows");
-        assert!(load.hear(&theirs(100, Some(120), 110)));
+        assert!(
+            load.note_suspension(&theirs(100, None, 110)),
+            "the other node has probed"
+        );
+        assert!(
+            !load.note_suspension(&theirs(100, None, 105)),
+            "which this one knows"
+        );
+        assert!(load.note_suspension(&theirs(100, Some(120), 110)));
         assert!(!load.health.read().breaker.is_open());
         assert_eq!(
             suspended_time(&load.health.read().suspensions, at(0), at(200)),
@@ -260,7 +266,10 @@ mod tests {
         load.health
             .write()
             .note(OutcomeClass::Accepted, last(130), true, at(130));
-        assert!(!load.hear(&theirs(125, None, 140)), "it went well after that");
+        assert!(
+            !load.note_suspension(&theirs(125, None, 140)),
+            "it went well after that"
+        );
     }
 
     #[test]
@@ -271,7 +280,7 @@ mod tests {
                 .write()
                 .note(OutcomeClass::Failed, last(100), true, at(100));
         }
-        assert!(!load.hear(&theirs(50, Some(90), 60)));
+        assert!(!load.note_suspension(&theirs(50, Some(90), 60)));
         assert!(load.health.read().breaker.is_open());
     }
 }

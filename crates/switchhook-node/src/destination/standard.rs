@@ -42,7 +42,7 @@ impl StandardSigner {
         now: Timestamp,
         body: &[u8],
     ) -> [(HeaderName, HeaderValue); 3] {
-        let [id, time] = told(event_id, now);
+        let [id, time] = id_and_time(event_id, now);
         let id_text = message_id(event_id);
         let counts = |until: Option<Timestamp>| until.is_none_or(|until| until > now);
         let keys = self.keys.iter().filter(|(_, until)| counts(*until));
@@ -53,7 +53,7 @@ impl StandardSigner {
 }
 
 /// The two of the headers that follow from the delivery and from when the attempt was made.
-pub(super) fn told(event_id: EventId, attempted_at: Timestamp) -> [(HeaderName, HeaderValue); 2] {
+pub(super) fn id_and_time(event_id: EventId, attempted_at: Timestamp) -> [(HeaderName, HeaderValue); 2] {
     let seconds = attempted_at.as_millis().div_euclid(1_000);
     [
         (

@@ -8,7 +8,7 @@ use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::webhook::{Authentication, Webhook};
 use switchhook_http::tls::TlsFailure;
 
-use super::{Finding, Location, Trouble, at_webhook};
+use super::{Finding, FindingKind, Location, at_webhook};
 use crate::Node;
 use crate::delivery::transport::ConnectError;
 use crate::destination::Destination;
@@ -44,32 +44,32 @@ fn finding(webhook: &Webhook, failed: &ConnectError) -> Finding {
     let change_url = format!("switchhook webhooks update {} --hook-url URL", webhook.id);
     let (trouble, remedy) = match failed.reason {
         FailureReason::AddressRefused | FailureReason::BadRequest | FailureReason::Template => (
-            Trouble::AddressRefused,
+            FindingKind::AddressRefused,
             format!(
                 "use a public https:// address ({change_url}), or start the server with what allows this one"
             ),
         ),
         FailureReason::Authentication => (
-            Trouble::Tls,
+            FindingKind::Tls,
             format!(
                 "correct its certificates: switchhook webhooks update {} --auth … --ca …",
                 webhook.id
             ),
         ),
         FailureReason::Dns => (
-            Trouble::UnknownName,
+            FindingKind::UnknownName,
             format!(
                 "correct the name ({change_url}), its entry in the name service, or what the server's machine asks for names \
                  (/etc/resolv.conf)"
             ),
         ),
-        FailureReason::Tls => (Trouble::Tls, tls_remedy(failed.tls, webhook)),
+        FailureReason::Tls => (FindingKind::Tls, tls_remedy(failed.tls, webhook)),
         FailureReason::ConnectionRefused
         | FailureReason::ConnectTimeout
         | FailureReason::AnswerTimeout
         | FailureReason::ConnectionLost
         | FailureReason::NotHttp => (
-            Trouble::Unreachable,
+            FindingKind::Unreachable,
             format!(
                 "start the receiver, open the firewall between it and the server, or correct the URL ({change_url})"
             ),
@@ -82,7 +82,7 @@ fn finding(webhook: &Webhook, failed: &ConnectError) -> Finding {
 /// The same for every webhook that is sent to through it.
 fn of_proxy(detail: &str) -> Finding {
     Finding {
-        trouble: Trouble::Unreachable,
+        trouble: FindingKind::Unreachable,
         location: Location::Server,
         what: format!("nothing gets through the proxy of its --hook-proxy: {detail}"),
         last_line: None,

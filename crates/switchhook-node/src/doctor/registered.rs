@@ -4,14 +4,14 @@
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::{Condition, Webhook};
 
-use super::{Finding, Location, Trouble, at_webhook};
+use super::{Finding, FindingKind, Location, at_webhook};
 use crate::health::Health;
 
 /// A company that has nothing yet, nor anybody who may listen.
 pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) -> Option<Finding> {
     let tells_somebody = subscriptions.iter().any(|one| one.websocket_id().is_some());
     (webhooks.is_empty() && !tells_somebody).then(|| Finding {
-        trouble: Trouble::NoWebhook,
+        trouble: FindingKind::NoWebhook,
         location: Location::Server,
         what: "there is no webhook: no event is sent anywhere".to_owned(),
         last_line: None,
@@ -33,15 +33,15 @@ fn held_back(webhook: &Webhook, health: &Health) -> Option<Finding> {
     let id = webhook.id;
     let (trouble, remedy) = match health.condition {
         Condition::Disabled => (
-            Trouble::WebhookDisabled,
+            FindingKind::WebhookDisabled,
             format!("mend its receiver, then send what was held back: switchhook webhooks resume {id}"),
         ),
         Condition::Paused => (
-            Trouble::Paused,
+            FindingKind::Paused,
             format!("send them: switchhook webhooks resume {id}"),
         ),
         Condition::NoSubscription => (
-            Trouble::NoSubscription,
+            FindingKind::NoSubscription,
             format!(
                 "subscribe it, or enable a subscription: switchhook subscriptions create call --webhook {id}"
             ),
@@ -58,10 +58,10 @@ fn secret(webhook: &Webhook) -> Option<Finding> {
     );
     let (trouble, what) = match &webhook.secret {
         None => (
-            Trouble::NoSecret,
+            FindingKind::NoSecret,
             "it has no secret: its receiver cannot tell our events from anybody's".to_owned(),
         ),
-        Some(secret) => (Trouble::ShortSecret, secret.weakness()?),
+        Some(secret) => (FindingKind::ShortSecret, secret.weakness()?),
     };
     Some(at_webhook(webhook, trouble, what, remedy))
 }
@@ -71,7 +71,7 @@ pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
     let (id, kind) = (subscription.id, subscription.filter.kind());
     let (trouble, what, remedy) = if subscription.endpoint.is_none() {
         (
-            Trouble::SendsNowhere,
+            FindingKind::SendsNowhere,
             "it has no webhook and no websocket: it delivers nothing",
             format!(
                 "give it one: switchhook subscriptions update {kind} {id} --webhook ID; or delete it: switchhook \
@@ -80,7 +80,7 @@ pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
         )
     } else if !subscription.enabled {
         (
-            Trouble::Disabled,
+            FindingKind::Disabled,
             "it is disabled: it delivers nothing",
             format!("enable it: switchhook subscriptions update {kind} {id} --enable"),
         )

@@ -8,7 +8,7 @@ use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_protocol::parse_http_date;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
-use super::{Finding, Trouble, at_webhook, since};
+use super::{Finding, FindingKind, at_webhook, since};
 use crate::delivery::transport::SPEAKS_TLS;
 use crate::health::{self, Health};
 use crate::visibility::Visibility;
@@ -85,7 +85,7 @@ fn speaks_tls(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
     attempt.detail().filter(|detail| detail.contains(SPEAKS_TLS))?;
     Some(at_webhook(
         webhook,
-        Trouble::Tls,
+        FindingKind::Tls,
         "it speaks TLS, and the webhook's URL begins with http://, so no request was understood".to_owned(),
         format!(
             "use https:// in the URL: switchhook webhooks update {} --hook-url https://…",
@@ -113,7 +113,7 @@ fn redirects(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
     };
     Some(at_webhook(
         webhook,
-        Trouble::Redirects,
+        FindingKind::Redirects,
         format!("it answers {status}{to}: redirects are not followed, so the event was not delivered"),
         format!("post to where it leads: switchhook webhooks update {id} --hook-url '{url}'"),
     ))
@@ -140,7 +140,7 @@ fn content_type(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
     };
     Some(at_webhook(
         webhook,
-        Trouble::ContentType,
+        FindingKind::ContentType,
         format!("it answers 415: it does not take {sent}"),
         remedy,
     ))
@@ -159,7 +159,7 @@ fn clock_skew(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
     (off > SKEW).then(|| {
         at_webhook(
             webhook,
-            Trouble::ClockSkew,
+            FindingKind::ClockSkew,
             format!("its clock is {} s {way} the server's", off.as_secs()),
             "set both clocks by NTP: the times in events and in Retry-After mean something else otherwise"
                 .to_owned(),
@@ -193,7 +193,7 @@ fn failing(webhook: &Webhook, health: Health) -> Finding {
     };
     at_webhook(
         webhook,
-        Trouble::Failing,
+        FindingKind::Failing,
         health.text,
         format!("repair the receiver ({look_at}), then: switchhook webhooks {verb} {id}{delivery}"),
     )
@@ -219,7 +219,7 @@ const fn where_to_look(failure: Option<Failure>) -> &'static str {
         Some(NoAnswer(FailureReason::ConnectionRefused)) => {
             "nothing listens there: see whether it is running"
         }
-        Some(NoAnswer(FailureReason::Tls)) => "TLS with it fails: its last attempt says why",
+        Some(NoAnswer(FailureReason::Tls)) => "the TLS handshake fails: its last attempt says why",
         Some(NoAnswer(FailureReason::AnswerTimeout)) => "let it answer first and work afterwards",
         Some(NoAnswer(_)) | None => "see whether it is running and can be reached",
     }
@@ -235,7 +235,7 @@ async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option
     Ok(late.map(|late| {
         at_webhook(
             webhook,
-            Trouble::Behind,
+            FindingKind::Behind,
             format!(
                 "its oldest delivery is due {} and waits for its turn: delivery {}",
                 since(late.since),
@@ -256,7 +256,7 @@ async fn given_up(node: &Node, webhook: &Webhook) -> Result<Option<Finding>, Sto
     Ok(found.get(&id).map(|given_up| {
         at_webhook(
             webhook,
-            Trouble::GivenUp,
+            FindingKind::GivenUp,
             format!(
                 "{} {} for a decision: its receiver {}",
                 given_up.in_words(),

@@ -5,7 +5,7 @@ use switchhook_domain::id::CompanyId;
 use switchhook_domain::source::RecentRefusals;
 use switchhook_store::StoreError;
 
-use super::{Finding, Location, Trouble};
+use super::{Finding, FindingKind, Location};
 use crate::sources::{self, MOST_COUNTED};
 use crate::{Node, amounts};
 
@@ -23,7 +23,7 @@ fn finding(refusing: RecentRefusals) -> Finding {
     let more = if count == MOST_COUNTED { " or more" } else { "" };
     let requests = if count == 1 { "request" } else { "requests" };
     Finding {
-        trouble: Trouble::SourceRefuses,
+        trouble: FindingKind::SourceRefuses,
         location: Location::Source {
             id: source_id,
             name: refusing.name,

@@ -61,10 +61,10 @@ pub(super) fn facts(kind: Kind, outline: &Outline<'_>) -> EventFacts {
 
 /// Warning about an event that is no JSON object.
 const NO_OBJECT: &str =
-    "it is no JSON object, and events of all kinds are: it goes to nobody, and a replay sends it as it is";
+    "it is no JSON object, as events of every kind are: no subscription gets it; a replay sends it as it is";
 
 /// Warning about an event of unknown kind.
-const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nobody: `switchhook events route ID --kind KIND` \
+const OF_NO_KIND: &str = "its shape is that of no known kind, so no subscription gets it: `switchhook events route ID --kind KIND` \
                           takes it as one, a replay sends it as it is, and `switchhook sources update ID --kind KIND` says \
                           what comes from its source";
 

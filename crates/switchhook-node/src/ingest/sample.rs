@@ -35,7 +35,7 @@ pub fn body(kind: Kind, now: Timestamp) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use switchhook_protocol::{Outline, tell_kind};
+    use switchhook_protocol::{Outline, recognize_kind};
 
     use super::*;
     use crate::validation::Validator;
@@ -45,7 +45,7 @@ mod tests {
         let validator = Validator::new();
         for kind in Kind::ALL {
             let body = body(kind, Timestamp::from_millis(1_790_000_000_000)).unwrap();
-            assert_eq!(tell_kind(body.as_bytes()), Some(kind), "{body}");
+            assert_eq!(recognize_kind(body.as_bytes()), Some(kind), "{body}");
             let event = Outline::read(body.as_bytes()).unwrap();
             assert_eq!(validator.check(kind, &event), [], "{body}");
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use switchhook_domain::Kind;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
-use switchhook_protocol::{BodyError, UnknownWord, check_object, tell_kind};
+use switchhook_protocol::{BodyError, UnknownWord, check_object, recognize_kind};
 use switchhook_store::{NewDelivery, StoreError};
 
 use crate::validation::Deviation;
@@ -35,7 +35,7 @@ impl SentAs {
     pub fn kind_of(self, body: &[u8]) -> Result<Kind, Rejected> {
         match self {
             Self::Kind(kind) => Ok(kind),
-            Self::Auto => match tell_kind(body) {
+            Self::Auto => match recognize_kind(body) {
                 Some(kind) => Ok(kind),
                 None => Err(check_object(body).map_or_else(Rejected::from, |_| Rejected::OfNoKind)),
             },

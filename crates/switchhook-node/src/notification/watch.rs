@@ -60,7 +60,7 @@ pub(super) async fn run(notifications: &Notifications) {
         if looks.is_multiple_of(LOOK_EVERY)
             && let Err(error) = watch.look().await
         {
-            warn!(%error, "what people should be told of could not be looked for; the next try is in a minute");
+            warn!(%error, "due notifications could not be looked up; the next try is in a minute");
         }
     }
 }

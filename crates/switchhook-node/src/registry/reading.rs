@@ -82,7 +82,7 @@ impl Registry {
         }
         for (webhook_id, outage) in registry.store.lasting_outages(None).await? {
             if let Some(destination) = registry.destination(webhook_id) {
-                destination.load().hear_outage(Some(&outage));
+                destination.load().note_outage(Some(&outage));
             }
         }
         Ok(registry)

@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value, json};
-use switchhook_protocol::{Kind, Outline, Timestamp, tell_kind};
+use switchhook_protocol::{Kind, Outline, Timestamp, recognize_kind};
 use switchhook_simulator::{Dialect, Scenario, Simulation};
 
 use self::contract::{CHANGED_BY, CONTRACT, Type};
@@ -77,7 +77,7 @@ fn captures() -> Vec<(Kind, Value)> {
     captures
         .map(|path| {
             let body = fs::read(&path).expect("it can be read");
-            let kind = tell_kind(&body).expect("it is one of the five kinds");
+            let kind = recognize_kind(&body).expect("it is one of the five kinds");
             (kind, serde_json::from_slice(&body).expect("it is JSON"))
         })
         .collect()

@@ -23,7 +23,7 @@ pub const MOST_SKIPPED: usize = 50_000;
 const SKIP_SLICE: u32 = 500;
 
 /// Note on skipped deliveries.
-const SKIPPED: &str = "Skipped: the webhook was told to go on with what comes from then on.";
+const SKIPPED: &str = "Skipped: the webhook was set to continue with new events only.";
 
 /// Cancels what waits for a webhook: it goes on with the events that come from now on.
 ///

@@ -100,10 +100,7 @@ impl CloseReason {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Lost | Self::Left => return None,
-            Self::Garbled => (
-                CloseCode::Protocol,
-                "this is not what the websocket protocol says",
-            ),
+            Self::Garbled => (CloseCode::Protocol, "the frame violates the websocket protocol"),
             Self::NoText => (CloseCode::Invalid, "a text frame must be UTF-8"),
             Self::TooLarge => {
                 let most = amounts::size(LARGEST_MESSAGE as u64);

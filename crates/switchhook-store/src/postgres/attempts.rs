@@ -204,7 +204,7 @@ fn bind<'q>(query: Query<'q>, rows: &[(DeliveryId, &Attempt)]) -> Query<'q> {
         i64: row.1.started_at.as_millis(),
         i64: row.1.finished_at.as_millis(),
         &str: outcome_name(&row.1.outcome),
-        Option<&str>: silence(row.1),
+        Option<&str>: reason(row.1),
         Option<String>: row.1.detail().map(|detail| detail.replace('\0', "")),
         Option<i64>: status(row.1).map(i64::from),
         Option<i64>: retry_after(row.1),
@@ -222,7 +222,7 @@ fn bind<'q>(query: Query<'q>, rows: &[(DeliveryId, &Attempt)]) -> Query<'q> {
 }
 
 /// The kind of silence.
-const fn silence(attempt: &Attempt) -> Option<&'static str> {
+const fn reason(attempt: &Attempt) -> Option<&'static str> {
     match &attempt.outcome {
         AttemptOutcome::Unanswered { reason, .. } => Some(reason.as_str()),
         AttemptOutcome::Answered { .. } | AttemptOutcome::Lost => None,

@@ -61,7 +61,7 @@ impl Listener {
                 if let Err(error) = self.listen(&mut heard).await
                     && !heard.is_deaf
                 {
-                    tracing::warn!(%error, "other nodes are not heard; what they change is looked for meanwhile");
+                    tracing::warn!(%error, "the connection that hears of other nodes' changes is lost; changes are polled meanwhile");
                     heard.is_deaf = true;
                 }
                 // The connection for announcements may be all that is missing. If it is not, that was logged.

@@ -10,7 +10,7 @@ use super::pool::Pool;
 use super::transaction::{Lock, Transaction, lock, transact};
 use super::{PostgresStore, in_time};
 use crate::error::StoreError;
-use crate::result_slot::aside;
+use crate::result_slot::result_slot;
 use crate::sealing::Sealing;
 use crate::sql::{self, Driver, ReadMode, TaskFuture, WriteMode};
 
@@ -25,7 +25,7 @@ impl PostgresStore {
         F: for<'c> FnOnce(&'c mut PgConnection) -> TaskFuture<'c, T> + Send + 'static,
         T: Send + 'static,
     {
-        let (answer, answered) = aside();
+        let (answer, answered) = result_slot();
         let task: ReadingTask = Box::new(move |connection| {
             let work = work(connection);
             Box::pin(async move {
@@ -69,7 +69,7 @@ impl PostgresStore {
         F: for<'t> FnOnce(&'t mut Transaction<'_>) -> TaskFuture<'t, T> + Send + 'static,
         T: Send + 'static,
     {
-        let (answer, answered) = aside();
+        let (answer, answered) = result_slot();
         let task: WritingTask = Box::new(move |transaction| {
             let work = work(transaction);
             Box::pin(async move {

@@ -119,7 +119,7 @@ impl WriteConnection {
         if self.ownership_monitor.is_lost() {
             return;
         }
-        if !self.is_owing() {
+        if !self.must_record_again() {
             self.leave_journal();
         }
         self.fold_log();

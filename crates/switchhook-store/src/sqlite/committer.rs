@@ -54,7 +54,7 @@ enum Failure {
     /// The store itself does not work.
     Store(StoreError),
     /// A write without a savepoint failed.
-    Neighbour,
+    NotIsolated,
 }
 
 impl From<StoreError> for Failure {
@@ -133,14 +133,14 @@ impl Committer {
         let (outcome, durability) = match self.run(writes, durability, isolation) {
             Ok(outcome) => (outcome, durability),
             Err(Failure::Store(error)) => return Err(error),
-            Err(Failure::Neighbour) => {
+            Err(Failure::NotIsolated) => {
                 self.database.roll_back();
                 // What fails now must not be in the journal.
                 let durability = Durability::Commit;
                 match self.run(writes, durability, |_| Isolation::Savepoint) {
                     Ok(outcome) => (outcome, durability),
                     Err(Failure::Store(error)) => return Err(error),
-                    Err(Failure::Neighbour) => unreachable!("each write has a savepoint"),
+                    Err(Failure::NotIsolated) => unreachable!("each write has a savepoint"),
                 }
             }
         };
@@ -156,7 +156,7 @@ impl Committer {
         isolation: impl Fn(&Write) -> Isolation,
     ) -> Result<Outcome, Failure> {
         if writes.is_empty() && self.database.open_until().is_none() {
-            self.database.leave_nothing();
+            self.database.leave_no_delivery();
         }
         self.database.begin()?;
         let mut transaction = self.database.transaction();
@@ -171,7 +171,7 @@ impl Committer {
                 WriteOutcome::StoreFailed(message) => {
                     return Err(Failure::Store(StoreError::Unavailable(message)));
                 }
-                WriteOutcome::Failed => return Err(Failure::Neighbour),
+                WriteOutcome::Failed => return Err(Failure::NotIsolated),
                 WriteOutcome::Done => {}
             }
         }
@@ -217,7 +217,7 @@ impl Committer {
 
     /// Ends for good, with everything in the database file. What this process owns no longer it leaves alone.
     pub(super) fn close(&mut self) {
-        self.database.leave_nothing();
+        self.database.leave_no_delivery();
         if self.database.has_uncommitted() {
             self.commit_as(Vec::new(), Durability::Commit);
         }
@@ -259,7 +259,7 @@ fn run_one(
     };
     match (ran, isolation) {
         (WriteOutcome::StoreFailed(message), _) => Err(Failure::Store(StoreError::Unavailable(message))),
-        (WriteOutcome::Failed, Isolation::None) => Err(Failure::Neighbour),
+        (WriteOutcome::Failed, Isolation::None) => Err(Failure::NotIsolated),
         (WriteOutcome::Failed | WriteOutcome::Done, _) => Ok(()),
     }
 }

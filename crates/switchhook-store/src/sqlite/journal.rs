@@ -51,7 +51,7 @@ pub(super) struct Journal {
     /// still at this generation (a commit failed). Until the next one begins nothing is appended.
     is_uncertain: bool,
     /// True if it has events whose transaction was rolled back.
-    is_owing: bool,
+    must_record_again: bool,
     frame: Vec<u8>,
 }
 
@@ -74,7 +74,7 @@ impl Journal {
             },
             end: 0,
             is_uncertain: true,
-            is_owing: false,
+            must_record_again: false,
             frame: Vec::new(),
         })
     }
@@ -102,19 +102,19 @@ impl Journal {
     ///
     /// Nothing more is appended before the next generation begins. A commit that failed may be on the disk all the same; then
     /// what came to this generation later would not count after a power cut.
-    pub(super) const fn owe(&mut self) {
-        self.is_owing = true;
+    pub(super) const fn note_rollback(&mut self) {
+        self.must_record_again = true;
         self.is_uncertain = true;
     }
 
     /// True if it has events whose transaction was rolled back.
-    pub(super) const fn is_owing(&self) -> bool {
-        self.is_owing
+    pub(super) const fn must_record_again(&self) -> bool {
+        self.must_record_again
     }
 
     /// The events have been recorded again, in a transaction that is not yet committed.
-    pub(super) const fn owe_nothing(&mut self) {
-        self.is_owing = false;
+    pub(super) const fn note_recorded(&mut self) {
+        self.must_record_again = false;
     }
 
     /// True if events may be appended.
@@ -190,7 +190,7 @@ impl Journal {
         };
         self.end = 0;
         self.is_uncertain = false;
-        self.is_owing = false;
+        self.must_record_again = false;
     }
 
     /// Writes zeros over everything, so that nothing that was erased is left here.

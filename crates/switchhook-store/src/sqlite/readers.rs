@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::clock::now;
 use super::committer::Committer;
 use crate::error::StoreError;
-use crate::result_slot::aside;
+use crate::result_slot::result_slot;
 
 /// Number of readers: one more than a company may use by default, so that others can always read.
 pub(super) const READERS: usize = 5;
@@ -78,7 +78,7 @@ impl Readers {
                 read(committer.as_ref().ok_or_else(StoreError::closed)?.connection())
             }
             Self::Pool(pool) => {
-                let (answer, answered) = aside();
+                let (answer, answered) = result_slot();
                 let task = Box::new(move |connection: &Connection| {
                     answer.put(read(connection)?);
                     Ok(())

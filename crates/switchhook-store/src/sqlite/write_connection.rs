@@ -88,17 +88,17 @@ impl WriteConnection {
     }
 
     /// Nothing more comes for now: the next commit leaves nothing without a row.
-    pub(super) const fn leave_nothing(&mut self) {
+    pub(super) const fn leave_no_delivery(&mut self) {
         self.may_leave = 0;
     }
 
     /// True if something answered is not committed.
     pub(super) fn has_uncommitted(&self) -> bool {
-        self.open_until.is_some() || self.deferred.has_claimed() || self.is_owing()
+        self.open_until.is_some() || self.deferred.has_claimed() || self.must_record_again()
     }
 
-    pub(super) fn is_owing(&self) -> bool {
-        self.journal.as_ref().is_some_and(Journal::is_owing)
+    pub(super) fn must_record_again(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::must_record_again)
     }
 
     /// True if the open transaction, and the journal, take more.
@@ -135,13 +135,13 @@ impl WriteConnection {
                 journal.begin(generation);
                 self.deferred.clear();
             }
-            if journal.is_owing() {
+            if journal.must_record_again() {
                 let events = journal.events().map_err(|error| unreadable(&error))?;
                 self.record_again(events)?;
             }
         }
         if let Some(journal) = &mut self.journal {
-            journal.owe_nothing();
+            journal.note_recorded();
             journal.make_findable().map_err(|error| unreadable(&error))?;
         }
         match self.ownership_monitor.is_displaced() {
@@ -213,7 +213,7 @@ impl WriteConnection {
         self.may_leave = 0;
         self.deferred.clear();
         if let Some(journal) = &mut self.journal {
-            journal.owe();
+            journal.note_rollback();
         }
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")

@@ -63,7 +63,7 @@ fn complete(mut gathered: OpenApi) -> OpenApi {
         IN_QUERY,
         SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description(
             IN_QUERY,
-            "Key in the query, for clients that cannot send headers. It is never logged here; others on the way may do so.",
+            "Key in the query, for clients that cannot send headers. This server never logs it; proxies on the way may.",
         ))),
     );
     for (name, schema) in [

@@ -85,7 +85,7 @@ pub struct FindingAnswer {
 
 /// Examines the company's webhooks, subscriptions and deliveries: lists the problems and their remedies.
 ///
-/// Connections are tried from where the server stands, by one examination of a company at a time.
+/// The server itself tries the connections. A company has one examination at a time.
 #[utoipa::path(
     get, path = "/v1/doctor", tag = "operation", operation_id = "doctor",
     params(DoctorQuery),

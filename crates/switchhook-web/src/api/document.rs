@@ -90,8 +90,10 @@ mod tests {
             document["components"]["schemas"]["WebhookWithSettingsRequest"]["properties"].clone()
         };
         assert_eq!(members(&defaults)["hook_url"]["pattern"], "^https://");
-        let mut settings = Settings::default();
-        settings.hook_allow_http = true;
+        let settings = Settings {
+            hook_allow_http: true,
+            ..Settings::default()
+        };
         assert_eq!(
             members(&of_server(&settings))["hook_url"]["pattern"],
             "^https?://"

@@ -31,7 +31,7 @@ use switchhook_ingress::words;
 query! {
     /// Page of a feed.
     FeedQuery {
-        /// Maximum number of items, up to {most-feed-items}; {usual-feed-items} unless told otherwise.
+        /// Maximum number of items, up to {most-feed-items}; the default is {usual-feed-items}.
         #[param(value_type = Option<u32>)]
         limit: u64,
         /// Seconds to wait for an event if there is none, up to {longest-wait-seconds}; 0 by default.

@@ -173,7 +173,7 @@ pub(super) fn metrics_only(api: SharedApi) -> Router {
         .route("/readyz", get(readyz))
         .fallback(|| async {
             ApiError::not_found(
-                "only /metrics, /healthz and /readyz are here: the rest is where --listen says",
+                "only /metrics, /healthz and /readyz are served at this address: everything else is at that of --listen",
             )
         })
         .with_state(api)

@@ -113,7 +113,7 @@ pub const LARGEST_PAGE_OF_OURS: u32 = 200;
 query! {
     /// Page of a list.
     PageQuery {
-        /// Maximum number of items: {largest-page} unless told otherwise; at most {largest-page} in `/api/v2`, {largest-page-of-ours} in `/v1`.
+        /// Maximum number of items: the default is {largest-page}; at most {largest-page} in `/api/v2`, {largest-page-of-ours} in `/v1`.
         #[param(value_type = Option<u32>)]
         limit: PageLimit,
         /// The `cursor` of the page before.

@@ -27,8 +27,8 @@ pub(crate) struct RouteRequest {
     kind: Field<Kind>,
 }
 
-/// Takes the bytes of an event of unknown kind in again as one of this kind: a new event, which goes to the subscriptions
-/// for it. The one that is there stays. Within {idempotency-key-lasts} the same again is answered with the same.
+/// Accepts the bytes of an event of unknown kind again, as a new event of this kind, which goes to its subscriptions.
+/// The event of unknown kind stays. Within {idempotency-key-lasts} the same again is answered with the same.
 #[utoipa::path(
     post, path = "/v1/events/{event}/route", tag = "events", operation_id = "events.route",
     params(("event" = IdText, Path, description = "The event's id.")),

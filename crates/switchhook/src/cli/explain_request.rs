@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
-use switchhook_protocol::{Diagnosis, VerifyError, check_object, diagnose, headers, tell_kind};
+use switchhook_protocol::{Diagnosis, VerifyError, check_object, diagnose, headers, recognize_kind};
 use switchhook_receiver::{Labels, Receiver};
 
 use self::capture::Capture;
@@ -150,7 +150,7 @@ impl Explanation {
     }
 
     fn shape(&self) -> Option<Kind> {
-        tell_kind(self.diagnosis.payload.as_deref().unwrap_or(&self.capture.body))
+        recognize_kind(self.diagnosis.payload.as_deref().unwrap_or(&self.capture.body))
     }
 
     fn note_on_type(&self) -> Option<String> {

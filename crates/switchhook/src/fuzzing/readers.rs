@@ -14,7 +14,9 @@ use switchhook_domain::redaction::{Hidden, redact};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{Outline, Payload, RepeatKey, check_object, diagnose, sign, tell_kind, verify};
+use switchhook_protocol::{
+    Outline, Payload, RepeatKey, check_object, diagnose, recognize_kind, sign, verify,
+};
 
 use crate::config::amount::parse_size;
 use crate::config::sources::parse;
@@ -258,7 +260,7 @@ pub(super) fn event(input: &[u8]) {
     thread_local! {
         static VALIDATOR: Validator = Validator::new();
     }
-    let kind = tell_kind(input);
+    let kind = recognize_kind(input);
     assert!(kind.is_none() || std::str::from_utf8(input).is_ok());
     let outline = Outline::read(input);
     assert_eq!(

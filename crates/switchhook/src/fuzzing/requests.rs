@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Request;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
-use switchhook_protocol::{check_object, sign, tell_kind, verify};
+use switchhook_protocol::{check_object, recognize_kind, sign, verify};
 
 use super::node::{MARKER, Node, NodeAnswer, SECRET, with_node};
 use super::readers::event_seeds;
@@ -175,7 +175,7 @@ pub(super) fn inlet(input: &[u8]) {
             assert!(is_signed.contains(&true), "kept without a signature: {input:?}");
         }
         let is_event =
-            tell_kind(input).is_some() && check_object(input).is_ok() && input.len() <= LARGEST_EVENT;
+            recognize_kind(input).is_some() && check_object(input).is_ok() && input.len() <= LARGEST_EVENT;
         let is_kept = sends_twice(node, &signed, sign(SECRET, input).as_bytes());
         assert!(
             is_kept || !is_event,

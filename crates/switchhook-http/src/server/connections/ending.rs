@@ -29,7 +29,7 @@ impl Connections {
     }
 
     /// Waits a moment for those that have just come to ask: what they send is on its way.
-    pub(in crate::server) async fn hear_the_new(&self) {
+    pub(in crate::server) async fn await_first_requests(&self) {
         let until = Instant::now() + MOMENT;
         let is_new =
             |connection: &Arc<Connection>| matches!(connection.state().0, Phase::Fresh | Phase::Head);

@@ -57,13 +57,13 @@ impl Breakers {
                     if since == now {
                         warn!(webhook_id = %id, failures, %probe_at, "breaker opened: the receiver fails again and again");
                     }
-                    self.disable_if_hopeless(id, since, now, tasks);
+                    self.disable_after_long_failure(id, since, now, tasks);
                 }
                 outbox.release(schedule.queue(id).give_back_all());
             }
             Transition::Recovered => {
                 info!(webhook_id = %id, "the receiver works again: waiting retries go now");
-                tasks.hurry_retries(id, now);
+                tasks.retry_now(id, now);
             }
         }
         tasks.save_breaker(id, breaker, now);
@@ -71,7 +71,7 @@ impl Breakers {
     }
 
     /// Pauses a webhook whose receiver has failed `since` then, which is longer than it may.
-    fn disable_if_hopeless(&self, id: WebhookId, since: Timestamp, now: Timestamp, tasks: &Tasks) {
+    fn disable_after_long_failure(&self, id: WebhookId, since: Timestamp, now: Timestamp, tasks: &Tasks) {
         let Some(destination) = self.parts.registry.destination(id) else {
             return;
         };
@@ -117,13 +117,13 @@ impl Breakers {
     }
 
     /// Writes down what failed and has been followed by nothing for a while; `is_alone`: there is no other node.
-    pub(super) fn look_back(&mut self, is_alone: bool, now: Timestamp, outbox: &mut Outbox) {
+    pub(super) fn settle_outage(&mut self, is_alone: bool, now: Timestamp, outbox: &mut Outbox) {
         if now < self.next_look {
             return;
         }
         self.next_look = now.plus(LOOK_BACK);
         for destination in self.parts.registry.destinations() {
-            let change = destination.load().look_back(is_alone, now);
+            let change = destination.load().settle_outage(is_alone, now);
             outbox.note_outage(destination.webhook.id, change, now);
         }
     }
@@ -138,7 +138,7 @@ impl Breakers {
         for destination in self.parts.registry.destinations() {
             destination
                 .load()
-                .hear_outage(lasting.get(&destination.webhook.id).copied());
+                .note_outage(lasting.get(&destination.webhook.id).copied());
         }
     }
 
@@ -165,7 +165,7 @@ impl Breakers {
             let Some(destination) = self.parts.registry.destination(id) else {
                 continue;
             };
-            if !destination.load().hear(record) {
+            if !destination.load().note_suspension(record) {
                 continue;
             }
             let Some(queue) = schedule.existing_queue(id) else {

@@ -115,7 +115,7 @@ impl Claiming {
             && due_at <= now
         {
             if let Some(destination) = self.parts.registry.destination(id) {
-                self.see_to_due(id, &destination, now, &mut requests, schedule, outbox);
+                self.claim_due(id, &destination, now, &mut requests, schedule, outbox);
             } else {
                 outbox.release(schedule.queue(id).give_back_all());
                 schedule.set_cancelling(id, true);
@@ -126,7 +126,7 @@ impl Claiming {
         requests
     }
 
-    fn see_to_due(
+    fn claim_due(
         &mut self,
         id: WebhookId,
         destination: &Destination,

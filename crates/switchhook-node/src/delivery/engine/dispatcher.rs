@@ -105,13 +105,13 @@ impl Dispatcher {
         mut reports: mpsc::Receiver<TaskResult>,
     ) {
         while !self.has_stopped() {
-            self.do_what_is_next();
+            self.carry_on();
             let wake = self.next_wake();
             tokio::select! {
                 // In a fixed order, so that a history in virtual time can be lived again; commands are the fewest, and
                 // of the others everything is taken below.
                 biased;
-                Some(command) = commands.recv() => self.obey(command),
+                Some(command) = commands.recv() => self.execute(command),
                 Some(handed) = hand_over.recv() => self.take_hand_over(handed),
                 Some(report) = reports.recv() => self.take_report(report),
                 () = tokio::time::sleep_until(wake) => {}
@@ -124,7 +124,7 @@ impl Dispatcher {
                 self.take_report(report);
             }
             if Instant::now() >= self.next_look {
-                self.look_around();
+                self.refresh_shares();
             }
         }
         if let Some(stopping) = self.stopping.take() {
@@ -184,7 +184,7 @@ impl Dispatcher {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn execute(&mut self, command: Command) {
         match command {
             Command::Nudge(id) => {
                 let destination = self.parts.registry.destination(id);
@@ -217,7 +217,7 @@ impl Dispatcher {
         }
     }
 
-    fn look_around(&mut self) {
+    fn refresh_shares(&mut self) {
         self.next_look = Instant::now() + LOOK_AROUND;
         let (parts, now) = (&self.parts, self.parts.clock.now());
         parts.transport.tidy_up();
@@ -230,7 +230,7 @@ impl Dispatcher {
         }
         parts.telemetry.nodes(self.nodes.count());
         let is_alone = self.nodes.count() == 1;
-        self.breakers.look_back(is_alone, now, &mut self.outbox);
+        self.breakers.settle_outage(is_alone, now, &mut self.outbox);
         if self.nodes.should_read_breakers() {
             self.tasks.read_breakers(now.minus(CLOSED_IS_READ_FOR));
         }
@@ -241,8 +241,8 @@ impl Dispatcher {
 
     // --- What follows after each bunch of news --------------------------------------------------------------------
 
-    fn do_what_is_next(&mut self) {
-        self.schedule.see_to_touched();
+    fn carry_on(&mut self) {
+        self.schedule.update_touched();
         if self.is_at_work() {
             let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);
             self.claiming.claim_what_is_due(schedule, outbox, &self.tasks);

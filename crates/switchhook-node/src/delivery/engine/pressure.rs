@@ -96,7 +96,7 @@ impl Pressure {
     }
 
     /// Waits while processors are short and much is on its way out, but never for long.
-    pub(super) async fn give_way(&self) {
+    pub(super) async fn yield_to_sending(&self) {
         if self.is_short.load(Ordering::Relaxed) && self.on_the_way() >= LET_IN_BELOW {
             // Whoever waited for long enough goes on like one that was let in.
             let _ = timeout(LONGEST_WAIT, self.room.notified()).await;
@@ -112,7 +112,7 @@ mod tests {
 
     async fn waited(pressure: &Pressure) -> Duration {
         let begun = Instant::now();
-        pressure.give_way().await;
+        pressure.yield_to_sending().await;
         begun.elapsed()
     }
 
@@ -141,7 +141,7 @@ mod tests {
         pressure.set_on_the_way(MANY);
         let let_in = AtomicU32::new(0);
         let wait = || async {
-            pressure.give_way().await;
+            pressure.yield_to_sending().await;
             let_in.fetch_add(1, Ordering::Relaxed)
         };
         let waiting = futures_util::future::join_all((0..20).map(|_| wait()));

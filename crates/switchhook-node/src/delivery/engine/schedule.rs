@@ -134,7 +134,7 @@ impl Schedule {
     }
 
     /// Sees what follows for the queues to which something happened.
-    pub(super) fn see_to_touched(&mut self) {
+    pub(super) fn update_touched(&mut self) {
         while let Some(id) = self.touched.pop_first() {
             self.make_runnable(id);
             self.forget_if_idle(id);

@@ -225,7 +225,7 @@ impl Tasks {
     }
 
     /// Has waiting retries of a webhook go now, whose receiver works again.
-    pub(super) fn hurry_retries(&self, id: WebhookId, now: Timestamp) {
+    pub(super) fn retry_now(&self, id: WebhookId, now: Timestamp) {
         let parts = Arc::clone(&self.parts);
         self.spawn(async move {
             let mut now = now;

@@ -91,7 +91,7 @@ impl Connector {
         phases: &mut Phases,
     ) -> Result<Connection, ExchangeError> {
         let start = Instant::now();
-        let finding = timeout_at(deadline, self.find_way(address)).await;
+        let finding = timeout_at(deadline, self.find_target(address)).await;
         let found = finding.unwrap_or_else(|_elapsed| Err(not_looked_up(address, timeout)));
         if matches!(address.host, Host::Domain(_)) && !matches!(found, Ok((DialTarget::Name(_), _))) {
             phases.dns = Some(start.elapsed());
@@ -127,7 +127,10 @@ impl Connector {
     }
 
     /// Finds out where to connect to, and what is to be said of that.
-    async fn find_way(&self, address: &Address) -> Result<(DialTarget<'_>, Option<Arc<str>>), ExchangeError> {
+    async fn find_target(
+        &self,
+        address: &Address,
+    ) -> Result<(DialTarget<'_>, Option<Arc<str>>), ExchangeError> {
         let proxy = self.proxy.as_ref().filter(|_| !self.no_proxy.has(address));
         if let (Some(proxy), true, Host::Domain(name)) = (proxy, self.proxy_by_name, &address.host)
             && !is_localhost(name)
@@ -158,7 +161,7 @@ impl Connector {
         phases: &mut Phases,
         info: ConnectionInfo,
     ) -> Result<Connection, ExchangeError> {
-        let remembered = self.tls.speech_of(&address.origin);
+        let remembered = self.tls.version_of(&address.origin);
         let mut offered = remembered;
         loop {
             let connecting = Instant::now();

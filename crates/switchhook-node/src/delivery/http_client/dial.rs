@@ -82,7 +82,7 @@ impl Dialer {
         match proxy {
             Some(proxy) => proxy::tunnel(proxy, &address.to_string()).await,
             None => connect(address).await.map_err(|error| {
-                if has_no_way(&error) {
+                if has_no_route(&error) {
                     self.failed_addresses.family_of(address.ip());
                 }
                 refused(address, &error)
@@ -92,7 +92,7 @@ impl Dialer {
 }
 
 /// True if the machine has no route for the address's family.
-fn has_no_way(error: &io::Error) -> bool {
+fn has_no_route(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported

@@ -34,7 +34,7 @@ struct SentCredentials(Vec<String>);
 struct Spellings<'s>(Vec<&'s str>);
 
 /// Takes the credentials of a POST out of what came back. What all to a destination have is worked out once.
-pub(super) fn strike(post: &Post, posted: &mut PostResult) {
+pub(super) fn mask_echo(post: &Post, posted: &mut PostResult) {
     let destination = &post.destination;
     let standing = destination
         .sent
@@ -282,7 +282,7 @@ mod tests {
             note: Some(body.to_owned()),
             ..Answer::default()
         });
-        strike(post, &mut posted);
+        mask_echo(post, &mut posted);
         let answer = posted.answer.unwrap();
         assert_eq!(String::from_utf8_lossy(&answer.body_head), kept);
         assert_eq!(answer.headers.to_map()["x-echo"], kept);
@@ -361,7 +361,7 @@ mod tests {
                 is_truncated: true,
                 ..Answer::default()
             });
-            strike(&sent, &mut posted);
+            mask_echo(&sent, &mut posted);
             let answer = posted.answer.unwrap();
             assert_eq!(String::from_utf8_lossy(&answer.body_head), kept);
         }

@@ -262,7 +262,11 @@ impl Connection {
     }
 
     /// The request as it goes over this connection.
-    pub(super) fn dress(&self, mut request: Request<Full<Bytes>>, address: &Address) -> Request<Full<Bytes>> {
+    pub(super) fn for_connection(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        address: &Address,
+    ) -> Request<Full<Bytes>> {
         *request.uri_mut() = match (&self.sender, &self.info.form) {
             (Sender::Http1(_), TargetForm::Origin) => address.path.clone(),
             (Sender::Http1(_), TargetForm::Absolute(authorization)) => {

@@ -75,7 +75,7 @@ impl TlsConnectors {
     }
 
     /// Protocols to offer to an origin.
-    pub(super) fn speech_of(&self, origin: &Arc<str>) -> HttpVersion {
+    pub(super) fn version_of(&self, origin: &Arc<str>) -> HttpVersion {
         match self.only_http2.lock().contains(origin) {
             true => HttpVersion::Http2,
             false => HttpVersion::Http1,

@@ -144,7 +144,7 @@ pub struct AttemptAnswer {
     /// Time until which the answer asked to wait, in unix milliseconds.
     #[schema(value_type = Option<i64>, required)]
     pub retry_after: Option<Timestamp>,
-    /// Request without its body; null if nothing was sent, as far as we know.
+    /// Request without its body; null if nothing is known to have been sent.
     #[schema(required)]
     pub request: Option<RequestAnswer>,
     /// The head of what was answered.

@@ -64,7 +64,7 @@ pub struct NotificationTest {
     pub error: Option<String>,
 }
 
-/// Something that people were told, or are about to be.
+/// Notification that was sent, or waits to be sent.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NotificationAnswer {
     /// Notification's id, the same in every channel.

@@ -82,7 +82,7 @@ pub struct FilterAnswer {
 pub enum ToAnswer {
     /// A webhook.
     WebhookId(IdText),
-    /// An address that is nobody's webhook.
+    /// URL that is not a registered webhook's.
     Url(String),
 }
 

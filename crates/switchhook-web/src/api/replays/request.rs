@@ -66,7 +66,7 @@ pub(crate) struct FilterRequest {
 pub(crate) struct ToRequest {
     /// One webhook.
     webhook_id: Option<LooseId>,
-    /// An address that is nobody's webhook.
+    /// URL that is not a registered webhook's.
     #[schema(example = "https://example.com/replayed")]
     url: Option<String>,
     /// Secret that signs the deliveries to the URL.

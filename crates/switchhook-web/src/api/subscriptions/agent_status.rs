@@ -27,7 +27,7 @@ pub(crate) struct AgentStatusSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
-    /// The webhook to send to, or the websocket to tell.
+    /// The webhook or websocket that gets the events.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     endpoint_id: Field<LooseId>,

@@ -15,7 +15,7 @@ use switchhook_ingress::error::ApiError;
 use switchhook_ingress::id::{IdText, LooseId};
 use switchhook_ingress::words;
 
-/// A contact subscription to make or to change. Both take a `contact_type`.
+/// Contact subscription to create or to change. Creating and changing both require a `contact_type`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object")]
 pub(crate) struct ContactSubscriptionRequest {
@@ -27,7 +27,7 @@ pub(crate) struct ContactSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
-    /// The webhook to send to, or the websocket to tell.
+    /// The webhook or websocket that gets the events.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     endpoint_id: Field<LooseId>,

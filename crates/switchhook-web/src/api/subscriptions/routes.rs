@@ -35,7 +35,7 @@ macro_rules! subscription_routes {
         #[utoipa::path(
             post, path = $path, tag = $tag,
             operation_id = concat!($tag, ".create"), summary = "Makes a subscription.",
-            description = "The subscription sees of the events what the key that makes it may see.",
+            description = "The subscription shows of the events what the key that creates it may see.",
             request_body = $request,
             responses(
                 (status = 200, description = "The subscription.", body = $answer),

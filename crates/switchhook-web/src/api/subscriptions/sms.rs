@@ -28,7 +28,7 @@ pub(crate) struct SmsSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
-    /// The webhook to send to, or the websocket to tell.
+    /// The webhook or websocket that gets the events.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     endpoint_id: Field<LooseId>,
@@ -36,11 +36,11 @@ pub(crate) struct SmsSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<LooseId>, deprecated)]
     webhook_id: Field<LooseId>,
-    /// Also messages between two users of the company; false unless told otherwise.
+    /// Also messages between two users of the company; false by default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     include_internal: Field<bool>,
-    /// Also updates of an outbound message's delivery status; false unless told otherwise.
+    /// Also updates of an outbound message's delivery status; false by default.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     status: Field<bool>,

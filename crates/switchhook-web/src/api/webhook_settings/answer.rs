@@ -33,7 +33,7 @@ pub struct WebhookWithSettings {
     pub webhook: WebhookAnswer,
     #[serde(flatten)]
     pub settings: SettingsAnswer,
-    /// The name of the secret: what `kid` is, if it is announced. `***` for keys that may only look: guesses could be tried on it.
+    /// The name of the secret: what `kid` is, if it is announced. `***` for read-only keys, since guesses of the secret could be tested against it.
     #[schema(required, example = "9f86d081884c7d65")]
     pub kid: Option<String>,
     /// The secret as libraries for Standard Webhooks take it; null unless `standard_webhooks` is on and the secret is shown.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
 use switchhook_domain::clock::Clock;
-use switchhook_protocol::{headers, tell_kind};
+use switchhook_protocol::{headers, recognize_kind};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -61,7 +61,7 @@ impl Frame {
             position: None,
             event: Some(ReceivedEvent {
                 id: None,
-                kind: tell_kind(text.as_bytes()).map(|kind| kind.route().to_owned()),
+                kind: recognize_kind(text.as_bytes()).map(|kind| kind.route().to_owned()),
                 content_type: content_type.to_owned(),
                 body: text.into(),
             }),

@@ -330,7 +330,7 @@ async fn what_is_sent_as_auto_is_told_by_its_shape() {
         assert!(!kept["warnings"].to_string().contains("looks like"), "{kept}");
     }
     for (body, message) in [
-        (r#"{"call_id":1}"#, "its shape is none of the five kinds"),
+        (r#"{"call_id":1}"#, "its shape is that of no known kind"),
         ("nonsense", "the body is not JSON"),
     ] {
         server.event("auto", body, &[]).await.refused(400, message);

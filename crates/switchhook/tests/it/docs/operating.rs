@@ -85,7 +85,7 @@ fn how_long_keys_and_sessions_last_and_what_the_dashboard_shows() {
 
 #[test]
 fn what_a_company_may_take() {
-    use switchhook_node::share::{Busy, CompanyLimits, INTAKE_KIB, LONGEST_WAIT, MOST_EXAMINATIONS};
+    use switchhook_node::share::{Busy, CompanyLimits, ACCEPTING_KIB, LONGEST_WAIT, MOST_EXAMINATIONS};
     use switchhook_store::MOST_PASSED;
     use switchhook_web::api::stream::ASK_AGAIN_SECONDS;
 
@@ -122,7 +122,7 @@ fn what_a_company_may_take() {
     );
     page.says(
         "Up to {} of a company's events",
-        &[&size(u64::from(INTAKE_KIB) << 10)],
+        &[&size(u64::from(ACCEPTING_KIB) << 10)],
     );
     page.says(
         "reads some {} rows for a page",

@@ -97,7 +97,7 @@ async fn nodes_behind_a_pooler_in_session_mode_work_as_without_it() {
     }
     until_all_arrive(&receiver, &sent, &crew).await;
     let logs = crew.logs();
-    assert!(!logs.contains("other nodes are not heard"), "{logs}");
+    assert!(!logs.contains("hears of other nodes' changes is lost"), "{logs}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

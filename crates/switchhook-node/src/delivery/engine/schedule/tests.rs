@@ -69,7 +69,7 @@ async fn what_was_touched_is_runnable_due_or_forgotten() {
     for id in [B, A, PAUSED, B] {
         schedule.touch(id);
     }
-    schedule.see_to_touched();
+    schedule.update_touched();
     assert_eq!(schedule.next_runnable(), Some(B));
     assert_eq!(schedule.next_runnable(), None);
     assert_eq!(schedule.first_due(), Some((LATER, A)));
