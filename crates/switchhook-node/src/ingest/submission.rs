@@ -124,7 +124,7 @@ pub enum Rejected {
     #[error("the event deviates from its schema")]
     Deviates(Vec<Deviation>),
     /// Nobody said what it is, and its shape does not tell.
-    #[error("its shape is none of the five kinds: send it as the one that it is")]
+    #[error("its shape is that of no known kind: send it as the one that it is")]
     OfNoKind,
     /// It has too many bytes.
     #[error("the event is larger than {limit} bytes")]
