@@ -137,7 +137,7 @@ pub(crate) async fn list(
 /// Sends dead letters again, each to the webhook that it was for, or counts them.
 ///
 /// A replay sends them: it goes on after a restart, and can be watched and cancelled under `/v1/replays`. It sends nothing that
-/// the key may not see. What it sends leaves the list of dead letters, unless the new delivery is given up as well.
+/// the key may not see. Dead letters that it sends leave the list, unless the new delivery is given up as well.
 #[utoipa::path(
     post, path = "/v1/dead-letters/resend", tag = "deliveries", operation_id = "dead_letters.resend",
     request_body = ResendRequest,
