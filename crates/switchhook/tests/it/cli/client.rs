@@ -146,7 +146,10 @@ async fn events_of_all_kinds_are_sent_from_one_file() {
     let lines = "{\"call_id\": 1, \"state\": \"hangup\"}\n{\"on_duty_status\": \"busy\"}\n{}\n";
     let run = shell.run_with_input(&["send", "auto"], lines).failed(1);
     assert!(run.stdout.contains("2 accepted, 1 rejected"), "{run:?}");
-    assert!(run.stderr.contains("line 3: its shape is that of no known kind"), "{run:?}");
+    assert!(
+        run.stderr.contains("line 3: its shape is that of no known kind"),
+        "{run:?}"
+    );
     let wrong = shell.run_with_input(&["send", "call"], lines).ok();
     assert!(wrong.stdout.contains("3 accepted, 2 with warnings"), "{wrong:?}");
     assert!(

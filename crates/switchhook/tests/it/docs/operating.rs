@@ -85,7 +85,7 @@ fn how_long_keys_and_sessions_last_and_what_the_dashboard_shows() {
 
 #[test]
 fn what_a_company_may_take() {
-    use switchhook_node::share::{Busy, CompanyLimits, ACCEPTING_KIB, LONGEST_WAIT, MOST_EXAMINATIONS};
+    use switchhook_node::share::{ACCEPTING_KIB, Busy, CompanyLimits, LONGEST_WAIT, MOST_EXAMINATIONS};
     use switchhook_store::MOST_PASSED;
     use switchhook_web::api::stream::ASK_AGAIN_SECONDS;
 
