@@ -71,8 +71,8 @@ pub(super) async fn show_reference(
     viewer: Viewer,
 ) -> Result<Response, PageError> {
     let reference = dashboard.reference.get_or_init(|| {
-        let text = switchhook_web::api::openapi_text(&dashboard.node.settings);
-        Reference::of(&serde_json::from_str(&text).expect("the document is JSON"))
+        let document = switchhook_web::api::openapi(&dashboard.node.settings);
+        Reference::of(&document)
     });
     Ok(show(&ReferencePage {
         frame: viewer.frame(&dashboard, "api", "API reference"),

@@ -87,6 +87,7 @@ use axum::routing::{MethodFilter, on, post};
 use bytes::Bytes;
 use governor::clock::DefaultClock;
 use http::{Method, Uri};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa::openapi::HttpMethod;
 #[cfg(test)]
@@ -229,7 +230,7 @@ pub fn router(node: Arc<Node>) -> Router {
 
 /// Handler of the whole API, for a server of connections.
 pub fn request_handler(node: Arc<Node>) -> RequestHandler {
-    let document = document::of_server(&node.settings);
+    let document = openapi(&node.settings);
     let parameters = Parameters::of(&document);
     let limiter = Limiter::new(node.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
@@ -258,10 +259,16 @@ pub fn request_handler(node: Arc<Node>) -> RequestHandler {
     RequestHandler { api, router }
 }
 
-/// The OpenAPI document of a server with these settings, as JSON.
+/// The OpenAPI document of a server with these settings.
+#[must_use]
+pub fn openapi(settings: &Settings) -> Value {
+    document::of_server(settings)
+}
+
+/// The same as people read it.
 #[must_use]
 pub fn openapi_text(settings: &Settings) -> String {
-    document::text(&document::of_server(settings))
+    document::text(&openapi(settings))
 }
 
 async fn unknown_route(uri: Uri) -> ApiError {

@@ -18,6 +18,7 @@ use crate::cli::{block_on, words};
 use crate::config::parse_public_url;
 use switchhook_client::Client;
 use switchhook_node::keys;
+use switchhook_node::sources::fingerprint;
 use switchhook_web::api::LARGEST_PAGE;
 use switchhook_web::api::answers::{AnySubscription, SourceAnswer, WebhookAnswer};
 
@@ -225,10 +226,7 @@ impl Servers {
             created::remove(&self.dialpad, &path).await?;
             removed.push(path);
             let token = webhook.hook_url.strip_prefix(&self.prefix).unwrap_or_default();
-            let fingerprint = keys::hash(token)[..8]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>();
+            let fingerprint = fingerprint(&keys::hash(token));
             for source in sources.iter().filter(|source| source.fingerprint == fingerprint) {
                 let path = format!("/v1/sources/{}", source.id);
                 created::remove(&self.switchhook, &path).await?;

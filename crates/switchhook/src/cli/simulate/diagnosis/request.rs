@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Value, json};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::ingest::sample;
-use switchhook_protocol::{headers, sign};
+use switchhook_protocol::{headers, hex, sign};
 
 use super::probe::{BrokenBody, EventShape, Forgery, HEADERS, HeaderForm, INVENTED, Probe, RequestStyle};
 
@@ -229,9 +229,9 @@ fn header_value(form: HeaderForm, secret: &[u8], body: &str) -> String {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), body.as_bytes());
     let secret = String::from_utf8_lossy(secret);
     match form {
-        HeaderForm::Hexadecimal | HeaderForm::Token => hexadecimal(tag.as_ref()),
+        HeaderForm::Hexadecimal | HeaderForm::Token => hex(tag.as_ref()),
         HeaderForm::Base64 => STANDARD.encode(tag),
-        HeaderForm::Sha256 => format!("sha256={}", hexadecimal(tag.as_ref())),
+        HeaderForm::Sha256 => format!("sha256={}", hex(tag.as_ref())),
         HeaderForm::Secret => secret.into_owned(),
         HeaderForm::Bearer => format!("Bearer {secret}"),
     }
@@ -239,11 +239,7 @@ fn header_value(form: HeaderForm, secret: &[u8], body: &str) -> String {
 
 /// A secret that the receiver does not have.
 fn other_secret(secret: &[u8]) -> String {
-    hexadecimal(digest::digest(&digest::SHA256, secret).as_ref())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest::digest(&digest::SHA256, secret).as_ref())
 }
 
 fn merge(into: &mut Value, more: Value) {
