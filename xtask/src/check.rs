@@ -97,6 +97,18 @@ const STEPS: &[Step] = &[
         about: About::Code,
         tool: None,
     },
+    // The program of the releases that needs no C library, built as they build it, within its size, and installed from its packages.
+    Step {
+        name: "static program",
+        command: "scripts/check-static",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "Rust for musl",
+            probe: "scripts/check-static --probe",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
+    },
     Step {
         name: "image",
         command: "target/linters/bin/hadolint deploy/Dockerfile",
