@@ -140,7 +140,7 @@ pub(super) async fn rows_about_events(
     dashboard: &DashboardState,
     viewer: &Viewer,
     deliveries: &[Delivery],
-) -> Result<Vec<DeliveryRow>, StoreError> {
+) -> Result<Vec<DeliveryRow>, PageError> {
     let mut rows = rows(dashboard, viewer.caller.company_id, deliveries).await?;
     let ids = deliveries.iter().map(|delivery| delivery.event_id).collect();
     let summaries = summaries(&dashboard.node, viewer.caller, ids).await?;

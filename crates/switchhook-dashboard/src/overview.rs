@@ -84,7 +84,7 @@ pub(super) async fn show(
         charts,
         attention,
         events,
-        nodes: node.store.nodes(),
+        nodes: node.live_nodes(),
     }))
 }
 

@@ -35,9 +35,9 @@ use super::{DashboardState, SharedState, assets};
 use switchhook_ingress::request_log::LoggedCompany;
 use switchhook_node::caller::Caller;
 use switchhook_node::callers::AuthenticationError;
-use switchhook_node::keys;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::visibility::Visibility;
+use switchhook_node::{keys, sessions};
 
 const COOKIE_NAME: &str = "switchhook_session";
 
@@ -127,8 +127,7 @@ async fn current(dashboard: &DashboardState, token: &str) -> Result<Option<Sessi
         None => take_up(dashboard, token).await?,
     };
     let Some(session) = session else { return Ok(None) };
-    let ended = dashboard.node.store.ended_sessions(vec![session.kept]).await?;
-    if ended.is_empty() {
+    if !sessions::has_ended(&dashboard.node, session.kept).await? {
         return Ok(Some(session));
     }
     dashboard.sessions.forget(session.kept);
@@ -140,13 +139,12 @@ async fn take_up(dashboard: &DashboardState, token: &str) -> Result<Option<Sessi
     let Some(id) = token::claimed_key(token) else {
         return Ok(None);
     };
-    let found = dashboard.node.store.keys(vec![id]).await?;
-    let Some(key) = found.first() else {
+    let Some(key) = sessions::key(&dashboard.node, id).await? else {
         return Ok(None);
     };
     let now = dashboard.node.clock.now();
-    let began_at = token::open(token, key).filter(|at| now.since(*at) < IDLE_FOR);
-    let begin = |at| dashboard.sessions.begin(Session::of(token, key, at, now));
+    let began_at = token::open(token, &key).filter(|at| now.since(*at) < IDLE_FOR);
+    let begin = |at| dashboard.sessions.begin(Session::of(token, &key, at, now));
     Ok(began_at.map(begin))
 }
 

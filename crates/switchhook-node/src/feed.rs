@@ -190,10 +190,18 @@ async fn secret(node: &Node, caller: Caller, request: &FeedRequest) -> Result<Op
     webhook.secret.ok_or_else(none).map(Some)
 }
 
+/// Position of the company's last event: whoever starts after it gets what is to come.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn end(node: &Node, company_id: CompanyId) -> Result<LogPosition, StoreError> {
+    node.store.log_end(company_id).await
+}
+
 async fn place_of(node: &Node, company_id: CompanyId, start: Start) -> Result<LogPosition, StoreError> {
     match start {
         Start::Oldest => Ok(LogPosition(0)),
-        Start::Now => node.store.log_end(company_id).await,
+        Start::Now => end(node, company_id).await,
         Start::After(position) => Ok(position),
     }
 }

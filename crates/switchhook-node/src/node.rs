@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::IdSequence;
 use switchhook_domain::lease::Lease;
-use switchhook_store::Store;
+use switchhook_store::{Store, StoreError};
 use tokio::runtime::Handle;
 
 use crate::callers::Callers;
@@ -71,6 +71,22 @@ pub struct Node {
     pub liveness: Liveness,
     /// The receiver in the house, if there is one.
     pub inspector: Option<Arc<Inspector>>,
+}
+
+impl Node {
+    /// Number of nodes that live on the store, this one included.
+    #[must_use]
+    pub fn live_nodes(&self) -> u32 {
+        self.store.nodes()
+    }
+
+    /// Asks the store whether it can keep events now.
+    ///
+    /// # Errors
+    /// Says why it cannot.
+    pub async fn check_store(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
 }
 
 /// Parts from which a node is built.

@@ -77,7 +77,7 @@ pub async fn run(options: DevOptions) -> Result<()> {
     let server = Server::start_with(listener, settings(&options, &key)).await?;
     let node = Arc::clone(&server.node);
     let caller = store_key(&options, &node, &key).await?;
-    let inspector_webhook = registered::inspector_webhook(&node).await?;
+    let inspector_webhook = registered::inspector_webhook(&node, caller).await?;
     let forward_webhook = match &options.forward {
         Some(forward) => Some(registered::forward_webhook(&node, caller, &forward.url).await?),
         None => None,
@@ -90,7 +90,7 @@ pub async fn run(options: DevOptions) -> Result<()> {
         .forward
         .clone()
         .zip(forward_webhook)
-        .map(|(forward, webhook)| ForwardProgress::new(Arc::clone(&node), webhook.id, forward));
+        .map(|(forward, webhook)| ForwardProgress::new(Arc::clone(&node), caller, webhook.id, forward));
     let ended = run_company(server, &options, progress).await;
     // One that stays sends the commands to where nobody listens, and they say so.
     let _ = std::fs::remove_file(address_file);

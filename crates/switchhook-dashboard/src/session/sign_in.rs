@@ -65,9 +65,9 @@ pub(crate) async fn sign_in(State(dashboard): State<SharedState>, request: Reque
     let shown = form.text("key").unwrap_or_default().trim();
     let key_hash = keys::hash(shown);
     match dashboard.node.callers.find(key_hash).await {
-        Ok(_) => {
+        Ok(caller) => {
             let now = dashboard.node.clock.now();
-            let key = match dashboard.node.store.find_key(key_hash).await {
+            let key = match sessions::key(&dashboard.node, caller.key_id).await {
                 Ok(Some(key)) => key,
                 Ok(None) => return to_sign_in(&parts.uri),
                 Err(error) => return PageError::from(error).into_response(),

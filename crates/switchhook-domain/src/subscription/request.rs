@@ -51,6 +51,32 @@ pub enum InvalidRequest {
     NoSuchKind(Kind),
 }
 
+impl From<Filter> for SubscriptionRequest {
+    /// A request for a subscription with this filter.
+    fn from(filter: Filter) -> Self {
+        let mut request = Self::default();
+        if let Some(target) = filter.target() {
+            request.target_type = Some(Some(target.target_type));
+            request.target_id = Some(Some(target.target_id));
+        }
+        match filter {
+            Filter::Call(calls) => {
+                request.call_states = Some(Some(calls.call_states));
+                request.group_calls_only = Some(Some(calls.group_calls_only));
+            }
+            Filter::Sms(messages) => {
+                request.direction = Some(Some(messages.direction));
+                request.include_internal = Some(Some(messages.include_internal));
+                request.status = Some(Some(messages.status));
+            }
+            Filter::AgentStatus { agent_type } => request.agent_type = Some(Some(agent_type)),
+            Filter::Contact { contact_type } => request.contact_type = Some(Some(contact_type)),
+            Filter::Changelog => {}
+        }
+        request
+    }
+}
+
 impl SubscriptionRequest {
     /// The filter of a new subscription of this kind.
     ///
@@ -163,6 +189,23 @@ mod tests {
                 (Err(error), Some(missing)) => assert!(error.to_string().starts_with(missing), "{error}"),
                 (other, _) => panic!("{kind}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_request_for_a_filter_makes_that_filter() {
+        let narrowed = Filter::Call(CallFilter {
+            group_calls_only: true,
+            target: Some(TargetRef {
+                target_type: TargetType::Office,
+                target_id: 7,
+            }),
+            ..CallFilter::default()
+        });
+        let all = Kind::ALL.into_iter().flat_map(Filter::everything_of);
+        for filter in all.chain([narrowed]) {
+            let request = SubscriptionRequest::from(filter.clone());
+            assert_eq!(request.filter(filter.kind()), Ok(filter));
         }
     }
 

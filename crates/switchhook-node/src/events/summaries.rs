@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use switchhook_domain::id::EventId;
-use switchhook_store::{EventRecord, StoreError};
+use switchhook_domain::key::Right;
+use switchhook_store::EventRecord;
 
 use crate::caller::Caller;
+use crate::refusal::Refusal;
 use crate::summary::Summary;
 use crate::visibility::Visibility;
 use crate::{Node, blocking};
@@ -13,12 +15,13 @@ use crate::{Node, blocking};
 /// Sums up events as far as the caller may see them. Those that are large, or have no payload any more, are left out.
 ///
 /// # Errors
-/// If the store cannot be read.
+/// If the caller may not, or the store cannot be read.
 pub async fn summaries(
     node: &Node,
     caller: Caller,
     mut ids: Vec<EventId>,
-) -> Result<HashMap<EventId, Summary>, StoreError> {
+) -> Result<HashMap<EventId, Summary>, Refusal> {
+    caller.require(Right::Read)?;
     ids.sort_unstable_by(|one, other| other.cmp(one));
     ids.dedup();
     let events = node.store.small_events(caller.company_id, ids).await?;

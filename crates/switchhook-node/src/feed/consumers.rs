@@ -142,7 +142,7 @@ fn check_name(name: &str) -> Result<(), Refusal> {
 
 /// Refuses positions beyond the end, which would skip events to come.
 async fn check_place(node: &Node, caller: Caller, position: LogPosition) -> Result<(), Refusal> {
-    let end = node.store.log_end(caller.company_id).await?;
+    let end = super::end(node, caller.company_id).await?;
     let now = LogPosition(first_id_at(node.clock.now()));
     if position > end.max(now) || position.0 < 0 {
         return Err(Refusal::Conflict(

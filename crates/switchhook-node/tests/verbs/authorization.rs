@@ -1,6 +1,7 @@
 //! Rights of every verb: each is called by every sort of caller, and compared with one table.
 
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -345,6 +346,8 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_INGEST, "unknown events need", "unknown events need", NOT_THERE]),
     ("events::erase", verb!(|node, caller, things| events::erase(node, caller, erasure())),
         [NO_WRITE, NO_WRITE, "erasures need an admin's key", OK]),
+    ("events::summaries", verb!(|node, caller, things| events::summaries(node, caller, vec![things.event])),
+        [OK, NO_READ, OK, OK]),
     ("history::of", verb!(|node, caller, things| history::of(node, caller, Some(things.webhook), range(node))),
         [OK, NO_READ, OK, NOT_THERE]),
     ("notifications::list", verb!(|node, caller, things| notifications::list(node, caller, PageRequest::first(1))),
@@ -423,4 +426,52 @@ async fn every_verb_refuses_who_may_not() {
         let answer = verb(&fixture.node, admin(), &things).await;
         assert!(answer.is_ok(), "{name} to the admin: {answer:?}");
     }
+}
+
+/// What takes a caller and refuses nobody: it says what they may see, and verbs decide.
+const NO_VERBS: &[&str] = &["traffic::", "visibility::", "::shown_to"];
+
+#[test]
+fn the_table_has_every_verb() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut missing = Vec::new();
+    let mut found = 0;
+    for file in rust_files(&sources) {
+        let text = std::fs::read_to_string(&file).expect("it is a source");
+        let module = file.strip_prefix(&sources).expect("it is among them").with_extension("");
+        for name in verbs(&text) {
+            found += 1;
+            // `webhooks::skip::skip_to_now` is offered as `webhooks::skip_to_now`.
+            let names = module.iter().map(|part| format!("{}::{name}", part.display()));
+            let names: Vec<_> = names.collect();
+            let is_known = |known: &&str| names.iter().any(|name| name.contains(*known));
+            if !TABLE.iter().any(|(known, ..)| names.iter().any(|name| name == known))
+                && !NO_VERBS.iter().any(is_known)
+            {
+                missing.push(names);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no row of the table for {missing:?}");
+    assert!(found >= TABLE.len(), "{found} verbs were found, and {} are known", TABLE.len());
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("it is a folder");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => rust_files(&path),
+            false => vec![path],
+        })
+        .collect()
+}
+
+/// Names of the functions of a source that take a node and a caller.
+fn verbs(text: &str) -> impl Iterator<Item = &str> {
+    text.split("pub async fn ").skip(1).filter_map(|rest| {
+        let (name, rest) = rest.split_once('(')?;
+        let (taken, _) = rest.split_once(')')?;
+        (taken.contains("node: &Node") && taken.contains("caller: Caller")).then_some(name)
+    })
 }

@@ -118,7 +118,7 @@ impl DoctorAnswer {
             webhooks: report.webhooks,
             subscriptions: report.subscriptions,
             unreached: report.unreached,
-            nodes: node.store.nodes(),
+            nodes: node.live_nodes(),
             now: node.clock.now(),
         }
     }

@@ -94,7 +94,7 @@ impl LastReadiness {
         {
             return answer.clone();
         }
-        let checked = api.node.store.check().await;
+        let checked = api.node.check_store().await;
         let answer = checked.map_or_else(|error| error.to_string(), |()| OK.to_owned());
         *self.known.lock() = Some((now, answer.clone()));
         answer

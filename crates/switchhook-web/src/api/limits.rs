@@ -98,7 +98,7 @@ pub(crate) async fn limit_rate(
     if api.limiter.rates.is_some() {
         let caller = authenticate(&api.node, request.headers(), request.uri()).await?;
         let (method, path) = (request.method(), request.uri().path());
-        let nodes = api.node.store.nodes();
+        let nodes = api.node.live_nodes();
         let counted = api.limiter.count(caller.company_id, method, path, nodes);
         counted.map_err(too_often)?;
         request.extensions_mut().insert(caller);

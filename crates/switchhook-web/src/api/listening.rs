@@ -19,6 +19,7 @@ use super::SharedApi;
 use super::query::{ParameterValue, Parameters, is_not, query};
 use switchhook_ingress::auth::key_has_ended;
 use switchhook_ingress::error::{ApiError, ErrorEnvelope};
+use switchhook_node::feed;
 use switchhook_node::visibility::require_unmasked;
 use switchhook_node::websocket::connection::{self, LARGEST_MESSAGE, Session};
 use switchhook_node::websocket::token::{self, InvalidToken};
@@ -89,7 +90,7 @@ pub(crate) async fn listen(
     })?;
     let after = match after {
         Some(after) => after,
-        None => node.store.log_end(websocket.company_id).await?,
+        None => feed::end(node, websocket.company_id).await?,
     };
     let session = Session {
         company_id: websocket.company_id,

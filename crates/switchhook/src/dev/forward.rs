@@ -12,12 +12,13 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
-use super::{COMPANY, welcome};
-use switchhook_node::Node;
+use super::welcome;
+use switchhook_node::caller::Caller;
 use switchhook_node::duration::show_duration;
 use switchhook_node::live::{AttemptMessage, LiveEvent};
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
+use switchhook_node::{Node, events};
 
 /// Destination of forwarded events, and when forwarding ends.
 #[derive(Debug, Clone)]
@@ -32,6 +33,7 @@ pub struct Forward {
 /// Progress of the forwarding.
 pub(super) struct ForwardProgress {
     node: Arc<Node>,
+    caller: Caller,
     webhook_id: WebhookId,
     forward: Forward,
     events: Receiver<Arc<LiveEvent>>,
@@ -41,10 +43,11 @@ pub(super) struct ForwardProgress {
 
 impl ForwardProgress {
     /// Follows every attempt from now on.
-    pub(super) fn new(node: Arc<Node>, webhook_id: WebhookId, forward: Forward) -> Self {
+    pub(super) fn new(node: Arc<Node>, caller: Caller, webhook_id: WebhookId, forward: Forward) -> Self {
         Self {
-            events: node.live.listen(COMPANY),
+            events: node.live.listen(caller.company_id),
             node,
+            caller,
             webhook_id,
             forward,
             accepted: 0,
@@ -127,7 +130,7 @@ impl ForwardProgress {
 
     async fn summary(&self, event_id: &str) -> Option<Summary> {
         let id: EventId = event_id.parse().ok()?;
-        let event = self.node.store.event(COMPANY, id).await.ok()?;
+        let event = events::get(&self.node, self.caller, id).await.ok()?;
         Some(Summary::of(event.kind, &event.body, Mask::NOTHING))
     }
 

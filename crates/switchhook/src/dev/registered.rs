@@ -2,20 +2,17 @@
 //! to everything, and those of an earlier run are taken up again.
 
 use anyhow::{Context, Result};
+use switchhook_domain::Kind;
 use switchhook_domain::address::ComparedAddress;
-use switchhook_domain::id::{SubscriptionId, WebhookId};
-use switchhook_domain::scope::Scopes;
-use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::subscription::{Filter, SubscriptionRequest};
 use switchhook_domain::webhook::{Webhook, WebhookRequest};
-use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::{PageRequest, StoreError};
-
-use super::COMPANY;
 use switchhook_node::caller::Caller;
 use switchhook_node::inspector::SCHEME;
+use switchhook_node::refusal::Refusal;
 use switchhook_node::webhooks::{self, Rotation};
-use switchhook_node::{Node, keys};
+use switchhook_node::{Node, keys, subscriptions};
+use switchhook_store::{PageRequest, StoreError};
 
 const INSPECTOR: &str = "dev";
 
@@ -23,28 +20,24 @@ const INSPECTOR: &str = "dev";
 const MOST_KNOWN: u32 = 1_000;
 
 /// Webhook to the built-in inspector.
-pub(super) async fn inspector_webhook(node: &Node) -> Result<Webhook> {
+pub(super) async fn inspector_webhook(node: &Node, caller: Caller) -> Result<Webhook> {
     let hook_url = format!("{SCHEME}{INSPECTOR}");
-    if let Some(known) = find(node, &hook_url).await? {
+    if let Some(known) = find(node, caller, &hook_url).await? {
         return Ok(known);
     }
-    let now = node.clock.now();
-    let secret = Secret::new(keys::new_secret());
-    let id = WebhookId(node.ids.next(now));
-    let webhook = Webhook::new(id, COMPANY, hook_url, now).with_secret(Some(secret));
-    let webhook = node.store.create_webhook(webhook).await?;
-    subscribe_to_everything(node, webhook.id, now).await?;
+    let webhook = make(node, caller, &hook_url).await?;
+    subscribe_to_everything(node, caller, webhook.id).await?;
     Ok(webhook)
 }
 
 /// Webhook to a receiver of one's own. Its secret stays from run to run, so that the receiver keeps working.
 pub(super) async fn forward_webhook(node: &Node, caller: Caller, url: &str) -> Result<Webhook> {
-    let made = match find(node, url).await? {
+    let made = match find(node, caller, url).await? {
         Some(known) => resume(node, caller, known).await,
         None => make(node, caller, url).await,
     };
     let webhook = made.with_context(|| format!("events cannot be forwarded to {url}"))?;
-    subscribe_to_everything(node, webhook.id, node.clock.now()).await?;
+    subscribe_to_everything(node, caller, webhook.id).await?;
     Ok(webhook)
 }
 
@@ -65,38 +58,25 @@ async fn resume(node: &Node, caller: Caller, known: Webhook) -> Result<Webhook> 
     Ok(webhooks::resume(node, caller, known.id).await?.webhook)
 }
 
-async fn find(node: &Node, url: &str) -> Result<Option<Webhook>, StoreError> {
+async fn find(node: &Node, caller: Caller, url: &str) -> Result<Option<Webhook>, Refusal> {
     let wanted = ComparedAddress::of(url).place;
-    let known = node
-        .store
-        .list_webhooks(COMPANY, PageRequest::first(MOST_KNOWN))
-        .await?;
+    let known = webhooks::list(node, caller, PageRequest::first(MOST_KNOWN)).await?;
     let is_wanted = |webhook: &Webhook| ComparedAddress::of(&webhook.hook_url).place == wanted;
     Ok(known.items.into_iter().find(is_wanted))
 }
 
 /// Existing subscriptions stay as they are.
-async fn subscribe_to_everything(
-    node: &Node,
-    webhook_id: WebhookId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn subscribe_to_everything(node: &Node, caller: Caller, webhook_id: WebhookId) -> Result<(), Refusal> {
     for filter in Kind::ALL.into_iter().flat_map(Filter::everything_of) {
-        let subscription = Subscription {
-            id: SubscriptionId(node.ids.next(now)),
-            company_id: COMPANY,
-            endpoint: Some(Endpoint::Webhook(webhook_id)),
-            enabled: true,
-            filter,
-            payload_filter: None,
-            scopes: Scopes::ALL,
-            created_at: now,
-            updated_at: now,
+        let kind = filter.kind();
+        let request = SubscriptionRequest {
+            endpoint_id: Some(Some(webhook_id.0)),
+            ..filter.into()
         };
-        match node.store.create_subscription(subscription, None).await {
-            Ok(_) | Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error),
+        match subscriptions::create(node, caller, kind, request).await {
+            Ok(_) | Err(Refusal::Store(StoreError::Conflict(_))) => {}
+            Err(refusal) => return Err(refusal),
         }
     }
-    node.registry.refresh(COMPANY).await
+    Ok(())
 }
