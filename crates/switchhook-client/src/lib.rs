@@ -19,8 +19,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::secret::Secret;
+use switchhook_ingress::error::ErrorEnvelope;
+use switchhook_ingress::readiness::Readiness;
 use switchhook_protocol::headers;
-use switchhook_web::api::answers::{ErrorEnvelope, Readiness};
 use url::Url;
 
 use switchhook_http::cause::in_full;

@@ -11,7 +11,7 @@ use super::chart::{Axes, Line, Scale, chart, rate};
 use super::page::PageError;
 use super::session::Viewer;
 use super::widgets::{Choice, millis, span};
-use switchhook_node::history;
+use switchhook_node::history::{self, History};
 
 const HOUR: u64 = 60 * 60;
 
@@ -40,19 +40,21 @@ pub(super) struct Charts {
 }
 
 impl Charts {
-    /// The charts of a webhook, or of the whole company, over the time that the address says; `failing_since` is marked.
+    /// The charts of a webhook, or of the whole company, over the time that the address says, with the beginning of an outage.
     pub(super) async fn of(
         dashboard: &DashboardState,
         viewer: &Viewer,
         webhook_id: Option<WebhookId>,
-        failing_since: Option<Timestamp>,
     ) -> Result<Self, PageError> {
         let wish = viewer.query("span");
         let chosen = SPANS.iter().find(|(name, ..)| wish.as_deref() == Some(name));
         let (name, words, seconds) = chosen.unwrap_or(&SPANS[0]);
         let now = dashboard.node.clock.now();
         let range = Range::last(Duration::from_secs(*seconds), now);
-        let points = history::of(&dashboard.node, viewer.caller, webhook_id, range).await?;
+        let History {
+            points,
+            failing_since,
+        } = history::of(&dashboard.node, viewer.caller, webhook_id, range).await?;
         let spans = SPANS.iter();
         let mut total = Counts::default();
         for counts in points.iter().filter_map(|point| point.counts.as_ref()) {

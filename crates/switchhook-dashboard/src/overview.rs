@@ -54,7 +54,7 @@ pub(super) async fn show(
     let now = node.clock.now();
     let live = &node.live;
     let recent = live.total(company_id, now, NOW_SLOTS);
-    let charts = Charts::of(&dashboard, &viewer, None, None).await?;
+    let charts = Charts::of(&dashboard, &viewer, None).await?;
     let attention = dashboard.attentions.of(node, viewer.caller).await?;
     let latest = PageRequest::first(LATEST);
     let events = events::read(node, viewer.caller, EventFilter::default(), latest).await?;

@@ -130,7 +130,6 @@ pub(super) async fn show(
         .await?
         .remove(&id);
     let rates = rates.unwrap_or_default();
-    let failing_since = health.outage.as_ref().map(|outage| outage.since);
     let outages = health::outages_of(node, &webhook, MOST_OUTAGES).await?;
     let now = dashboard.node.clock.now();
     let sought = DeliverySearch {
@@ -159,8 +158,8 @@ pub(super) async fn show(
         last_hour: recent(&rates.hour),
         last_day: recent(&rates.day),
         outages: outages.iter().map(|outage| OutageRow::of(outage, now)).collect(),
-        is_paused: webhook.paused_at.is_some(),
-        can_retry: webhook.paused_at.is_none()
+        is_paused: webhook.is_paused(),
+        can_retry: !webhook.is_paused()
             && (health.condition.severity() == Severity::Wrong || health.waiting.count > 0),
         secret,
         is_signed: webhook.secret.is_some(),
@@ -171,7 +170,7 @@ pub(super) async fn show(
             .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
             .collect(),
         deliveries: rows_about_events(&dashboard, &viewer, &found.deliveries).await?,
-        charts: Charts::of(&dashboard, &viewer, Some(id), failing_since).await?,
+        charts: Charts::of(&dashboard, &viewer, Some(id)).await?,
         kinds: widgets::known_kinds(Some("call")),
         created_at: Moment(webhook.created_at),
         updated_at: Moment(webhook.updated_at),

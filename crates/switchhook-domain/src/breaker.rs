@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use switchhook_protocol::Timestamp;
+use switchhook_protocol::{Timestamp, spelled_enum};
 
 use crate::attempt::{CountsAs, HealthSignal, OutcomeClass};
 
@@ -21,6 +21,18 @@ pub const LONGEST_PROBE: Duration = Duration::from_secs(5 * 60);
 
 /// Consecutive failures after which a success counts as a recovery.
 const RECOVERS_FROM: u32 = 2;
+
+spelled_enum! {
+    /// State of a breaker, as it is shown.
+    pub enum BreakerState: "state of a breaker" {
+        /// Every delivery is attempted when it is due.
+        Closed = "closed",
+        /// None is attempted before the next probe.
+        Open = "open",
+        /// The next attempt is a probe, and is due.
+        Probing = "probing",
+    }
+}
 
 /// Circuit breaker of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +69,16 @@ impl Default for Breaker {
 }
 
 impl Breaker {
+    /// State at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> BreakerState {
+        match self {
+            Self::Closed { .. } => BreakerState::Closed,
+            Self::Open { probe_at, .. } if *probe_at <= now => BreakerState::Probing,
+            Self::Open { .. } => BreakerState::Open,
+        }
+    }
+
     /// Takes note of how an attempt ended at `now`.
     pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
         let consequences = class.consequences();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use switchhook_protocol::Timestamp;
 
 pub use self::latencies::Latencies;
-pub use self::range::{MOST_POINTS, Point, Range, USUAL_POINTS, UnevenStep, failing_since, points};
+pub use self::range::{MOST_POINTS, Point, Range, USUAL_POINTS, UnevenStep, points};
 use crate::id::{CompanyId, WebhookId};
 
 /// Age up to which minutes are kept; older sums are by the hour.

@@ -26,6 +26,29 @@ pub enum Verdict {
 }
 
 spelled_enum! {
+    /// A verdict, as it is shown.
+    pub enum VerdictName: "verdict" {
+        /// A delivery was made.
+        Sent = "sent",
+        /// Whoever listened at its websocket was told.
+        Told = "told",
+        /// It did not ask for the event.
+        PassedOver = "passed_over",
+    }
+}
+
+impl Verdict {
+    #[must_use]
+    pub const fn name(self) -> VerdictName {
+        match self {
+            Self::Matches => VerdictName::Sent,
+            Self::PassedOver(Reason::Websocket) => VerdictName::Told,
+            Self::PassedOver(_) => VerdictName::PassedOver,
+        }
+    }
+}
+
+spelled_enum! {
     /// Reason for which a subscription passed over an event: the first that applies, in this order.
     pub enum Reason: "reason" {
         /// It was made after the event was accepted.

@@ -241,6 +241,29 @@ pub struct Progress {
     pub error: Option<String>,
 }
 
+spelled_enum! {
+    /// State of a notification at one recipient.
+    pub enum SendState: "state of a notification" {
+        /// There is a next try.
+        Waiting = "waiting",
+        /// It arrived.
+        Sent = "sent",
+        /// It was given up.
+        Failed = "failed",
+    }
+}
+
+impl Progress {
+    #[must_use]
+    pub const fn state(&self) -> SendState {
+        match (self.sent_at, self.due_at) {
+            (Some(_), _) => SendState::Sent,
+            (None, Some(_)) => SendState::Waiting,
+            (None, None) => SendState::Failed,
+        }
+    }
+}
+
 /// Bound on the tries for one recipient, including the first.
 pub const MOST_ATTEMPTS: u32 = 12;
 

@@ -190,11 +190,19 @@ impl Webhook {
         self.old_secrets.retain(|old| old.valid_until > now);
         self.settings = change.settings.apply(self.settings);
         if let Some(paused_at) = change.paused_at {
-            self.paused_at = paused_at;
-            self.disabled_at = paused_at.filter(|_| change.disabled);
+            // One that is paused already stays so since then.
+            let since = paused_at.map(|at| self.paused_at.unwrap_or(at));
+            self.paused_at = since;
+            self.disabled_at = since.filter(|_| change.disabled);
         }
         self.updated_at = now;
         self
+    }
+
+    /// True if nothing is sent until it is resumed.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        Condition::of_paused(self).is_some()
     }
 
     /// True if bodies are signed JWTs.
@@ -207,19 +215,9 @@ impl Webhook {
     /// True if the receiver gets something else than before, or more time, so that a failed delivery may succeed now.
     #[must_use]
     pub fn is_sent_otherwise_than(&self, before: &Self) -> bool {
-        // All but what says when and how much is sent, and what is shown.
-        let sent = |webhook: &Self| WebhookSettings {
-            profile: None,
-            ordered: None,
-            max_in_flight: None,
-            rate: None,
-            retry_schedule: Vec::new(),
-            disable_after_days: None,
-            quiet_hours: None,
-            hide_secret: false,
-            ..webhook.settings.clone()
-        };
-        self.hook_url != before.hook_url || self.secret != before.secret || sent(self) != sent(before)
+        self.hook_url != before.hook_url
+            || self.secret != before.secret
+            || self.settings.is_sent_otherwise_than(&before.settings)
     }
 
     /// The secret and those before it that count at `now`.

@@ -8,6 +8,7 @@ pub mod events;
 pub mod id;
 pub mod inlet;
 pub mod query;
+pub mod readiness;
 pub mod request_log;
 pub mod words;
 

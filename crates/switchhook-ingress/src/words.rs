@@ -4,9 +4,11 @@
 
 use switchhook_domain::Kind;
 use switchhook_domain::attempt::{FailureReason, OutcomeClass};
+use switchhook_domain::breaker::BreakerState;
 use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::{StateName, WaitingFor};
-use switchhook_domain::notification::{ChannelType, NotificationKind};
+use switchhook_domain::matching::VerdictName;
+use switchhook_domain::notification::{ChannelType, NotificationKind, SendState};
 use switchhook_domain::replay::ReplayStateName;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::webhook::Condition;
@@ -33,6 +35,27 @@ words! {
     kind, kind_or_null: Kind::ALL, Kind::route, "Kind of the event.";
     kept_kind, kept_kind_or_null: Kind::KEPT, Kind::route,
         "Kind of the event; `unknown`: accepted by a source, with the shape of none of the five.";
+}
+
+pub fn breaker_state() -> Object {
+    one_of(
+        BreakerState::ALL.into_iter().map(BreakerState::as_str),
+        "State of the breaker; `probing`: the next attempt is due.",
+    )
+}
+
+pub fn verdict() -> Object {
+    one_of(
+        VerdictName::ALL.into_iter().map(VerdictName::as_str),
+        "Verdict: `told` if it points at a websocket, for which no delivery is made.",
+    )
+}
+
+pub fn send_state() -> Object {
+    one_of(
+        SendState::ALL.into_iter().map(SendState::as_str),
+        "State of the notification.",
+    )
 }
 
 pub fn profile() -> Object {

@@ -106,7 +106,7 @@ impl Destination {
     /// True unless it is paused, disabled, or in its quiet hours.
     #[must_use]
     pub fn may_be_sent_to(&self, now: Timestamp) -> bool {
-        self.webhook.paused_at.is_none() && self.quiet_until(now).is_none()
+        !self.webhook.is_paused() && self.quiet_until(now).is_none()
     }
 
     /// True if nothing is sent to it now: it may not be, or its breaker is open.

@@ -105,7 +105,7 @@ fn report_pending(node: &Node, pending: &[PendingCount]) {
             .registry
             .destination(count.webhook_id)
             .and_then(|destination| {
-                if destination.webhook.paused_at.is_some() || destination.webhook.disabled_at.is_some() {
+                if destination.webhook.is_paused() {
                     Some(PendingReason::Paused)
                 } else if destination.quiet_until(now).is_some() {
                     Some(PendingReason::Quiet)

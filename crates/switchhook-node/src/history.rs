@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use switchhook_domain::Timestamp;
 use switchhook_domain::history::{Counts, Granularity, HistorySubject, Point, Range, points};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::key::Right;
@@ -19,6 +20,14 @@ use crate::refusal::Refusal;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Attempts over time.
+#[derive(Debug)]
+pub struct History {
+    pub points: Vec<Point>,
+    /// First failure of the webhook's outage; `None` if none lasts, and for a company.
+    pub failing_since: Option<Timestamp>,
+}
+
 /// History of a webhook, or of the whole company, in steps.
 ///
 /// # Errors
@@ -28,7 +37,7 @@ pub async fn of(
     caller: Caller,
     webhook_id: Option<WebhookId>,
     range: Range,
-) -> Result<Vec<Point>, Refusal> {
+) -> Result<History, Refusal> {
     caller.require(Right::Read)?;
     let company_id = caller.company_id;
     let subject = match webhook_id {
@@ -43,7 +52,15 @@ pub async fn of(
     let (server, sums): (Vec<_>, Vec<_>) = sums
         .into_iter()
         .partition(|sum| sum.subject == HistorySubject::Server);
-    Ok(points(range, &sums, &server, node.clock.now()))
+    let outages = match webhook_id {
+        Some(_) => node.store.lasting_outages(Some(company_id)).await?,
+        None => Vec::new(),
+    };
+    let outage = outages.into_iter().find(|(id, _)| Some(*id) == webhook_id);
+    Ok(History {
+        points: points(range, &sums, &server, node.clock.now()),
+        failing_since: outage.map(|(_, outage)| outage.since),
+    })
 }
 
 /// Recent attempts of a webhook. Success and percentiles are [`Counts::success`] and [`Counts::latencies`].

@@ -174,7 +174,7 @@ pub async fn update(
     }
     let made = |settings: &WebhookSettings| (settings.template.clone(), settings.event_headers.clone());
     let makes_otherwise = made(&changed.webhook.settings) != made(&before.settings);
-    if makes_otherwise && changed.webhook.paused_at.is_none() {
+    if makes_otherwise && !changed.webhook.is_paused() {
         // What could not be made may be made now: nobody needs to wait for its next attempt.
         node.engine.retry(id);
     }
@@ -232,10 +232,8 @@ pub async fn rotate_secret(
 /// If the caller may not, or there is no such webhook.
 pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
-    let before = node.store.webhook(caller.company_id, id).await?;
-    let since = before.paused_at.unwrap_or_else(|| node.clock.now());
     let change = WebhookChange {
-        paused_at: Some(Some(since)),
+        paused_at: Some(Some(node.clock.now())),
         ..WebhookChange::default()
     };
     change_webhook(node, caller, id, change).await
@@ -264,11 +262,7 @@ pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Webhoo
 pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<WebhookView, Refusal> {
     caller.require(Right::Write)?;
     let webhook = node.store.webhook(caller.company_id, id).await?;
-    if webhook.paused_at.is_some() {
-        let condition = match webhook.disabled_at {
-            Some(_) => Condition::Disabled,
-            None => Condition::Paused,
-        };
+    if let Some(condition) = Condition::of_paused(&webhook) {
         return Err(Refusal::Conflict(format!(
             "webhook {id} is {condition}, so nothing is sent to it: resume it, and what waits is sent at once"
         )));

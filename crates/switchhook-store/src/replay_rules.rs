@@ -82,10 +82,10 @@ impl ReplayDelivery {
 
 impl ReplayEnd {
     /// The state's name in the database, and why.
-    pub(crate) fn as_state(&self) -> (&'static str, Option<&str>) {
+    pub(crate) fn as_state(&self) -> (ReplayStateName, Option<&str>) {
         match self {
-            Self::Finished => (ReplayStateName::Finished.as_str(), None),
-            Self::Failed(reason) => (ReplayStateName::Failed.as_str(), Some(reason)),
+            Self::Finished => (ReplayStateName::Finished, None),
+            Self::Failed(reason) => (ReplayStateName::Failed, Some(reason)),
         }
     }
 }

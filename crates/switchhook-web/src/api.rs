@@ -55,7 +55,6 @@ pub mod answers {
     pub use super::explain::{ExplainedSubscription, Explanation};
     pub use super::feed::{FeedAnswer, FeedItemAnswer};
     pub use super::filtered::{FilteredSubscription, TrialAnswer, TriedEvent};
-    pub use super::health::Readiness;
     pub use super::keys::KeyAnswer;
     pub use super::notifications::answer::{
         NotificationAnswer, NotificationChannel, NotificationSend, NotificationTest,
@@ -76,6 +75,7 @@ pub mod answers {
         AcceptedDeliveryAnswer, AcceptedEvent, BatchAnswer, Deliveries, RejectedLineAnswer, WarnedLineAnswer,
     };
     pub use switchhook_ingress::id::IdText;
+    pub use switchhook_ingress::readiness::Readiness;
     pub use switchhook_node::live::{AttemptMessage, EventMessage, LiveMessage, MissedMessage};
 }
 

@@ -202,18 +202,6 @@ pub fn points(range: Range, sums: &[Sum], server: &[Sum], now: Timestamp) -> Vec
     points
 }
 
-/// Since when most attempts fail, if those of the last step with any did. Steps without attempts are passed over: a
-/// receiver whose breaker is open, or a server that is away, makes nothing better.
-#[must_use]
-pub fn failing_since(points: &[Point]) -> Option<Timestamp> {
-    let attempted = points.iter().rev().filter_map(|point| {
-        let counts = point.counts.as_ref()?;
-        (counts.attempts() > 0).then_some((point.at, counts.failed() > counts.delivered))
-    });
-    let failing = attempted.take_while(|(_, fails)| *fails);
-    failing.last().map(|(at, _)| at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::HistorySubject;
@@ -291,26 +279,5 @@ mod tests {
             .map(|point| point.counts.as_ref().map(|counts| counts.delivered))
             .collect();
         assert_eq!(delivered, [Some(0), Some(5), None, Some(0)]);
-    }
-
-    #[test]
-    fn failing_begins_where_the_last_run_of_failures_did() {
-        let failing = |steps: &[(u64, u64)]| {
-            let points: Vec<_> = (0..)
-                .zip(steps)
-                .map(|(at, (delivered, failed))| Point {
-                    at: Timestamp::from_millis(at),
-                    length: MINUTE,
-                    counts: Some(sum(NOW, *delivered, *failed).counts),
-                })
-                .collect();
-            failing_since(&points).map(Timestamp::as_millis)
-        };
-        assert_eq!(failing(&[]), None);
-        assert_eq!(failing(&[(0, 9), (9, 0)]), None);
-        assert_eq!(
-            failing(&[(0, 9), (9, 1), (1, 9), (0, 0), (0, 1), (0, 0)]),
-            Some(2)
-        );
     }
 }

@@ -40,10 +40,8 @@ impl Condition {
     #[must_use]
     pub fn of(webhook: &Webhook, breaker: Breaker, outage: Option<&Outage>, is_subscribed: bool) -> Self {
         let is_failing = outage.is_some_and(|outage| outage.until.is_none());
-        if webhook.disabled_at.is_some() {
-            Self::Disabled
-        } else if webhook.paused_at.is_some() {
-            Self::Paused
+        if let Some(paused) = Self::of_paused(webhook) {
+            paused
         } else if breaker.is_open() {
             Self::PausedByFailures
         } else if is_failing {
@@ -52,6 +50,16 @@ impl Condition {
             Self::NoSubscription
         } else {
             Self::Active
+        }
+    }
+
+    /// Condition of a webhook that nothing is sent to until it is resumed; `None` for others.
+    #[must_use]
+    pub const fn of_paused(webhook: &Webhook) -> Option<Self> {
+        match (webhook.disabled_at, webhook.paused_at) {
+            (Some(_), _) => Some(Self::Disabled),
+            (None, Some(_)) => Some(Self::Paused),
+            (None, None) => None,
         }
     }
 

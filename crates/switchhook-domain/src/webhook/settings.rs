@@ -17,7 +17,7 @@ use self::checks::{
     check_quiet_hours, check_rate, check_schedule, check_template, check_timeout,
 };
 use super::authentication::{Auth, Authentication};
-use crate::credential::MASK;
+use crate::credential::{MASK, shown_value};
 use crate::retry::Profile;
 
 /// The highest rate that a webhook or a replay can be given, per second; who wants more gives none.
@@ -95,6 +95,27 @@ pub struct Setting {
     pub example: &'static str,
 }
 
+/// Subject of a setting, from which it follows what a change of it takes and does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// When and how much is sent.
+    Timing,
+    /// What is sent, and how long an answer may take.
+    Request,
+    /// What is sent, for those alone to change who may see everything that goes there: credentials, signatures, and what a template
+    /// takes from events.
+    Clearance,
+    /// What is shown of the webhook.
+    Display,
+}
+
+impl Role {
+    /// True if a failed delivery may succeed after a change.
+    const fn is_sent(self) -> bool {
+        matches!(self, Self::Request | Self::Clearance)
+    }
+}
+
 /// Server's bounds on the settings of webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -105,7 +126,7 @@ pub struct Bounds {
 }
 
 macro_rules! settings {
-    ($($name:ident: $type:ty, $label:literal, $form:expr, $example:literal, $check:ident, $help:literal;)+) => {
+    ($($name:ident: $type:ty, $role:ident, $label:literal, $form:expr, $example:literal, $check:ident, $help:literal;)+) => {
         /// Settings of a webhook; what is `None`, empty or false follows the server.
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         #[serde(default)]
@@ -155,7 +176,19 @@ macro_rules! settings {
             }
         }
 
+        impl WebhookSettings {
+            /// True if the receiver gets something else than with other settings, or more time.
+            pub(super) fn is_sent_otherwise_than(&self, before: &Self) -> bool {
+                false $(|| Role::$role.is_sent() && self.$name != before.$name)+
+            }
+        }
+
         impl SettingsPatch {
+            /// True if a setting changes, or is tried out, that decides what the receiver gets to see.
+            fn changes_what_needs_clearance(&self, before: &WebhookSettings) -> bool {
+                false $(|| Role::$role == Role::Clearance && self.$name.as_ref().is_some_and(|value| value.tells(&before.$name)))+
+            }
+
             /// The settings with this change.
             #[must_use]
             pub fn apply(self, settings: WebhookSettings) -> WebhookSettings {
@@ -194,67 +227,72 @@ macro_rules! settings {
 }
 
 settings! {
-    profile: Option<Profile>, "Retry rules", ValueFormat::Word(&PROFILES), "durable", any,
+    profile: Option<Profile>, Timing, "Retry rules", ValueFormat::Word(&PROFILES), "durable", any,
         "Retry rules: `durable` (for days, in order) or `dialpad` (exactly as Dialpad)";
-    ordered: Option<bool>, "Order", ValueFormat::YesNoOr("as the retry rules"), "true", any,
+    ordered: Option<bool>, Timing, "Order", ValueFormat::YesNoOr("as the retry rules"), "true", any,
         "True to send the deliveries of one call, message, agent or contact one after the other";
-    max_in_flight: Option<u32>, "Concurrency", ValueFormat::Count, "64", check_count,
+    max_in_flight: Option<u32>, Timing, "Concurrency", ValueFormat::Count, "64", check_count,
         "Bound on the deliveries that are sent at once";
-    rate: Option<f64>, "Attempts per second", ValueFormat::Rate, "50", check_rate,
+    rate: Option<f64>, Timing, "Attempts per second", ValueFormat::Rate, "50", check_rate,
         "Attempts per second at most; null for no limit";
-    connect_timeout_ms: Option<u32>, "Connect timeout", ValueFormat::Millis, "5000", check_timeout,
+    connect_timeout_ms: Option<u32>, Request, "Connect timeout", ValueFormat::Millis, "5000", check_timeout,
         "Time limit of connecting";
-    head_timeout_ms: Option<u32>, "Response timeout", ValueFormat::Millis, "10000", check_timeout,
+    head_timeout_ms: Option<u32>, Request, "Response timeout", ValueFormat::Millis, "10000", check_timeout,
         "Time limit for the first byte of the answer, from the connection on; null for the limit of the attempt";
-    timeout_ms: Option<u32>, "Attempt timeout", ValueFormat::Millis, "15000", check_timeout,
+    timeout_ms: Option<u32>, Request, "Attempt timeout", ValueFormat::Millis, "15000", check_timeout,
         "Time limit of a whole attempt";
-    retry_schedule: Vec<u32>, "Retry schedule", ValueFormat::Seconds, "5, 30, 120", check_schedule,
+    retry_schedule: Vec<u32>, Timing, "Retry schedule", ValueFormat::Seconds, "5, 30, 120", check_schedule,
         "Seconds to wait after the first, second, … failure, ±20 %, before the delivery is given up (`durable` only); \
          null for the profile's own";
-    disable_after_days: Option<u32>, "Disable after", ValueFormat::Days, "5", check_days,
+    disable_after_days: Option<u32>, Timing, "Disable after", ValueFormat::Days, "5", check_days,
         "Days without a success after which the webhook is disabled until it is resumed; 0 for never";
-    headers: BTreeMap<String, String>, "Headers", ValueFormat::Headers, "X-Team: telephony", check_headers,
+    headers: BTreeMap<String, String>, Clearance, "Headers", ValueFormat::Headers, "X-Team: telephony", check_headers,
         "Headers added to every attempt, all of them; the value `***` keeps the one that is set";
-    event_headers: BTreeMap<String, String>, "Headers of the event", ValueFormat::EventHeaders, "X-Call-State: {{ event.state }}", check_event_headers,
+    event_headers: BTreeMap<String, String>, Clearance, "Headers of the event", ValueFormat::EventHeaders, "X-Call-State: {{ event.state }}", check_event_headers,
         "Headers that templates make from the event for every delivery, all of them";
-    idempotency_key: bool, "Idempotency-Key", ValueFormat::YesNo, "true", any,
+    idempotency_key: bool, Request, "Idempotency-Key", ValueFormat::YesNo, "true", any,
         "True to send `Idempotency-Key` with deliveries: the delivery's id, the same for each of its attempts";
-    quiet_hours: Option<String>, "Quiet hours", ValueFormat::Hours, "22:00-07:00 Europe/Berlin", check_quiet_hours,
+    quiet_hours: Option<String>, Timing, "Quiet hours", ValueFormat::Hours, "22:00-07:00 Europe/Berlin", check_quiet_hours,
         "Hours of each day, with their time zone, in which nothing is sent: deliveries wait until they end";
-    jwt_content_type: Option<String>, "Content-Type of signed deliveries", ValueFormat::MediaType, "application/jwt", check_media_type,
+    jwt_content_type: Option<String>, Request, "Content-Type of signed deliveries", ValueFormat::MediaType, "application/jwt", check_media_type,
         "The `Content-Type` of signed deliveries, for receivers that cannot take `application/jwt`";
-    hide_secret: bool, "Hide the secret", ValueFormat::YesNo, "true", any,
+    hide_secret: bool, Display, "Hide the secret", ValueFormat::YesNo, "true", any,
         "True to leave the secret out of API answers and the dashboard";
-    announce_kid: bool, "Announce kid", ValueFormat::YesNo, "true", any,
+    announce_kid: bool, Request, "Announce kid", ValueFormat::YesNo, "true", any,
         "True to name the secret in the header of signed deliveries (`kid`)";
-    standard_webhooks: bool, "Standard Webhooks", ValueFormat::YesNo, "true", any,
+    standard_webhooks: bool, Clearance, "Standard Webhooks", ValueFormat::YesNo, "true", any,
         "True to send the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` of Standard Webhooks, \
          made with the secret";
-    jwt: Option<bool>, "Body as a JWT", ValueFormat::YesNoOr("with a secret"), "false", any,
+    jwt: Option<bool>, Clearance, "Body as a JWT", ValueFormat::YesNoOr("with a secret"), "false", any,
         "True to send a signed JWT as the body, if the webhook has a secret; false for plain JSON, which libraries for Standard \
          Webhooks expect; null for a JWT, unless there is a template";
-    template: Option<String>, "Template", ValueFormat::Template, "slack-missed-call", check_template,
+    template: Option<String>, Clearance, "Template", ValueFormat::Template, "slack-missed-call", check_template,
         "The template that makes the body of deliveries from the event, or the name of a ready one";
-    content_type: Option<String>, "Content-Type of other deliveries", ValueFormat::MediaType, "application/json", check_media_type,
+    content_type: Option<String>, Clearance, "Content-Type of other deliveries", ValueFormat::MediaType, "application/json", check_media_type,
         "The `Content-Type` of deliveries that are not JWTs, such as those that a template makes; null for `application/json`";
-    auth: Auth, "Authentication", ValueFormat::Auth, r#"{"type": "bearer", "token": "…"}"#, check_auth,
+    auth: Auth, Clearance, "Authentication", ValueFormat::Auth, r#"{"type": "bearer", "token": "…"}"#, check_auth,
         "Authentication of deliveries to the receiver: `bearer` (token), `basic` (username, password), `oauth2` (token_url, \
          client_id, client_secret, scope) or `mtls` (cert, key); the value `***` keeps the one that is set";
-    ca: Option<String>, "Certificate authority", ValueFormat::Pem, "-----BEGIN CERTIFICATE-----", check_ca,
+    ca: Option<String>, Clearance, "Certificate authority", ValueFormat::Pem, "-----BEGIN CERTIFICATE-----", check_ca,
         "Certificates (PEM) of the only authority to trust when connecting to the receiver; null for those that the server trusts";
 }
 
 /// A value of a setting.
-trait Value: Sized {
+trait Value: Clone + PartialEq {
     /// Value to keep in place of `before`.
     fn in_place_of(self, _before: Self) -> Self {
         self
     }
 
+    /// True if it is not what is there, or its acceptance would tell what is there.
+    fn tells(&self, before: &Self) -> bool {
+        self.clone().in_place_of(before.clone()) != *before
+    }
+
     fn shown(&self) -> impl Serialize;
 }
 
-impl<T: Serialize> Value for Option<T> {
+impl<T: Serialize + Clone + PartialEq> Value for Option<T> {
     fn shown(&self) -> impl Serialize {
         self
     }
@@ -263,6 +301,11 @@ impl<T: Serialize> Value for Option<T> {
 impl Value for Auth {
     fn in_place_of(self, before: Self) -> Self {
         self.kept_over(&before)
+    }
+
+    fn tells(&self, before: &Self) -> bool {
+        let names_secret = self.0.as_ref().is_some_and(Authentication::names_secret);
+        names_secret || self.clone().kept_over(before) != *before
     }
 
     fn shown(&self) -> impl Serialize {
@@ -295,6 +338,13 @@ impl Value for BTreeMap<String, String> {
             Some((name, value))
         });
         kept.collect()
+    }
+
+    /// A credential counts even if it equals the present one, because that must not be found out by trying.
+    fn tells(&self, before: &Self) -> bool {
+        let mut named = self.iter();
+        named.any(|(name, value)| value != MASK && shown_value(name, value) != *value)
+            || self.clone().in_place_of(before.clone()) != *before
     }
 
     fn shown(&self) -> impl Serialize {

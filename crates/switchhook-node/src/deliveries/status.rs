@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use switchhook_domain::Timestamp;
 use switchhook_domain::dead_letter::{Resolution, Resolved};
 use switchhook_domain::delivery::{Delivery, DeliveryState, PendingFacts, WaitingFor};
+use switchhook_domain::webhook::Condition;
 use switchhook_store::{DeliveryProgress, StoreError};
 
 use crate::{Node, amounts};
@@ -63,13 +64,13 @@ fn judge(
     let quiet_until = destination
         .as_ref()
         .and_then(|destination| destination.quiet_until(now));
-    let is_disabled = destination
+    let paused = destination
         .as_ref()
-        .is_some_and(|destination| destination.webhook.disabled_at.is_some());
+        .and_then(|destination| Condition::of_paused(&destination.webhook));
     let facts = PendingFacts {
         is_claimed: progress.is_some_and(|progress| progress.is_claimed),
         behind: progress.and_then(|progress| progress.behind),
-        is_paused: destination.is_some_and(|destination| destination.webhook.paused_at.is_some()),
+        is_paused: paused.is_some(),
         is_quiet: quiet_until.is_some(),
         is_breaker_open: breaker.is_some_and(|breaker| breaker.is_open()),
     };
@@ -81,7 +82,7 @@ fn judge(
             delivery,
             waiting_for,
             WebhookHolds {
-                is_disabled,
+                paused,
                 quiet_until,
                 probe_at: breaker.and_then(|breaker| breaker.not_before()),
                 now,
@@ -111,7 +112,8 @@ fn label(delivery: &Delivery, waiting_for: Option<WaitingFor>) -> String {
 /// Reasons for waiting that all deliveries of a webhook share.
 #[derive(Debug, Clone, Copy)]
 struct WebhookHolds {
-    is_disabled: bool,
+    /// `Paused` or `Disabled`, if it is.
+    paused: Option<Condition>,
     quiet_until: Option<Timestamp>,
     /// Time at which an open breaker lets the next attempt through.
     probe_at: Option<Timestamp>,
@@ -156,7 +158,7 @@ fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, holds: WebhookHold
             format!("Held: these are the webhook's quiet hours. It is sent when they end{end}.")
         }
         Some(WaitingFor::Resume) => {
-            let state = if holds.is_disabled { "disabled" } else { "paused" };
+            let state = holds.paused.unwrap_or(Condition::Paused);
             format!("Held, because the webhook is {state}. It is sent when the webhook is resumed.")
         }
         Some(WaitingFor::Delivery(id)) => {

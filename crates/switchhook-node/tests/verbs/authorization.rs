@@ -438,14 +438,19 @@ fn the_table_has_every_verb() {
     let mut found = 0;
     for file in rust_files(&sources) {
         let text = std::fs::read_to_string(&file).expect("it is a source");
-        let module = file.strip_prefix(&sources).expect("it is among them").with_extension("");
+        let module = file
+            .strip_prefix(&sources)
+            .expect("it is among them")
+            .with_extension("");
         for name in verbs(&text) {
             found += 1;
             // `webhooks::skip::skip_to_now` is offered as `webhooks::skip_to_now`.
             let names = module.iter().map(|part| format!("{}::{name}", part.display()));
             let names: Vec<_> = names.collect();
             let is_known = |known: &&str| names.iter().any(|name| name.contains(*known));
-            if !TABLE.iter().any(|(known, ..)| names.iter().any(|name| name == known))
+            if !TABLE
+                .iter()
+                .any(|(known, ..)| names.iter().any(|name| name == known))
                 && !NO_VERBS.iter().any(is_known)
             {
                 missing.push(names);
@@ -453,7 +458,11 @@ fn the_table_has_every_verb() {
         }
     }
     assert!(missing.is_empty(), "no row of the table for {missing:?}");
-    assert!(found >= TABLE.len(), "{found} verbs were found, and {} are known", TABLE.len());
+    assert!(
+        found >= TABLE.len(),
+        "{found} verbs were found, and {} are known",
+        TABLE.len()
+    );
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

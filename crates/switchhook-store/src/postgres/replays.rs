@@ -11,7 +11,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
-use switchhook_domain::replay::Replay;
+use switchhook_domain::replay::{Replay, ReplayStateName};
 
 use super::columns::bind_columns;
 use super::delivery_row::{self, NewRow};
@@ -133,7 +133,7 @@ const RESOLVE: &str = concat!(
 );
 
 /// Number of deliveries per replay and final state.
-pub(super) type FinalStateCounts = BTreeMap<(ReplayId, &'static str), i64>;
+pub(super) type FinalStateCounts = BTreeMap<(ReplayId, StateName), i64>;
 
 /// Counts deliveries of replays that reached their final state.
 pub(super) async fn count_ended(
@@ -141,11 +141,11 @@ pub(super) async fn count_ended(
     ended: &FinalStateCounts,
 ) -> Result<(), StoreError> {
     for ((id, state), count) in ended {
-        let sql = match *state {
-            "delivered" => "UPDATE replays SET delivered = delivered + $1 WHERE id = $2",
-            "exhausted" => "UPDATE replays SET exhausted = exhausted + $1 WHERE id = $2",
-            "cancelled" => "UPDATE replays SET cancelled = cancelled + $1 WHERE id = $2",
-            _ => continue,
+        let sql = match state {
+            StateName::Delivered => "UPDATE replays SET delivered = delivered + $1 WHERE id = $2",
+            StateName::Exhausted => "UPDATE replays SET exhausted = exhausted + $1 WHERE id = $2",
+            StateName::Cancelled => "UPDATE replays SET cancelled = cancelled + $1 WHERE id = $2",
+            StateName::Pending => continue,
         };
         sqlx::query(sql)
             .bind(count)
@@ -159,7 +159,7 @@ pub(super) async fn count_ended(
 /// Adds one delivery to the count.
 pub(super) fn note_ended(ended: &mut FinalStateCounts, replay_id: Option<ReplayId>, state: StateName) {
     if let Some(id) = replay_id {
-        *ended.entry((id, state.as_str())).or_default() += 1;
+        *ended.entry((id, state)).or_default() += 1;
     }
 }
 
@@ -201,7 +201,7 @@ pub(super) async fn cancel(
     }
     let pending = pending_of(transaction.connection, id).await?;
     cancel_some(transaction, pending, now).await?;
-    close(transaction, id, "cancelled", None, now).await
+    close(transaction, id, ReplayStateName::Cancelled, None, now).await
 }
 
 async fn pending_of(connection: &mut PgConnection, id: ReplayId) -> Result<Vec<i64>, StoreError> {

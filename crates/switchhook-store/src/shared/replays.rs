@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, ReplayId};
-use switchhook_domain::replay::{Destination, Replay};
+use switchhook_domain::replay::{Destination, Replay, ReplayStateName};
 use switchhook_domain::webhook::Webhook;
 
 use super::webhooks;
@@ -192,12 +192,13 @@ async fn end_by_itself(
 pub(crate) async fn close(
     sql: &mut dyn SqlTransaction,
     id: ReplayId,
-    state: &'static str,
+    state: ReplayStateName,
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<Replay, StoreError> {
     let update = "UPDATE replays SET state = ?, reason = ?, ended_at = ? WHERE id = ?";
-    sql.execute(update, values![state, reason, now, id.0]).await?;
+    sql.execute(update, values![state.as_str(), reason, now, id.0])
+        .await?;
     let update = "UPDATE webhooks SET deleted_at = ?1, secret = NULL, credentials = NULL \
                   WHERE id = (SELECT webhook_id FROM replays WHERE id = ?2) AND replay_id = ?2 AND deleted_at IS NULL";
     sql.execute(update, values![now, id.0]).await?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
-use switchhook_domain::replay::Replay;
+use switchhook_domain::replay::{Replay, ReplayStateName};
 
 use super::deliveries;
 use super::row::{all, first};
@@ -122,7 +122,7 @@ pub(super) fn cancel(
     let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
     count_ended(transaction.connection, Some(id), StateName::Cancelled, count)?;
     let sql = &mut TransactionOnThread::new(transaction);
-    at_once(close(sql, id, "cancelled", None, now))
+    at_once(close(sql, id, ReplayStateName::Cancelled, None, now))
 }
 
 /// Its order keys are its own, so nobody else waits for these.

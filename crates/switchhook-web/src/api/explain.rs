@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::id::{EventId, SubscriptionId};
-use switchhook_domain::matching::{Reason, Verdict};
+use switchhook_domain::matching::{Reason, Verdict, VerdictName};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::events::{self, Explained};
 use switchhook_node::mask::Mask;
@@ -60,8 +60,8 @@ pub struct ExplainedSubscription {
     #[schema(nullable = false)]
     pub websocket_id: Option<IdText>,
     /// `sent`, `told` (it points at a websocket: that makes no delivery), or `passed_over`.
-    #[schema(example = "passed_over")]
-    pub verdict: String,
+    #[schema(schema_with = words::verdict)]
+    pub verdict: VerdictName,
     /// Reason for passing it over: `other_kind`, `state_not_in_list` and the like; null if it was sent.
     #[schema(required, example = "state_not_in_list")]
     pub reason: Option<String>,
@@ -113,10 +113,9 @@ pub(crate) async fn explain(
 
 impl ExplainedSubscription {
     fn of(explained: Explained, mask: Mask) -> Self {
-        let (verdict, reason) = match explained.verdict {
-            Verdict::Matches => ("sent", None),
-            Verdict::PassedOver(Reason::Websocket) => ("told", None),
-            Verdict::PassedOver(reason) => ("passed_over", Some(reason.as_str())),
+        let reason = match explained.verdict {
+            Verdict::Matches | Verdict::PassedOver(Reason::Websocket) => None,
+            Verdict::PassedOver(reason) => Some(reason.as_str()),
         };
         let subscription = explained.subscription;
         let refused_by = explained.refused_by.map(|by| (Some(by.clause), by.seen));
@@ -126,7 +125,7 @@ impl ExplainedSubscription {
             kind: subscription.filter.kind(),
             webhook_id: subscription.webhook_id().map(|id| IdText(id.0)),
             websocket_id: subscription.websocket_id().map(|id| IdText(id.0)),
-            verdict: verdict.to_owned(),
+            verdict: explained.verdict.name(),
             reason: reason.map(str::to_owned),
             explanation: explained.explanation,
             clause,

@@ -50,7 +50,7 @@ pub(crate) struct HistoryAnswer {
     /// Length of each point's time, in seconds.
     #[schema(example = 60)]
     step: u64,
-    /// Time since which most attempts fail, in unix milliseconds; null if they do not now.
+    /// Beginning of the webhook's outage, in unix milliseconds; null if it has none now, and for a company.
     #[schema(value_type = Option<i64>, required)]
     failing_since: Option<Timestamp>,
     /// Points, oldest first. The last one may be of a time that has not passed yet.
@@ -111,13 +111,13 @@ pub(crate) async fn get(
     let from = query.from.unwrap_or_else(|| to.minus(USUAL));
     let range = Range::new(from, to, query.step, now);
     let range = range.map_err(|uneven| ApiError::invalid(format!("step: {uneven}")))?;
-    let points = history::of(&api.node, caller, query.webhook_id, range).await?;
+    let history = history::of(&api.node, caller, query.webhook_id, range).await?;
     Ok(Json(HistoryAnswer {
         from: range.from(),
         to,
         step: range.step().as_secs(),
-        failing_since: switchhook_domain::history::failing_since(&points),
-        points: points.into_iter().map(PointAnswer::from).collect(),
+        failing_since: history.failing_since,
+        points: history.points.into_iter().map(PointAnswer::from).collect(),
     }))
 }
 

@@ -4,7 +4,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use switchhook_domain::id::ChannelId;
-use switchhook_domain::notification::{ChannelType, NotificationKind};
+use switchhook_domain::notification::{ChannelType, NotificationKind, SendState};
 
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
@@ -217,7 +217,7 @@ fn outcome(notification: &NotificationAnswer) -> String {
             .channel_id
             .map_or_else(|| "command".to_owned(), |id| id.to_string());
         match &send.error {
-            Some(error) if send.state != "sent" => format!("{} ({to}): {error}", send.state),
+            Some(error) if send.state != SendState::Sent => format!("{} ({to}): {error}", send.state),
             _ => format!("{} ({to})", send.state),
         }
     });

@@ -5,7 +5,7 @@ use clap::Args;
 use super::connection::Connection;
 use super::{block_on, output};
 use switchhook_client::Request;
-use switchhook_web::api::answers::Readiness;
+use switchhook_ingress::readiness::Readiness;
 
 /// Check whether the server can store and send events; exit code 0 if it can
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::ReplayId;
+use switchhook_domain::replay::ReplayStateName;
 
 use self::progress::Progress;
 use self::selection::Selection;
@@ -94,7 +95,7 @@ struct Create {
 #[error("replay {id} is {state}: {delivered} of {created} deliveries were delivered{}", .reason.as_ref().map(|why| format!("; {why}")).unwrap_or_default())]
 struct IncompleteReplay {
     id: String,
-    state: String,
+    state: ReplayStateName,
     delivered: u64,
     created: u64,
     reason: Option<String>,
@@ -192,7 +193,7 @@ async fn list(client: &Client, pagination: &Pagination, json: bool) -> anyhow::R
         let (to, events) = (destination_in_words(&replay), filter_in_words(&replay));
         table.row([
             replay.id.to_string(),
-            replay.state,
+            replay.state.to_string(),
             time(replay.created_at),
             replay.progress.delivered.to_string(),
             format!("{about}{}", replay.progress.total),
@@ -232,7 +233,7 @@ async fn follow(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
         let answer = client.send(Request::get(path, &[])).await?;
         let replay: ReplayAnswer = answer.read()?;
         progress.show(&replay);
-        if replay.state == "running" {
+        if replay.state == ReplayStateName::Running {
             tokio::time::sleep(POLL_INTERVAL).await;
             continue;
         }
@@ -315,7 +316,7 @@ fn check_complete(replay: ReplayAnswer) -> anyhow::Result<()> {
     let ProgressAnswer {
         created, delivered, ..
     } = replay.progress;
-    if replay.state == "finished" && delivered == created {
+    if replay.state == ReplayStateName::Finished && delivered == created {
         return Ok(());
     }
     Err(IncompleteReplay {

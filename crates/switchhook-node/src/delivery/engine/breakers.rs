@@ -78,7 +78,7 @@ impl Breakers {
         let webhook = &destination.webhook;
         let patience = webhook.settings.disable_after(&self.parts.defaults);
         let is_hopeless = patience.is_some_and(|patience| now.since(since) >= patience);
-        if webhook.paused_at.is_none() && is_hopeless {
+        if !webhook.is_paused() && is_hopeless {
             tasks.disable(webhook, since, now);
         }
     }

@@ -188,8 +188,7 @@ impl Dispatcher {
         match command {
             Command::Nudge(id) => {
                 let destination = self.parts.registry.destination(id);
-                let is_sent_to =
-                    destination.is_some_and(|destination| destination.webhook.paused_at.is_none());
+                let is_sent_to = destination.is_some_and(|destination| !destination.webhook.is_paused());
                 let queue = self.schedule.queue(id);
                 queue.backlog().due(self.parts.clock.now());
                 if !is_sent_to {
@@ -411,7 +410,7 @@ impl Dispatcher {
         self.outbox
             .note_outage(id, noted.outage, finished.attempt.finished_at);
         self.outbox.finish(finished);
-        if opt_out == Some(OptOut::Webhook) && destination.webhook.paused_at.is_none() {
+        if opt_out == Some(OptOut::Webhook) && !destination.webhook.is_paused() {
             self.tasks.disable_as_asked(&destination.webhook, now);
         }
         let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);

@@ -184,7 +184,7 @@ impl Schedule {
         let now = self.clock.now();
         let destination = self.registry.destination(id);
         let destination = destination.as_deref();
-        let is_paused = destination.is_some_and(|destination| destination.webhook.paused_at.is_some());
+        let is_paused = destination.is_some_and(|destination| destination.webhook.is_paused());
         let loud_at = |at: Timestamp| {
             let quiet_until = destination.and_then(|destination| destination.quiet_until(at.max(now)));
             quiet_until.unwrap_or(at)

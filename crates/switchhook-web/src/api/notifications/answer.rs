@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchhook_domain::Timestamp;
 use switchhook_domain::credential::MASK;
-use switchhook_domain::notification::{Channel, ChannelType, NotificationKind, Progress, Recipient};
+use switchhook_domain::notification::{
+    Channel, ChannelType, NotificationKind, Progress, Recipient, SendState,
+};
 use switchhook_node::notification::Message;
 use switchhook_node::notifications::shown_destination;
 use switchhook_store::NotificationRecord;
@@ -97,8 +99,8 @@ pub struct NotificationSend {
     #[schema(required)]
     pub channel_id: Option<IdText>,
     /// `waiting`, `sent` or `failed`.
-    #[schema(example = "sent")]
-    pub state: String,
+    #[schema(schema_with = words::send_state)]
+    pub state: SendState,
     /// Number of tries.
     pub attempts: u32,
     /// Time of arrival, in unix milliseconds.
@@ -138,16 +140,11 @@ impl NotificationAnswer {
 impl NotificationSend {
     pub(super) fn of(progress: Progress) -> Self {
         Self {
+            state: progress.state(),
             channel_id: match progress.recipient {
                 Recipient::Channel(id) => Some(IdText(id.0)),
                 Recipient::Command => None,
             },
-            state: match (progress.sent_at, progress.due_at) {
-                (Some(_), _) => "sent",
-                (None, Some(_)) => "waiting",
-                (None, None) => "failed",
-            }
-            .to_owned(),
             attempts: progress.attempts,
             sent_at: progress.sent_at,
             next_attempt_at: progress.due_at,

@@ -5,7 +5,9 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::EventId;
-use switchhook_domain::replay::{Destination, Estimate, Replay, ReplayFilter, ReplayState, Tally};
+use switchhook_domain::replay::{
+    Destination, Estimate, Replay, ReplayFilter, ReplayState, ReplayStateName, Tally,
+};
 use utoipa::ToSchema;
 
 use switchhook_ingress::id::IdText;
@@ -18,7 +20,7 @@ pub struct ReplayAnswer {
     pub id: IdText,
     /// `running`, `finished`, `cancelled` or `failed`. It is finished when each of its deliveries has ended.
     #[schema(schema_with = words::replay_state)]
-    pub state: String,
+    pub state: ReplayStateName,
     /// Reason for which it failed.
     #[schema(required)]
     pub reason: Option<String>,
@@ -129,7 +131,7 @@ impl ReplayAnswer {
         };
         Self {
             id: IdText(replay.id.0),
-            state: replay.state.name().as_str().to_owned(),
+            state: replay.state.name(),
             reason,
             filter: FilterAnswer::of(&replay.filter, mask),
             to: match &replay.to {

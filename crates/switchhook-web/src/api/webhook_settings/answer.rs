@@ -3,7 +3,7 @@
 pub(in crate::api) mod health;
 
 use serde::{Deserialize, Serialize};
-use switchhook_domain::breaker::Breaker;
+use switchhook_domain::breaker::{Breaker, BreakerState};
 use switchhook_domain::credential::MASK;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
@@ -79,8 +79,8 @@ pub struct OldSecretAnswer {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct BreakerAnswer {
     /// `closed`, `open`, or `probing` when the next attempt is due.
-    #[schema(example = "closed")]
-    pub state: String,
+    #[schema(schema_with = words::breaker_state)]
+    pub state: BreakerState,
     /// Failures since the last success.
     pub failures: u32,
     /// Time since which it is open, in unix milliseconds.
@@ -202,28 +202,19 @@ impl BreakerAnswer {
     fn of(node: &Node, id: WebhookId) -> Self {
         let destination = node.registry.destination(id);
         let breaker = destination.map_or_else(Breaker::default, |destination| destination.breaker());
-        match breaker {
-            Breaker::Closed { failures } => Self {
-                state: "closed".to_owned(),
-                failures,
-                since: None,
-                next_probe_at: None,
-            },
+        let (failures, since, next_probe_at) = match breaker {
+            Breaker::Closed { failures } => (failures, None, None),
             Breaker::Open {
                 since,
                 probe_at,
                 failures,
-            } => Self {
-                state: if probe_at <= node.clock.now() {
-                    "probing"
-                } else {
-                    "open"
-                }
-                .to_owned(),
-                failures,
-                since: Some(since),
-                next_probe_at: Some(probe_at),
-            },
+            } => (failures, Some(since), Some(probe_at)),
+        };
+        Self {
+            state: breaker.state(node.clock.now()),
+            failures,
+            since,
+            next_probe_at,
         }
     }
 }

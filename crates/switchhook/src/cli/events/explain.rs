@@ -94,7 +94,7 @@ fn row(explained: ExplainedSubscription) -> [String; 5] {
         explained.subscription_id.to_string(),
         explained.kind.to_string(),
         goes_to.map_or_else(|| "-".to_owned(), |id| id.to_string()),
-        explained.verdict.replace('_', " "),
+        explained.verdict.as_str().replace('_', " "),
         why,
     ]
 }

@@ -68,7 +68,12 @@ async fn the_history_says_when_it_began_and_where_nothing_is_known() {
     assert_eq!(failed.iter().sum::<u64>(), 3, "{of_webhook:#}");
     let began = failed.iter().position(|count| *count > 0).expect("some failed");
     assert_eq!(*column(&of_webhook, "success")[began], 0.0);
-    assert_eq!(*column(&of_webhook, "at")[began], of_webhook["failing_since"]);
+    let shown = server.get(&format!("/v1/webhooks/{webhook}")).await.ok();
+    assert_eq!(of_webhook["failing_since"], shown["health"]["since"], "{shown:#}");
+    let since = of_webhook["failing_since"].as_i64().expect("it fails");
+    let step = column(&of_webhook, "at")[began].as_i64().expect("a time");
+    assert!((step..step + 60_000).contains(&since), "{of_webhook:#}");
+    assert_eq!(company["failing_since"], Value::Null);
     assert_eq!(column(&company, "accepted")[0], 1);
     assert_eq!(column(&of_webhook, "accepted")[0], 0);
     assert!(column(&company, "p95_ms")[0].is_number(), "{company:#}");
