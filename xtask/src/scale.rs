@@ -60,7 +60,7 @@ const DATABASE: Machine = Machine {
 /// A node needs processors and nothing else.
 const NODE_CORES: f64 = 4.0;
 
-/// How much of anything is planned for; the rest is for retries, vacuum, backups and bad days.
+/// Share of a resource that is planned with; the rest is for retries, vacuum, backups and bad days.
 const PLANNED: f64 = 0.6;
 
 /// Most connections of a node.

@@ -16,14 +16,14 @@ use switchhook_protocol::{AgentType, CallStateFilter, ContactType, SmsDirection,
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
 
 macro_rules! words {
-    ($($name:ident, $or_null:ident: $all:expr, $spelling:path, $description:literal;)+) => {$(
+    ($($name:ident $(, $or_null:ident)?: $all:expr, $spelling:path, $description:literal;)+) => {$(
         pub fn $name() -> Object {
             one_of($all.iter().copied().map($spelling), $description)
         }
 
-        pub fn $or_null() -> Object {
+        $(pub fn $or_null() -> Object {
             one_of_or_null($all.iter().copied().map($spelling), $description)
-        }
+        })?
     )+};
 }
 
@@ -32,54 +32,25 @@ words! {
     direction, direction_or_null: SmsDirection::ALL, SmsDirection::as_str, "Direction of the messages.";
     contact_type, contact_type_or_null: ContactType::ALL, ContactType::as_str, "Type of the contacts.";
     agent_type, agent_type_or_null: AgentType::ALL, AgentType::as_str, "Always `callcenter`.";
+    breaker_state: BreakerState::ALL, BreakerState::as_str, "State of the breaker; `probing`: the next attempt is due.";
+    verdict: VerdictName::ALL, VerdictName::as_str, "Verdict: `told` if it points at a websocket, for which no delivery is made.";
+    send_state: SendState::ALL, SendState::as_str, "State of the notification.";
+    profile: Profile::ALL, Profile::as_str, "Retry rules.";
+    state: StateName::ALL, StateName::as_str, "State of a delivery.";
+    outcome: OutcomeClass::ALL, OutcomeClass::as_str, "Class of the attempt's outcome.";
+    condition: Condition::ALL, Condition::as_str, "Condition of a webhook.";
+    replay_state: ReplayStateName::ALL, ReplayStateName::as_str, "State of a replay.";
+    channel_type: ChannelType::ALL, ChannelType::as_str, "Type of a notification channel.";
+    notification_kind: NotificationKind::ALL, NotificationKind::as_str, "Kind of a notification.";
     kind, kind_or_null: Kind::ALL, Kind::route, "Kind of the event.";
     kept_kind, kept_kind_or_null: Kind::KEPT, Kind::route,
         "Kind of the event; `unknown`: accepted by a source, with the shape of none of the five.";
-}
-
-pub fn breaker_state() -> Object {
-    one_of(
-        BreakerState::ALL.into_iter().map(BreakerState::as_str),
-        "State of the breaker; `probing`: the next attempt is due.",
-    )
-}
-
-pub fn verdict() -> Object {
-    one_of(
-        VerdictName::ALL.into_iter().map(VerdictName::as_str),
-        "Verdict: `told` if it points at a websocket, for which no delivery is made.",
-    )
-}
-
-pub fn send_state() -> Object {
-    one_of(
-        SendState::ALL.into_iter().map(SendState::as_str),
-        "State of the notification.",
-    )
-}
-
-pub fn profile() -> Object {
-    one_of(Profile::ALL.into_iter().map(Profile::as_str), "Retry rules.")
-}
-
-pub fn state() -> Object {
-    one_of(
-        StateName::ALL.iter().copied().map(StateName::as_str),
-        "State of a delivery.",
-    )
 }
 
 pub fn resolution_or_null() -> Object {
     one_of_or_null(
         Resolution::ALL.into_iter().map(Resolution::as_str),
         "Resolution of an exhausted delivery.",
-    )
-}
-
-pub fn outcome() -> Object {
-    one_of(
-        OutcomeClass::ALL.into_iter().map(OutcomeClass::as_str),
-        "Class of the attempt's outcome.",
     )
 }
 
@@ -108,34 +79,6 @@ pub fn waiting_for_or_null() -> Object {
     one_of_or_null(
         WaitingFor::WORDS.into_iter(),
         "Reason why a pending delivery waits.",
-    )
-}
-
-pub fn condition() -> Object {
-    one_of(
-        Condition::ALL.into_iter().map(Condition::as_str),
-        "Condition of a webhook.",
-    )
-}
-
-pub fn replay_state() -> Object {
-    one_of(
-        ReplayStateName::ALL.into_iter().map(ReplayStateName::as_str),
-        "State of a replay.",
-    )
-}
-
-pub fn channel_type() -> Object {
-    one_of(
-        ChannelType::ALL.into_iter().map(ChannelType::as_str),
-        "Type of a notification channel.",
-    )
-}
-
-pub fn notification_kind() -> Object {
-    one_of(
-        NotificationKind::ALL.into_iter().map(NotificationKind::as_str),
-        "Kind of a notification.",
     )
 }
 

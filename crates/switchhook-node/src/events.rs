@@ -11,7 +11,7 @@ use switchhook_domain::key::Right;
 use switchhook_protocol::check_object;
 use switchhook_store::{EventFilter, EventHead, EventRecord, Page, PageRequest};
 
-pub use self::erasure::{Erasure, erase};
+pub use self::erasure::{Erasure, LONGEST_ERASURE, erase};
 pub use self::explanation::{Explained, Explanation, explain};
 pub use self::filtering::{FilterTrial, MOST_TRIED, UnmetClause, try_filter};
 pub use self::summaries::{summaries, summary};

@@ -1,13 +1,15 @@
 //! The real transport: HTTP/1.1 over TCP and TLS, on connections that are kept; HTTP/2 where nothing else is spoken.
 //!
 //! `resolver` looks hosts up, `connect` makes a connection to a checked address, which `dial` reaches directly or through a
-//! proxy; `exchange` sends one request over it. Here: which connection an
+//! proxy; `connection` is what it makes, and `exchange` sends one request over it. Here: which connection an
 //! attempt gets and what happens to it afterwards.
 
 mod connect;
+pub mod connection;
 pub mod dial;
 mod echo;
-pub mod exchange;
+mod exchange;
+mod exchange_error;
 pub mod failed_addresses;
 mod pool;
 mod proxy;
@@ -29,7 +31,9 @@ use switchhook_protocol::{Timestamp, parse_http_date};
 use tokio::time::Instant;
 
 use self::connect::Connector;
-use self::exchange::{Connection, ExchangeError, Timeouts, exchange};
+use self::connection::Connection;
+use self::exchange::{Timeouts, exchange};
+use self::exchange_error::ExchangeError;
 use self::pool::Pool;
 pub use self::resolver::{LateAddresses, ResolvedAddresses, Resolver, ResolverSettings, SystemResolver};
 use self::tls::HttpVersion;

@@ -18,7 +18,7 @@ use crate::telemetry::Removal;
 const SLICE: u32 = 500;
 
 /// Time limit of one call.
-const LONGEST: Duration = Duration::from_secs(5);
+pub const LONGEST_ERASURE: Duration = Duration::from_secs(5);
 
 /// Erasure of a phone number.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub async fn erase(node: &Node, caller: Caller, erasure: Erasure) -> Result<Eras
         if lease.is_over() {
             return Err(Refusal::KeyEnded);
         }
-        if erased.next.is_none() || began.elapsed() > LONGEST {
+        if erased.next.is_none() || began.elapsed() > LONGEST_ERASURE {
             break;
         }
     }

@@ -254,8 +254,7 @@ mod tests {
 
     #[test]
     fn descriptions_are_sentences_that_begin_with_their_noun_or_verb() {
-        let text = crate::api::openapi_text(&switchhook_node::settings::Settings::default());
-        let document: Value = serde_json::from_str(&text).unwrap();
+        let document = crate::api::openapi(&switchhook_node::settings::Settings::default());
         let mut found = Vec::new();
         descriptions(&document, "", &mut found);
         assert!(found.len() > 500, "only {} are looked at", found.len());
@@ -286,10 +285,7 @@ mod tests {
 
     #[test]
     fn operations_have_names_of_their_own_and_say_what_they_do() {
-        let document: Value = serde_json::from_str(&crate::api::openapi_text(
-            &switchhook_node::settings::Settings::default(),
-        ))
-        .unwrap();
+        let document = crate::api::openapi(&switchhook_node::settings::Settings::default());
         let mut names = std::collections::BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {

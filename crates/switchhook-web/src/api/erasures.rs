@@ -55,7 +55,7 @@ pub struct ErasureAnswer {
 ///
 /// Removes the payload of every event in which the number occurs, in any member or text, with its country code or as it is
 /// dialled at home, and what attempts and order keys hold of it. The record of the deliveries stays; pending ones are cancelled. Goes through the events from the
-/// oldest on for about five seconds; repeat with the `cursor` until there is none. A delivery that is being sent at this
+/// oldest on for about {longest-erasure}; repeat with the `cursor` until there is none. A delivery that is being sent at this
 /// moment still arrives. Needs an admin's key.
 #[utoipa::path(
     post, path = "/v1/erasures", tag = "events", operation_id = "erasures.create",

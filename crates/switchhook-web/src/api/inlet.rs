@@ -23,7 +23,7 @@ pub(crate) struct TakenAnswer {
 
 /// Accepts an event from outside, as Dialpad posts it to a webhook.
 ///
-/// The body is a JWT or JSON, whatever its content type, or JSON that was signed at most five minutes ago as Standard Webhooks are
+/// The body is a JWT or JSON, whatever its content type, or JSON that was signed at most {signed-within} ago as Standard Webhooks are
 /// (`webhook-id`, `webhook-timestamp`, `webhook-signature`). The source's secret is checked, the event's shape tells its kind unless the
 /// source says it, and an event that was accepted before is known by its natural key and its bytes. The response is sent once the event
 /// is stored. A refused request is kept for inspection: `GET /v1/sources/{id}/refusals`.

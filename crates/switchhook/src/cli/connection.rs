@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use switchhook_domain::secret::Secret;
@@ -16,6 +17,9 @@ use switchhook_client::Client;
 
 /// URL of the server without flags, variables and `switchhook dev`.
 const DEFAULT_URL: &str = "http://127.0.0.1:8400";
+
+/// Delay before asking again a server that is down.
+pub(super) const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Options for the server and the API key.
 #[derive(Debug, Args)]

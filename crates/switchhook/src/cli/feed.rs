@@ -1,21 +1,16 @@
 //! `switchhook feed`: prints the events of the feed, one per line.
 
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::json;
 use switchhook_client::{Client, Request};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{SubscriptionId, WebhookId};
 
-use super::connection::Connection;
+use super::connection::{Connection, RETRY_DELAY};
 use super::output;
 use super::{block_on, words};
 use switchhook_node::feed::MOST_ITEMS;
 use switchhook_web::api::answers::{FeedAnswer, FeedItemAnswer};
-
-/// Delay before asking again a server that is down.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Seconds for which the server waits for an event.
 const LONG_POLL_SECONDS: u32 = 20;

@@ -1,21 +1,16 @@
 //! `switchhook tail`: prints live events from `/v1/stream`.
 
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::WebhookId;
 
-use super::connection::Connection;
+use super::connection::{Connection, RETRY_DELAY};
 use super::output::{self, time};
 use super::{block_on, words};
 use crate::terminal::{self, StyledLine};
 use switchhook_client::{Client, ClientError, Request, ServerSentEvent};
 use switchhook_web::api::answers::{AttemptMessage, EventMessage, LiveMessage, MissedMessage};
-
-/// Delay before connecting again to a server that is down.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Watch events and deliveries as they happen
 #[derive(Debug, Args)]

@@ -3,7 +3,6 @@
 use axum::body::Body;
 use http::Request;
 use http::header::CONTENT_TYPE;
-use serde_json::Value;
 use switchhook_protocol::{check_object, recognize_kind, sign, verify};
 
 use super::node::{MARKER, Node, NodeAnswer, SECRET, with_node};
@@ -57,8 +56,7 @@ fn check(answered: &NodeAnswer) {
 
 /// Every route of the API with ids that there are, of both companies; and bodies for those that take one.
 pub(super) fn request_seeds() -> Vec<Vec<u8>> {
-    let openapi = switchhook_web::api::openapi_text(&Settings::default());
-    let openapi: Value = serde_json::from_str(&openapi).expect("our own document is JSON");
+    let openapi = switchhook_web::api::openapi(&Settings::default());
     let mut seeds = Vec::new();
     for (path, methods) in openapi["paths"].as_object().into_iter().flatten() {
         for method in methods.as_object().into_iter().flat_map(|methods| methods.keys()) {

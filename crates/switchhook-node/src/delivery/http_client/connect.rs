@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::either::Either as Wire;
 use url::Host;
 
+use super::connection::{Connection, ConnectionInfo, TargetForm};
 use super::dial::Dialer;
-use super::exchange::{Connection, ConnectionInfo, ExchangeError, TargetForm};
+use super::exchange_error::ExchangeError;
 use super::proxy::{to_proxy, tunnel};
 use super::resolver::{LateAddresses, ResolvedAddresses, Resolver, SystemResolver};
 use super::tls::{HttpVersion, TlsConnectors, no_tls, server_name};

@@ -10,7 +10,7 @@ use switchhook_domain::attempt::FailureReason;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::exchange::ExchangeError;
+use super::exchange_error::ExchangeError;
 use super::failed_addresses::FailedAddresses;
 use super::proxy;
 use switchhook_http::cause::without_code;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::time::Instant;
 
-use super::exchange::Connection;
+use super::connection::Connection;
 
 /// Bound on the idle connections per origin. Many webhooks may share one, with as many attempts at once as a node
 /// makes: with fewer, most of those would open a connection each time.

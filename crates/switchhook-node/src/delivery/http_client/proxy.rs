@@ -6,7 +6,7 @@ use http::Uri;
 use switchhook_domain::attempt::FailureReason;
 use tokio::net::TcpStream;
 
-use super::exchange::ExchangeError;
+use super::exchange_error::ExchangeError;
 use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Proxy;
 use switchhook_http::tunnel::{self, TunnelError};

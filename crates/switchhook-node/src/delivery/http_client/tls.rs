@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use super::exchange::ExchangeError;
+use super::exchange_error::ExchangeError;
 use crate::destination::TlsIdentity;
 use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Outbound;

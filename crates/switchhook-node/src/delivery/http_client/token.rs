@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use url::form_urlencoded;
 
 use super::HttpTransport;
-use super::exchange::ExchangeError;
+use super::exchange_error::ExchangeError;
 use crate::delivery::transport::Post;
 use crate::destination::Destination;
 use switchhook_domain::attempt::Phases;

@@ -11,12 +11,13 @@ use switchhook_domain::replay::{LOWEST_RATE, MOST_NAMED};
 use switchhook_domain::source::{REFUSAL_HEAD, RefusalBounds};
 use switchhook_domain::webhook::HIGHEST_RATE;
 use switchhook_node::callers::REMEMBERED;
-use switchhook_node::events::MOST_TRIED;
+use switchhook_node::events::{LONGEST_ERASURE, MOST_TRIED};
 use switchhook_node::ingest::batch::{MOST_REJECTED, MOST_WARNED};
 use switchhook_node::ingest::{KEY_LASTS, LARGEST_EVENT};
 use switchhook_node::retention::NOTIFICATIONS_LAST;
 use switchhook_node::websocket::token;
 use switchhook_node::{amounts, api_keys, dead_letters, feed, health, keys, sources, webhooks};
+use switchhook_protocol::STANDARD_TOLERANCE;
 use switchhook_store::LARGEST_SMALL_EVENT;
 
 use crate::api::compat::LARGEST_PAGE;
@@ -46,6 +47,7 @@ fn limit(name: &str) -> Option<Limit> {
         "largest-page-of-ours" => Count(LARGEST_PAGE_OF_OURS.into()),
         "largest-summed-up" => size(LARGEST_SMALL_EVENT),
         "longest-consumer-name" => count(feed::consumers::LONGEST_NAME),
+        "longest-erasure" => Time(LONGEST_ERASURE),
         "longest-key-life" => Time(*keys::LIFE.end()),
         "longest-key-name" => count(api_keys::LONGEST_NAME),
         "longest-overlap" => Time(webhooks::LONGEST_OVERLAP),
@@ -76,6 +78,7 @@ fn limit(name: &str) -> Option<Limit> {
         "refusal-bytes" => Size(RefusalBounds::DEFAULT.bytes),
         "refusal-head" => size(REFUSAL_HEAD),
         "revoked-keys-last" => Time(REMEMBERED),
+        "signed-within" => Time(STANDARD_TOLERANCE),
         "usual-feed-items" => Count(feed::USUAL_ITEMS.into()),
         "usual-points" => Count(USUAL_POINTS.into()),
         "websocket-urls-last" => Time(token::LASTS),

@@ -131,8 +131,8 @@ fn when_a_receiver_counts_as_failing() {
 #[test]
 fn how_connections_are_made() {
     use switchhook_node::delivery::http_client::IDLE_FOR;
+    use switchhook_node::delivery::http_client::connection::MAX_HEAD;
     use switchhook_node::delivery::http_client::dial::{HEAD_START, HEAD_START_THROUGH_PROXY};
-    use switchhook_node::delivery::http_client::exchange::MAX_HEAD;
     use switchhook_node::delivery::http_client::failed_addresses::{ADDRESSES_TRIED, REMEMBERED_FOR};
     use switchhook_node::delivery::http_client::resolver::{
         BELIEVED_FOR, DISBELIEVED_FOR, LOOK_EVERY, RESOLUTION_DELAY,

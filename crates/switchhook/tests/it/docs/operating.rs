@@ -262,7 +262,7 @@ fn what_memory_a_server_needs() {
     use switchhook_node::deliveries::search::LONGEST;
     use switchhook_node::delivery::engine::outbox;
     use switchhook_node::delivery::engine::pressure::{BUSY, LET_IN_BELOW, LONGEST_WAIT};
-    use switchhook_node::delivery::http_client::exchange::MAX_HEAD;
+    use switchhook_node::delivery::http_client::connection::MAX_HEAD;
     use switchhook_node::ingest::{LARGEST_EVENT, batch};
     use switchhook_node::replay::runner::MOST_UNTRIED;
     use switchhook_store::commit::QUEUE_UNITS;
