@@ -12,14 +12,13 @@ use url::Url;
 
 use super::connector::{Connector, connector};
 use super::{ClientError, Http, Trust, http_client, in_full, is_web_address};
+use switchhook_http::OUR_NAME;
 use switchhook_http::address::basic_authorization;
 use switchhook_http::status_line::SharedStatus;
 use switchhook_http::tls::{closes_in_handshake, tls_error};
 
 /// Bytes of an answer that are read, so that the connection can be reused.
 const LARGEST_ANSWER: usize = 64 << 10;
-
-const USER_AGENT_TEXT: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
 
 /// Client for a receiver's URL.
 #[derive(Clone, Debug)]
@@ -75,7 +74,7 @@ impl Hook {
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = headers;
         let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(OUR_NAME));
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
@@ -96,7 +95,7 @@ impl Hook {
         let mut request = http::Request::new(Full::new(Bytes::new()));
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(OUR_NAME));
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }

@@ -19,7 +19,7 @@ use switchhook_node::doctor::{self, Finding, Location};
 use switchhook_node::health::{self, Health};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::{Node, webhooks};
-use switchhook_store::PageRequest;
+use switchhook_store::{PageRequest, WaitingDelivery};
 
 use super::widgets::{Sentence, tone_of};
 
@@ -34,9 +34,6 @@ const MOST_WEBHOOKS: u32 = 1_000;
 
 /// Bound on the items shown.
 const MOST_ITEMS: usize = 12;
-
-/// Age at which a waiting delivery of a working webhook counts as late.
-const LATE: Duration = Duration::from_secs(30);
 
 /// Summary of a company: items that need attention, and totals.
 #[derive(Debug, Clone, Default)]
@@ -131,7 +128,11 @@ async fn look(node: &Node, caller: Caller, now: Timestamp) -> Result<Attention, 
     let oldest = healths.iter().filter_map(|health| health.waiting.oldest_at).min();
     let mut items = Vec::new();
     for (webhook, health) in webhooks.iter().zip(healths) {
-        items.extend(condition(webhook, health, now));
+        if health.condition == Condition::Active && health.waiting.count > 0 {
+            let late = doctor::late_delivery(node, webhook.id, now).await?;
+            items.extend(late.map(|late| behind(webhook, &health, &late)));
+        }
+        items.extend(condition(webhook, health));
         items.extend(dead.get(&webhook.id).map(|dead| given_up(webhook, dead)));
     }
     let is_wrong = items.iter().any(|item| item.severity == Severity::Wrong);
@@ -149,11 +150,11 @@ async fn look(node: &Node, caller: Caller, now: Timestamp) -> Result<Attention, 
     })
 }
 
-fn condition(webhook: &Webhook, health: Health, now: Timestamp) -> Option<Item> {
+fn condition(webhook: &Webhook, health: Health) -> Option<Item> {
     let id = webhook.id;
     let page = format!("/dashboard/webhooks/{id}");
     let (act, link) = match health.condition {
-        Condition::Active => return late(webhook, &health, now),
+        Condition::Active => return None,
         Condition::Failing | Condition::PausedByFailures => ("Retry now", page),
         Condition::Paused | Condition::Disabled => ("Resume", page),
         Condition::NoSubscription => (
@@ -176,24 +177,15 @@ fn condition(webhook: &Webhook, health: Health, now: Timestamp) -> Option<Item> 
 }
 
 /// A webhook that works, and is sent what comes too slowly.
-fn late(webhook: &Webhook, health: &Health, now: Timestamp) -> Option<Item> {
-    let oldest = health
-        .waiting
-        .oldest_at
-        .filter(|oldest| now.since(*oldest) > LATE)?;
+fn behind(webhook: &Webhook, health: &Health, late: &WaitingDelivery) -> Item {
     let why = format!(
-        "{}, the oldest since {oldest}. The receiver is slow, or an earlier delivery of the same call is being retried.",
-        health.waiting.in_words()
+        "{}, one of them is due since {}. The receiver is slow, or an earlier delivery of the same call is being retried.",
+        health.waiting.in_words(),
+        late.since
     );
     let link = format!("/dashboard/deliveries?webhook={}&state=pending", webhook.id);
     let remedy = Remedy::look("Show waiting deliveries", link);
-    Some(Item::of_webhook(
-        webhook,
-        Severity::Waiting,
-        "behind",
-        why,
-        remedy,
-    ))
+    Item::of_webhook(webhook, Severity::Waiting, "behind", why, remedy)
 }
 
 fn given_up(webhook: &Webhook, dead: &WebhookDeadLetters) -> Item {

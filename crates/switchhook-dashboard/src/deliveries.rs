@@ -20,9 +20,6 @@ use switchhook_node::deliveries::{DeliverySearch, LONGEST_TEXT, last_attempts, s
 use switchhook_node::events::summaries;
 use switchhook_node::webhooks::{self, hook_url};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// Bound on the options of the webhook filter.
 const MOST_WEBHOOKS: u32 = 500;
 
@@ -72,7 +69,7 @@ pub(super) async fn list(
     let class = OutcomeClass::ALL
         .into_iter()
         .find(|class| Some(class.as_str()) == outcome.as_deref());
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let sought = DeliverySearch {
         filter,
         class,

@@ -15,9 +15,6 @@ use super::search::{SearchExtent, SearchTerms, look, sought_number};
 use super::session::Viewer;
 use super::widgets::{self, Choice};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// The longest text to look for. Looking for a longer one takes long.
 const LONGEST_TEXT: usize = 256;
 
@@ -82,7 +79,7 @@ pub(super) async fn list(
         until: instant("until", query("until"), &mut errors),
         order_key: None,
     };
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let is_search = wanted.looks_inside();
     let (rows, next, looked) = if wanted.is_anything() {
         let found = look(&dashboard.node, viewer.caller, filter, wanted, page).await?;

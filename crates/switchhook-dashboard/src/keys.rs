@@ -18,9 +18,6 @@ use super::session::{SignedForm, Viewer};
 use super::widgets::{Choice, Moment};
 use super::{DashboardState, SharedState};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// Choices for the lifetime of a new key.
 const TIMES: [(&str, &str); 5] = [
     ("", "never"),
@@ -107,7 +104,7 @@ async fn page(
     viewer: &Viewer,
     made: Option<NewKey>,
 ) -> Result<Response, PageError> {
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let found = api_keys::list(&dashboard.node, viewer.caller, page).await?;
     let now = dashboard.node.clock.now();
     let rows = found.items.iter();

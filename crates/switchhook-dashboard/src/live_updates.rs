@@ -19,15 +19,13 @@ use super::page::PageError;
 use super::session::Viewer;
 use switchhook_node::live::Live;
 use switchhook_node::share::{NoSlot, Slot};
+use switchhook_web::api::stream::ALIVE_EVERY;
 
 /// Bound on the open pages, over all companies.
 pub const MOST_PAGES: usize = 512;
 
 /// Shortest interval between two updates of a page.
 const EVERY: Duration = Duration::from_secs(1);
-
-/// Interval of keep-alive lines, so that no proxy closes a quiet connection.
-const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// Slots for open pages, over all companies.
 pub(super) struct LiveUpdates(Arc<Semaphore>);

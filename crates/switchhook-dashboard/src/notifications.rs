@@ -15,9 +15,6 @@ use super::session::{SignedForm, Viewer};
 use super::widgets::{Choice, Moment, Sentence, many};
 use super::{DashboardState, SharedState};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// Bound on the channels shown, which is above the limit per company.
 const MOST_CHANNELS: u32 = 100;
 
@@ -132,7 +129,7 @@ async fn page(
 ) -> Result<Response, PageError> {
     let all = PageRequest::first(MOST_CHANNELS);
     let channels = notifications::list_channels(&dashboard.node, viewer.caller, all).await?;
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let found = notifications::list(&dashboard.node, viewer.caller, page).await?;
     Ok(show(&NotificationsPage {
         frame: viewer.frame(dashboard, "notifications", "Notifications"),

@@ -21,9 +21,6 @@ use super::session::{SignedForm, Viewer};
 use super::widgets::{self, Choice, Moment, Sentence, many};
 use super::{DashboardState, SharedState};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// Bound on the options of the webhook filter.
 const MOST_WEBHOOKS: u32 = 500;
 
@@ -162,7 +159,7 @@ pub(super) async fn list(
     State(dashboard): State<SharedState>,
     viewer: Viewer,
 ) -> Result<Response, PageError> {
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let all = replays::list(&dashboard.node, viewer.caller, page).await?;
     let (now, mask) = (dashboard.node.clock.now(), dashboard.node.settings.mask);
     let rows = all.items.iter();

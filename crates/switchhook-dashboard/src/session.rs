@@ -44,6 +44,9 @@ const COOKIE_NAME: &str = "switchhook_session";
 /// Idle time after which a session ends.
 pub const IDLE_FOR: Duration = Duration::from_secs(12 * 3_600);
 
+/// Rows of a page of a list.
+const ROWS_OF_A_PAGE: u32 = 50;
+
 /// Bound on the sessions of one node; the longest idle one goes first.
 const MOST_SESSIONS: usize = 1_024;
 
@@ -226,10 +229,10 @@ impl Viewer {
     }
 
     /// Page of a list, from the query.
-    pub(super) fn page(&self, limit: u32) -> PageRequest {
+    pub(super) fn page(&self) -> PageRequest {
         PageRequest {
             after: self.query("cursor").and_then(|cursor| cursor.parse().ok()),
-            limit,
+            limit: ROWS_OF_A_PAGE,
         }
     }
 

@@ -16,9 +16,6 @@ use super::page::{Flash, Frame, PageError, go, id_of, show as show_page};
 use super::session::{SignedForm, Viewer};
 use super::widgets::Moment;
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// A row about a source.
 #[derive(Debug)]
 struct SourceRow {
@@ -95,7 +92,7 @@ pub(super) async fn list(
     State(dashboard): State<SharedState>,
     viewer: Viewer,
 ) -> Result<Response, PageError> {
-    let all = sources::list(&dashboard.node, viewer.caller, viewer.page(A_PAGE)).await?;
+    let all = sources::list(&dashboard.node, viewer.caller, viewer.page()).await?;
     let refusing = sources::refusing(&dashboard.node, viewer.caller).await?;
     let refused: HashMap<_, _> = refusing.iter().map(|one| (one.source_id, one.count)).collect();
     let rows = all.items.iter();
@@ -117,7 +114,7 @@ pub(super) async fn show(
     let id = id_of(&id)?;
     let (node, caller) = (&dashboard.node, viewer.caller);
     let source = sources::get(node, caller, id).await?;
-    let refusals = sources::list_refusals(node, caller, id, viewer.page(A_PAGE)).await?;
+    let refusals = sources::list_refusals(node, caller, id, viewer.page()).await?;
     let visibility = viewer.visibility(&dashboard);
     Ok(show_page(&SourcePage {
         frame: viewer.frame(&dashboard, "sources", format!("Source {}", source.name)),

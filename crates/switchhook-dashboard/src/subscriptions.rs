@@ -25,9 +25,6 @@ use super::subscription_form::{KnownTarget, SubscriptionForm, known_targets};
 use super::widgets::{self, Choice, Moment};
 use super::{DashboardState, SharedState};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// Bound on the options of the webhook field.
 const MOST_WEBHOOKS: u32 = 500;
 
@@ -155,7 +152,7 @@ pub(super) async fn list(
     viewer: Viewer,
 ) -> Result<Response, PageError> {
     let kind = viewer.query("kind").and_then(|kind| kind.parse::<Kind>().ok());
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let filter = SubscriptionFilter {
         kind,
         ..SubscriptionFilter::default()

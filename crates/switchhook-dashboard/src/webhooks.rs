@@ -21,9 +21,6 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::webhooks::{self, PreviewRequest};
 use switchhook_node::{health, history, subscriptions};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// Bound on the subscriptions searched for those of a webhook.
 const MOST_SUBSCRIPTIONS: u32 = 1_000;
 
@@ -87,7 +84,7 @@ pub(super) async fn list(
     viewer: Viewer,
 ) -> Result<Response, PageError> {
     let company_id = viewer.caller.company_id;
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let webhooks = webhooks::list(&dashboard.node, viewer.caller, page).await?;
     let subscriptions = all_subscriptions(&dashboard, viewer.caller).await?;
     let healths = health::of_all(&dashboard.node, &webhooks.items).await?;

@@ -16,9 +16,6 @@ use super::session::{SignedForm, Viewer};
 use super::widgets::Moment;
 use super::{DashboardState, SharedState};
 
-/// Page size.
-const A_PAGE: u32 = 50;
-
 /// Bound on the subscriptions counted per websocket.
 const MOST_SUBSCRIPTIONS: u32 = 200;
 
@@ -48,7 +45,7 @@ pub(super) async fn list(
     State(dashboard): State<SharedState>,
     viewer: Viewer,
 ) -> Result<Response, PageError> {
-    let page = viewer.page(A_PAGE);
+    let page = viewer.page();
     let found = websockets::list(&dashboard.node, viewer.caller, page).await?;
     let mut rows = Vec::with_capacity(found.items.len());
     for websocket in found.items {

@@ -122,6 +122,24 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    /// Admin key that may do and see everything of its company, and does not expire.
+    #[must_use]
+    pub fn of_admin(id: KeyId, company_id: CompanyId, name: &str, hash: [u8; 32], now: Timestamp) -> Self {
+        Self {
+            id,
+            company_id,
+            name: name.to_owned(),
+            hash,
+            admin: true,
+            rights: Rights::all(),
+            scopes: Scopes::ALL,
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> KeyState {
         match (self.revoked_at, self.expires_at) {

@@ -46,7 +46,7 @@ pub struct Webhook {
 }
 
 /// A secret that was replaced. No JWT is signed with it any more, but what others signed with it is still accepted, and
-/// Standard Webhooks have a signature with it beside the new one.
+/// Deliveries with the headers of Standard Webhooks are signed with both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldSecret {
     pub secret: Secret,

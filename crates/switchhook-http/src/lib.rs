@@ -11,3 +11,6 @@ pub mod server;
 pub mod status_line;
 pub mod tls;
 pub mod tunnel;
+
+/// `User-Agent` of all requests that the program makes.
+pub const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));

@@ -142,7 +142,7 @@ pub fn explain(error: &Error, peer: Peer) -> (TlsFailure, String) {
         ),
         Error::InvalidMessage(_) => (
             TlsFailure::NoTls,
-            format!("{is} answers with what is no TLS: it may speak something else at this port"),
+            format!("{is} does not speak TLS at this port: it may speak something else there"),
         ),
         _ => (
             TlsFailure::BrokenOff,
@@ -202,8 +202,8 @@ fn certificate(wrong: &CertificateError, whose: &str) -> (TlsFailure, String) {
 fn in_words(wrong: &CertificateError) -> &'static str {
     match wrong {
         CertificateError::BadSignature => {
-            "has a key that is too short, or its authority has (RSA: under 2048 bits); or it was not signed as it is by the \
-             authority that it names, of which another may have the name"
+            "has a bad signature: its key or its authority's is too short (RSA: under 2048 bits), or another authority of the same \
+             name signed it"
         }
         CertificateError::UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id,
@@ -219,7 +219,7 @@ fn in_words(wrong: &CertificateError) -> &'static str {
             "holds a condition that this machine does not know (a critical extension)"
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => NOT_FOR_SERVERS,
-        _ => "cannot be trusted: it is not made as certificates of servers are",
+        _ => "cannot be trusted: it breaks a rule for certificates of servers",
     }
 }
 

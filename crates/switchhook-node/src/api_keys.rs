@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::clearance::Clearance;
-use switchhook_domain::id::KeyId;
+use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
@@ -97,6 +97,26 @@ pub async fn create(node: &Node, caller: Caller, request: KeyRequest) -> Result<
         key,
         text: Secret::new(text),
     })
+}
+
+/// The admin key with this text: the one that is there, or a new one. Only for the process that serves the store, which needs no
+/// key to make one.
+///
+/// # Errors
+/// If the store cannot be read or written.
+pub async fn find_or_create_admin(
+    node: &Node,
+    company_id: CompanyId,
+    name: &str,
+    text: &str,
+) -> Result<ApiKey, StoreError> {
+    let (hash, now) = (keys::hash(text), node.clock.now());
+    if let Some(known) = node.store.find_key(hash).await? {
+        return Ok(known);
+    }
+    let id = KeyId(node.ids.next(now));
+    let key = ApiKey::of_admin(id, company_id, name, hash, now);
+    node.store.create_key(key).await
 }
 
 /// A key that ends must not live on in those that it makes.

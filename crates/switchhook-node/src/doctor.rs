@@ -8,6 +8,7 @@ mod registered;
 mod sending;
 mod sources;
 
+pub use self::sending::{LATE, late_delivery};
 pub use self::sources::refusing_sources;
 
 use std::fmt;

@@ -70,7 +70,7 @@ pub async fn get(node: &Node, caller: Caller, id: EventId) -> Result<EventRecord
 }
 
 /// Takes the bytes of an event of unknown kind in again as one of this kind: a new event. The one that is there stays.
-/// Within 24 hours the same again is answered with the same.
+/// Within 24 hours the same request gets the same answer.
 ///
 /// # Errors
 /// If the caller may not, or may not see what is unknown; if there is no such event, its kind is known, its payload is

@@ -41,7 +41,7 @@ pub async fn run(node: Arc<Node>) {
         if let Err(error) = &measured
             && !is_failing
         {
-            warn!(%error, "the store could not be measured: some metrics are of earlier");
+            warn!(%error, "the store could not be measured: some metrics keep their last values");
         }
         is_failing = measured.is_err();
         tokio::time::sleep(MEASURE_EVERY).await;

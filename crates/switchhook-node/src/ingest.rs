@@ -5,7 +5,6 @@
 
 pub mod batch;
 mod decision;
-pub mod progress;
 pub mod sample;
 mod submission;
 

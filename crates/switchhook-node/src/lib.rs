@@ -25,6 +25,7 @@ pub mod gauges;
 pub mod health;
 pub mod history;
 pub mod ingest;
+pub mod ingest_progress;
 pub mod inspector;
 pub mod json_text;
 pub mod keys;

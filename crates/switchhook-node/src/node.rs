@@ -14,7 +14,7 @@ use crate::counters::Counters;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts};
-use crate::ingest::progress::IngestProgress;
+use crate::ingest_progress::IngestProgress;
 use crate::inspector::{InspectedTransport, Inspector};
 use crate::lease::Leases;
 use crate::listeners::Listeners;

@@ -18,8 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ipnet::IpNet;
-use switchhook_domain::id::{CompanyId, KeyId};
-use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::id::CompanyId;
 use switchhook_domain::scope::Scopes;
 use switchhook_store::sqlite;
 use tokio::task::JoinHandle;
@@ -32,8 +31,8 @@ use crate::server::{Server, asked_to_stop};
 use switchhook_node::Node;
 use switchhook_node::caller::Caller;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::keys;
 use switchhook_node::settings::{DashboardSettings, Settings};
+use switchhook_node::{api_keys, keys};
 
 /// Company that owns everything in `dev`.
 const COMPANY: CompanyId = CompanyId(1);
@@ -202,27 +201,7 @@ fn api_key(options: &DevOptions) -> String {
 
 /// Stores the key, and returns a caller with it who may do everything.
 async fn store_key(options: &DevOptions, node: &Node, text: &str) -> Result<Caller> {
-    let (hash, now) = (keys::hash(text), node.clock.now());
-    let key = match node.store.find_key(hash).await? {
-        Some(known) => known,
-        None => {
-            let key = ApiKey {
-                id: KeyId(node.ids.next(now)),
-                company_id: COMPANY,
-                name: "dev".to_owned(),
-                hash,
-                admin: true,
-                rights: Rights::all(),
-                scopes: Scopes::ALL,
-                created_at: now,
-                expires_at: None,
-                revoked_at: None,
-                last_used_at: None,
-            };
-            node.store.create_key(key.clone()).await?;
-            key
-        }
-    };
+    let key = api_keys::find_or_create_admin(node, COMPANY, "dev", text).await?;
     keys::write_private(&options.dir.join(KEY_FILE), text)?;
     Ok(Caller {
         admin: true,

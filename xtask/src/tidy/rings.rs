@@ -65,13 +65,16 @@ fn production(file: &SourceFile) -> &str {
     &file.text[..end.unwrap_or(file.text.len())]
 }
 
-/// The names that the root exports, with their modules: `pub use module::{Name, Other};`
+/// The names that the root exports, with their modules: `pub use module::{Name, Other};`, with or without `self::` before it.
 fn exports<'t>(root: &'t str, modules: &BTreeSet<&'t str>) -> BTreeMap<&'t str, &'t str> {
     let mut exported = BTreeMap::new();
     for statement in root
         .split(';')
         .filter_map(|text| text.trim_start().strip_prefix("pub use "))
     {
+        let statement = statement
+            .trim_start_matches("self::")
+            .trim_start_matches("crate::");
         if let Some((module, names)) = statement.split_once("::")
             && let Some(module) = modules.get(module)
         {
@@ -168,6 +171,24 @@ fn reach<'t>(module: &'t str, imports: &Imports<'t>) -> BTreeSet<&'t str> {
 mod tests {
     use super::*;
     use crate::tidy::found;
+
+    #[test]
+    fn what_the_root_exports_is_of_its_module_however_that_is_written() {
+        for export in [
+            "pub use a::Shown;",
+            "pub use self::a::Shown;",
+            "pub use crate::a::{Shown, other};",
+        ] {
+            let root = format!("mod a;\nmod b;\n{export}\n");
+            let files = [
+                ("crates/x/src/lib.rs", &*root),
+                ("crates/x/src/a.rs", "use crate::b::C;"),
+                ("crates/x/src/b.rs", "use crate::Shown;"),
+            ];
+            let expected = "crates/x/src/lib.rs: a, b import each other";
+            assert_eq!(found(of_modules, &files), [expected], "{export}");
+        }
+    }
 
     #[track_caller]
     fn check(files: &[(&str, &str)], ring: Option<&str>) {

@@ -232,7 +232,7 @@ settings! {
     ordered: Option<bool>, Timing, "Order", ValueFormat::YesNoOr("as the retry rules"), "true", any,
         "True to send the deliveries of one call, message, agent or contact one after the other";
     max_in_flight: Option<u32>, Timing, "Concurrency", ValueFormat::Count, "64", check_count,
-        "Bound on the deliveries that are sent at once";
+        "Maximum number of deliveries sent at once";
     rate: Option<f64>, Timing, "Attempts per second", ValueFormat::Rate, "50", check_rate,
         "Attempts per second at most; null for no limit";
     connect_timeout_ms: Option<u32>, Request, "Connect timeout", ValueFormat::Millis, "5000", check_timeout,
@@ -247,9 +247,9 @@ settings! {
     disable_after_days: Option<u32>, Timing, "Disable after", ValueFormat::Days, "5", check_days,
         "Days without a success after which the webhook is disabled until it is resumed; 0 for never";
     headers: BTreeMap<String, String>, Clearance, "Headers", ValueFormat::Headers, "X-Team: telephony", check_headers,
-        "Headers added to every attempt, all of them; the value `***` keeps the one that is set";
+        "Headers added to every attempt, in place of all that are set; the value `***` keeps the one that is set";
     event_headers: BTreeMap<String, String>, Clearance, "Headers of the event", ValueFormat::EventHeaders, "X-Call-State: {{ event.state }}", check_event_headers,
-        "Headers that templates make from the event for every delivery, all of them";
+        "Headers that templates make from the event for every delivery, in place of all that are set";
     idempotency_key: bool, Request, "Idempotency-Key", ValueFormat::YesNo, "true", any,
         "True to send `Idempotency-Key` with deliveries: the delivery's id, the same for each of its attempts";
     quiet_hours: Option<String>, Timing, "Quiet hours", ValueFormat::Hours, "22:00-07:00 Europe/Berlin", check_quiet_hours,

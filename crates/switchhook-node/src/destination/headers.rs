@@ -16,14 +16,12 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::template::TemplateContext;
 use switchhook_domain::webhook::{Authentication, Webhook, WebhookSettings};
+use switchhook_http::OUR_NAME;
 use switchhook_http::address::Address;
 use switchhook_protocol::headers;
 
 use super::standard::{SIGNATURE, id_and_time};
 use crate::templates::{TemplateSource, Templates, WorkerPenalty};
-
-/// `User-Agent` of all requests.
-const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
 
 /// Placeholder for the idempotency key in stored requests, since it follows from the delivery.
 const KEY: &str = "(the delivery's id)";

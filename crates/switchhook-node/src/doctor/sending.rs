@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome, Failure, FailureReason};
+use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_protocol::parse_http_date;
-use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
+use switchhook_store::{DeliveryFilter, PageRequest, StoreError, WaitingDelivery};
 
 use super::{Finding, FindingKind, at_webhook, since};
 use crate::delivery::transport::SPEAKS_TLS;
@@ -15,7 +16,7 @@ use crate::visibility::Visibility;
 use crate::{Node, dead_letters};
 
 /// Time past its due time after which a delivery counts as late.
-const LATE: Duration = Duration::from_secs(60);
+pub const LATE: Duration = Duration::from_secs(60);
 
 /// Tolerance for the receiver's clock.
 const SKEW: Duration = Duration::from_secs(60);
@@ -212,7 +213,7 @@ const fn where_to_look(failure: Option<Failure>) -> &'static str {
         Some(Status(415)) => "it does not take this content type",
         Some(Status(429)) => "it wants fewer requests: set a rate or a lower concurrency",
         Some(Status(400..=499)) => "it finds the request wrong: its answer may say why",
-        Some(Status(502..=504)) => "a proxy before it does not reach it: see whether it is running",
+        Some(Status(502..=504)) => "its proxy cannot reach it: see whether it is running",
         Some(Status(_)) => "see its log",
         Some(NoAnswer(FailureReason::Dns)) => "its name has no address: compare the URL",
         Some(NoAnswer(FailureReason::AddressRefused)) => "see --hook-allow",
@@ -225,13 +226,25 @@ const fn where_to_look(failure: Option<Failure>) -> &'static str {
     }
 }
 
-async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
-    let destination = node.registry.destination(webhook.id);
+/// The delivery that is due for longest at a webhook that is sent to, if it is late.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn late_delivery(
+    node: &Node,
+    id: WebhookId,
+    now: Timestamp,
+) -> Result<Option<WaitingDelivery>, StoreError> {
+    let destination = node.registry.destination(id);
     let Some(destination) = destination.filter(|destination| !destination.is_suspended(now)) else {
         return Ok(None);
     };
-    let waiting = node.store.longest_waiting(webhook.id).await?;
-    let late = waiting.filter(|waiting| destination.waited(waiting.since, now) > LATE);
+    let waiting = node.store.longest_waiting(id).await?;
+    Ok(waiting.filter(|waiting| destination.waited(waiting.since, now) > LATE))
+}
+
+async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
+    let late = late_delivery(node, webhook.id, now).await?;
     Ok(late.map(|late| {
         at_webhook(
             webhook,

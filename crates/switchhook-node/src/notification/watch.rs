@@ -25,8 +25,8 @@ const LOOK_EVERY: u32 = 4;
 /// Time before its expiry from which a key is reported.
 pub const EXPIRES_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Time past its due time after which a delivery counts as late.
-pub const LATE: Duration = Duration::from_secs(120);
+/// Time past its due time after which people are notified of a delivery. It is late before, as the doctor says.
+pub const NOTIFIED_AFTER: Duration = Duration::from_secs(120);
 
 /// Webhooks with waiting deliveries checked at a time; the next check continues there.
 const WEBHOOKS: u32 = 500;
@@ -221,7 +221,7 @@ impl<'n> WatchState<'n> {
             let destination = self.parts.registry.destination(pending.webhook_id);
             if let Some(destination) = destination.filter(|destination| is_sent_to(destination, now)) {
                 let waiting = self.parts.store.longest_waiting(pending.webhook_id).await?;
-                let late = waiting.filter(|waiting| destination.waited(waiting.since, now) >= LATE);
+                let late = waiting.filter(|waiting| destination.waited(waiting.since, now) >= NOTIFIED_AFTER);
                 self.latest = self
                     .latest
                     .into_iter()

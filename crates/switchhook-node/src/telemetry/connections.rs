@@ -7,8 +7,8 @@ use super::metric::{counter, gauge, label};
 
 pub(super) fn connection_counts(recorder: &PrometheusRecorder) -> ConnectionCounts {
     let closed = |reason| {
-        let help = "Connections that were closed although their clients had not: `head`, `idle`, `body` and `answer` for \
-                    what the client took too long with, `room` to make room for another";
+        let help = "Connections that the server closed, by reason: `head`, `idle`, `body` and `answer` for what the client \
+                    took too long with, `room` to make room for another";
         counter(
             recorder,
             "switchhook_connections_closed_total",

@@ -12,15 +12,16 @@ use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
 use switchhook_node::api_keys::KeyRequest;
 use switchhook_node::caller::Caller;
-use switchhook_node::events;
+use switchhook_node::events::{self, Erasure};
+use switchhook_node::feed::{self, FeedRequest, Only, Start, consumers};
 use switchhook_node::notifications::{self, ChannelRequest};
 use switchhook_node::replays::{self, ReplayRequest, ReplayTarget};
 use switchhook_node::share::{CompanyLimits, Limit};
 use switchhook_node::sources::{self, SourceRequest};
-use switchhook_node::webhooks::{self, Rotation};
+use switchhook_node::webhooks::{self, PreviewRequest, Rotation};
 use switchhook_node::{api_keys, deliveries, keys, subscriptions, websockets};
 use switchhook_protocol::ContactType;
-use switchhook_store::PageRequest;
+use switchhook_store::{ErasureExtent, PageRequest};
 
 use crate::fixture::{Fixture, NOWHERE, START, admin, refused, stranger, unscoped};
 
@@ -448,4 +449,74 @@ async fn keys_say_what_cannot_be() {
     }
     let revoked = api_keys::revoke(node, admin(), made.key.id).await;
     assert!(revoked.expect("it is there").revoked_at.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_feed_says_what_it_cannot_sign_and_how_consumers_are_named() {
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
+    let webhook = fixture.webhook().await;
+    let signed = |webhook_id| FeedRequest {
+        start: Start::Oldest,
+        limit: 1,
+        wait: Duration::ZERO,
+        only: Only {
+            webhook_id,
+            ..Only::default()
+        },
+        is_signed: true,
+    };
+    refused(
+        feed::read(node, admin(), signed(None)).await,
+        "webhook_id is required with format=jwt",
+    );
+    let no_secret = WebhookRequest {
+        secret: Some(None),
+        ..WebhookRequest::default()
+    };
+    let changed = webhooks::update(node, admin(), webhook, no_secret).await;
+    assert!(changed.expect("it is there").webhook.secret.is_none());
+    refused(
+        feed::read(node, admin(), signed(Some(webhook))).await,
+        "format=jwt: webhook",
+    );
+    for name in ["", "a b", "ä", &"n".repeat(consumers::LONGEST_NAME + 1)] {
+        refused(
+            consumers::put(node, admin(), name, Start::Oldest).await,
+            "name: a consumer's name has 1 to",
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn previews_and_erasures_say_what_they_lack() {
+    let fixture = Fixture::new().await;
+    let node = &fixture.node;
+    let webhook = fixture.webhook().await;
+    let nothing = PreviewRequest::default;
+    refused(
+        webhooks::preview(node, admin(), None, nothing()).await,
+        "template is required",
+    );
+    refused(
+        webhooks::preview(node, admin(), Some(webhook), nothing()).await,
+        "the webhook has no template",
+    );
+    let erasure = |number: &str| Erasure {
+        number: number.to_owned(),
+        extent: ErasureExtent::Erase,
+        after: None,
+    };
+    for number in ["", "anonymous", "12"] {
+        refused(events::erase(node, admin(), erasure(number)).await, "number: ");
+    }
+    let unknown = fixture
+        .event(Kind::Unknown, r#"{"call_id":2,"external_number":"+12025550100"}"#)
+        .await;
+    let erased = events::erase(node, admin(), erasure("+12025550100")).await;
+    assert_eq!(erased.expect("it can be read").events, 1);
+    refused(
+        events::route(node, admin(), unknown, Kind::Call).await,
+        &format!("event {unknown} has no payload any more"),
+    );
 }

@@ -153,7 +153,7 @@ async fn keep(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result
     let mut kept = Vec::with_capacity(events.len());
     for (event, position) in events.iter().zip(positions) {
         let body = std::str::from_utf8(&event.body)
-            .map_err(|error| StoreError::Conflict(format!("the event is no text: {error}")))?;
+            .map_err(|error| StoreError::Conflict(format!("the event is not UTF-8: {error}")))?;
         kept.push((event, body, warnings(&event.warnings)?, position));
     }
     let (of_events, deliveries) = start_deliveries(transaction, events).await?;

@@ -92,7 +92,7 @@ impl<D: Driver> WebhookStore for D {
     async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
         let given = (company_id, id, self.sealing());
         self.read(given, |sql, (company_id, id, sealing)| {
-            Box::pin(find(sql, *company_id, *id, sealing))
+            Box::pin(find(sql, FIND, *company_id, *id, sealing))
         })
         .await
     }
@@ -256,7 +256,7 @@ async fn update(
     now: Timestamp,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let before = find(sql, company_id, id, sealing).await?;
+    let before = find(sql, FIND_AND_LOCK, company_id, id, sealing).await?;
     // Another node may have changed it meanwhile: here is the last look at it.
     let webhook = before
         .checked_change(change.clone(), now)
@@ -298,7 +298,7 @@ async fn delete(
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
     sql.overwrite().await?;
-    let webhook = find(sql, company_id, id, sealing).await?;
+    let webhook = find(sql, FIND_AND_LOCK, company_id, id, sealing).await?;
     // Old deliveries need to tell where they went, but not how they were signed.
     let update = "UPDATE webhooks SET deleted_at = ?, secret = NULL, old_secrets = NULL, credentials = NULL, \
                   hook_url = ?, settings = ? WHERE id = ?";
@@ -323,18 +323,27 @@ pub(crate) async fn exists(
 
 async fn find(
     sql: &mut dyn Sql,
+    select: &'static str,
     company_id: CompanyId,
     id: WebhookId,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let select = concat!(
-        "SELECT ",
-        webhook_columns!(),
-        " FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL"
-    );
     let found = first(sql, select, values![id.0, company_id.0], |row| read(row, sealing)).await?;
     found.ok_or(StoreError::NotFound("webhook"))
 }
+
+const FIND: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL"
+);
+
+/// Secrets are sealed anew without the registry's lock: what is read to be changed is not to be sealed meanwhile.
+const FIND_AND_LOCK: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL FOR UPDATE"
+);
 
 /// A node needs to know every webhook, also those of replays; a company sees its own.
 pub(crate) fn listing(company_id: Option<CompanyId>) -> Listing {

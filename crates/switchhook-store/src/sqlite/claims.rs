@@ -89,7 +89,7 @@ fn due_deliveries(
     claim: &Claim,
 ) -> Result<(Vec<DueDelivery>, Vec<UnreadableRow>), StoreError> {
     let undated = |row: &Row<'_>| {
-        let (id, why) = (row.get(0)?, "it is pending, but not since when".to_owned());
+        let (id, why) = (row.get(0)?, "it is pending and has no due time".to_owned());
         Ok(UnreadableRow { id, why })
     };
     let mut unreadable = all(

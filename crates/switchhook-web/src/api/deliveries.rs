@@ -68,7 +68,7 @@ query! {
 
 /// Lists the company's deliveries, newest first.
 ///
-/// Kinds that the key may not see are left out, and a page that passes by many deliveries that are not wanted may have fewer items
+/// Kinds that the key may not see are left out, and a page that skips many deliveries outside the filter may have fewer items
 /// than `limit`, even none: it is the last one only if it has no `cursor`.
 #[utoipa::path(
     get, path = "/v1/deliveries", tag = "deliveries", operation_id = "deliveries.list",

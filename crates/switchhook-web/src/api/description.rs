@@ -47,7 +47,7 @@ fn complete(mut gathered: OpenApi) -> OpenApi {
         .description(Some(
             "The Dialpad webhook event system as open, self-hosted software. Under `/api/v2` is Dialpad's own API, \
              under `/v1` is ours. Every error has the same envelope; its message says what to try. A query parameter that \
-             an operation of ours does not know is an error; Dialpad's pass it over, as they do at Dialpad.",
+             an operation of ours does not know is an error; under `/api/v2` it is ignored, as Dialpad ignores it.",
         ))
         .license(Some(
             LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build(),

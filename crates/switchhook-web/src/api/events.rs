@@ -76,7 +76,7 @@ query! {
 
 /// Lists the company's events, newest first.
 ///
-/// Kinds that the key may not see are left out, and a page that passes by many events that are not wanted may have fewer items
+/// Kinds that the key may not see are left out, and a page that skips many events outside the filter may have fewer items
 /// than `limit`, even none: it is the last one only if it has no `cursor`.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "events.list",

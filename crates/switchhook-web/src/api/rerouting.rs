@@ -28,7 +28,7 @@ pub(crate) struct RouteRequest {
 }
 
 /// Accepts the bytes of an event of unknown kind again, as a new event of this kind, which goes to its subscriptions.
-/// The event of unknown kind stays. Within {idempotency-key-lasts} the same again is answered with the same.
+/// The event of unknown kind stays. Within {idempotency-key-lasts} the same request gets the same answer.
 #[utoipa::path(
     post, path = "/v1/events/{event}/route", tag = "events", operation_id = "events.route",
     params(("event" = IdText, Path, description = "The event's id.")),

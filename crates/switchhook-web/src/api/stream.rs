@@ -33,7 +33,7 @@ pub const MOST_STREAMS: usize = 512;
 pub const ASK_AGAIN_SECONDS: u64 = 10;
 
 /// Interval of keep-alive lines, so that no proxy closes a quiet connection.
-const ALIVE_EVERY: Duration = Duration::from_secs(15);
+pub const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 query! {
     /// Filter for a stream.

@@ -213,19 +213,8 @@ impl Revoke {
 pub(super) fn admin_key(name: &str, text: &str, now: Timestamp) -> ApiKey {
     // Other processes make ids too, and none of them knows of us: chance keeps them apart.
     let apart = i64::from(JitterSource::from_entropy().sample().0 >> 4);
-    ApiKey {
-        id: KeyId(first_id_at(now) + apart),
-        company_id: keys::DEFAULT_COMPANY,
-        name: name.to_owned(),
-        hash: keys::hash(text),
-        admin: true,
-        rights: Rights::all(),
-        scopes: Scopes::ALL,
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    }
+    let id = KeyId(first_id_at(now) + apart);
+    ApiKey::of_admin(id, keys::DEFAULT_COMPANY, name, keys::hash(text), now)
 }
 
 /// Runs `work` on the store as a guest, and closes it.

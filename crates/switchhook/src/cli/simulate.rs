@@ -85,7 +85,7 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "N", help_heading = "What", value_parser = words::whole_number::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
 
-    /// Start of the company's time [default: so that it ends now if its length is known, else now]
+    /// Start of the company's time [default: now; with a known length, early enough to end now]
     #[arg(long, value_name = "TIME", help_heading = "What")]
     start: Option<Timestamp>,
 

@@ -21,6 +21,6 @@ impl TemplateWorker {
     )]
     pub(super) fn run() -> anyhow::Result<()> {
         let ended = templates::work(io::stdin().lock(), io::stdout().lock());
-        ended.context("no orders can be read or answered any more")
+        ended.context("standard input cannot be read, or standard output not be written")
     }
 }

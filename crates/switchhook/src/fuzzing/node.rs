@@ -11,17 +11,15 @@ use http::{Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use switchhook_domain::attempt::{FailureReason, Phases};
-use switchhook_domain::id::{CompanyId, KeyId};
-use switchhook_domain::key::{ApiKey, Rights};
-use switchhook_domain::scope::Scopes;
+use switchhook_domain::id::CompanyId;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{PageRequest, StoreOptions};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
+use switchhook_node::api_keys;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::delivery::transport::{Post, PostResult, Transport};
-use switchhook_node::keys;
 use switchhook_node::liveness::Liveness;
 use switchhook_node::randomness::JitterSource;
 use switchhook_node::settings::Settings;
@@ -224,20 +222,8 @@ async fn start() -> (Arc<switchhook_node::Node>, Router) {
     let node = assemble(parts, &tokio::runtime::Handle::current()).await;
     let node = Arc::new(node.expect("an empty store can be read"));
     for (company_id, text) in [ASKING, OTHER] {
-        let key = ApiKey {
-            id: KeyId(node.ids.next(now)),
-            company_id,
-            name: text.to_owned(),
-            hash: keys::hash(text),
-            admin: true,
-            rights: Rights::all(),
-            scopes: Scopes::ALL,
-            created_at: now,
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
-        };
-        node.store.create_key(key).await.expect("the key is new");
+        let made = api_keys::find_or_create_admin(&node, company_id, text, text).await;
+        made.expect("an empty store can be written");
     }
     let router = api::router(Arc::clone(&node));
     (node, router)

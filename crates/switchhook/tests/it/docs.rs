@@ -223,7 +223,7 @@ fn notifications_says_what_is_told_and_when() {
     use switchhook_domain::notification::{
         MOST_ATTEMPTS, MOST_CHANNELS, MOST_RECIPIENTS, WRONG_FOR, delay_after,
     };
-    use switchhook_node::notification::watch::{EXPIRES_WITHIN, LATE};
+    use switchhook_node::notification::watch::{EXPIRES_WITHIN, NOTIFIED_AFTER};
     use switchhook_node::notification::{MailTls, command};
     use switchhook_node::retention::NOTIFICATIONS_LAST;
 
@@ -231,7 +231,7 @@ fn notifications_says_what_is_told_and_when() {
     page.says("an API key expires within {}", &[&time(EXPIRES_WITHIN)]);
     page.says(
         "a delivery has been due for more than {}, not counting",
-        &[&time(LATE)],
+        &[&time(NOTIFIED_AFTER)],
     );
 
     let exceptions = [KeyExpiring, SourceRefusing, SourceSilent, WebhookDisabled];

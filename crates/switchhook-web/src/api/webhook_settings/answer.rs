@@ -61,7 +61,7 @@ pub struct WebhookWithSettings {
     pub updated_at: Timestamp,
 }
 
-/// A secret that was replaced. No JWT is signed with it any more; Standard Webhooks have a signature with it, too.
+/// A secret that was replaced. No JWT is signed with it any more; the header of Standard Webhooks holds a signature with it beside the new one.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct OldSecretAnswer {
     /// Name of the secret.

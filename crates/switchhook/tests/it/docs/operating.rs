@@ -188,7 +188,7 @@ fn what_the_store_keeps() {
     use switchhook_domain::phone_number::MANY;
     use switchhook_node::duration::show_duration;
     use switchhook_node::gauges;
-    use switchhook_node::ingest::progress;
+    use switchhook_node::ingest_progress;
     use switchhook_node::retention::{DISTRUST, LOOK_AGAIN_EVERY, SWEEP_EVERY, YOUNG};
     use switchhook_node::storage::RESERVE_BYTES;
     use switchhook_store::COMMIT_EVERY;
@@ -244,7 +244,7 @@ fn what_the_store_keeps() {
         "the order queues of the calls in it, up to {}",
         &[&count(MOST_ROWS.into())],
     );
-    page.says("none was kept for {}", &[&in_words(progress::PATIENCE)]);
+    page.says("none was kept for {}", &[&in_words(ingest_progress::PATIENCE)]);
     page.says(
         "counted up to {} a webhook of `due` and of `later`, and about {} in all",
         &[&count(gauges::MOST_OF_WEBHOOK.into()), &count(gauges::MOST)],
