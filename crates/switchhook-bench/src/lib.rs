@@ -2,7 +2,7 @@
 //!
 //! `topic` has the questions and `variant` what is compared; `trial` measures one of them once: `subject` is the process
 //! under test, `load` the senders, `receiver` where it delivers to. Here is how often and in which order, and `report` is what
-//! is told. The page for readers of the figures is `docs/performance.md`.
+//! is told. Readers of the figures have `docs/measuring.md`.
 
 mod drain;
 pub mod floor;

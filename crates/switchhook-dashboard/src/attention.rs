@@ -179,7 +179,7 @@ fn condition(webhook: &Webhook, health: Health) -> Option<Item> {
 /// A webhook that works, and is sent what comes too slowly.
 fn behind(webhook: &Webhook, health: &Health, late: &WaitingDelivery) -> Item {
     let why = format!(
-        "{}, one of them is due since {}. The receiver is slow, or an earlier delivery of the same call is being retried.",
+        "{}, and one has been due since {}. The receiver is slow, or an earlier delivery of the same call is being retried.",
         health.waiting.in_words(),
         late.since
     );

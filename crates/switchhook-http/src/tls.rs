@@ -243,8 +243,8 @@ fn unfit(text: &str) -> (TlsFailure, &'static str) {
     match text {
         "CaUsedAsEndEntity" => (
             TlsFailure::Authority,
-            "is that of an authority, which no server may show as its own; self-signed ones are made so where nothing else \
-             is said",
+            "is that of an authority, which no server may show as its own; many tools make self-signed certificates so unless \
+             told otherwise",
         ),
         "certificate had invalid extensions" => (TlsFailure::Unfit, NOT_FOR_SERVERS),
         "UnsupportedCertVersion" => (
@@ -257,7 +257,7 @@ fn unfit(text: &str) -> (TlsFailure, &'static str) {
         ),
         _ => (
             TlsFailure::Unfit,
-            "cannot be trusted: it, or one that it comes with, is not made as certificates of servers are",
+            "cannot be trusted: it, or another of its chain, breaks a rule for certificates of servers",
         ),
     }
 }
@@ -328,7 +328,7 @@ mod tests {
         for (wrong, words) in [
             (
                 CertificateError::BadSignature,
-                "has a key that is too short, or its authority has (RSA: under 2048 bits); or it was not signed",
+                "has a bad signature: its key or its authority's is too short (RSA: under 2048 bits), or another",
             ),
             (
                 signed(&[&[6, 9], SHA1[0], &[5, 0]].concat()),

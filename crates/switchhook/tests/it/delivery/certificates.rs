@@ -153,7 +153,7 @@ async fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
         (
             b"\x16\x03\x03\x00\x05hello",
             TlsFailure::NoTls,
-            "no TLS: it may speak something else",
+            "does not speak TLS at this port: it may speak something else",
         ),
         (
             b"",
