@@ -79,7 +79,6 @@ fn sealing_key(key: &ApiKey) -> RandomizedNonceKey {
 #[cfg(test)]
 pub(super) mod tests {
     use switchhook_domain::id::CompanyId;
-    use switchhook_domain::key::Rights;
     use switchhook_domain::scope::Scopes;
 
     use super::*;
@@ -88,17 +87,8 @@ pub(super) mod tests {
 
     pub(crate) fn key(id: i64, shown: &str) -> ApiKey {
         ApiKey {
-            id: KeyId(id),
-            company_id: CompanyId(1),
-            name: String::new(),
-            hash: keys::hash(shown),
-            admin: true,
-            rights: Rights::all(),
             scopes: Scopes::NONE,
-            created_at: NOW,
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
+            ..ApiKey::of_admin(KeyId(id), CompanyId(1), "", keys::hash(shown), NOW)
         }
     }
 

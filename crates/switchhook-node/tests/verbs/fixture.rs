@@ -156,18 +156,11 @@ impl Fixture {
 
     /// Makes a key for a caller; answers its hash.
     pub(crate) async fn key(&self, change: impl FnOnce(ApiKey) -> ApiKey) -> ApiKey {
+        let id = KeyId(self.node.ids.next(self.node.clock.now()));
         let key = ApiKey {
-            id: KeyId(self.node.ids.next(self.node.clock.now())),
-            company_id: COMPANY,
-            name: "a key".to_owned(),
-            hash: [9; 32],
             admin: false,
-            rights: Rights::all(),
             scopes: Scopes::NONE,
-            created_at: START,
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
+            ..ApiKey::of_admin(id, COMPANY, "a key", [9; 32], START)
         };
         let made = self.node.store.create_key(change(key)).await;
         made.expect("the key is new")

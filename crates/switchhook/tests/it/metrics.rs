@@ -47,20 +47,8 @@ async fn the_server_exports_what_the_alerts_and_the_dashboard_name() {
     let key = switchhook_node::keys::new_secret();
     let company_id = crate::support::rig::COMPANY;
     let caller = Caller::new(server.address, &key);
-    let admin = switchhook_domain::key::ApiKey {
-        id: switchhook_domain::id::KeyId(node.ids.next(node.clock.now())),
-        company_id,
-        name: "a key".to_owned(),
-        hash: switchhook_node::keys::hash(&key),
-        admin: true,
-        rights: switchhook_domain::key::Rights::all(),
-        scopes: switchhook_domain::scope::Scopes::ALL,
-        created_at: node.clock.now(),
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    node.store.create_key(admin).await.expect("the key is new");
+    let made = switchhook_node::api_keys::find_or_create_admin(node, company_id, "a key", &key).await;
+    made.expect("the key is new");
     // Nobody listens there.
     let hook = json!({"hook_url": "http://127.0.0.1:9/hook"}).to_string();
     let (status, made) = caller

@@ -12,11 +12,9 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::json;
 use switchhook::server::Server;
-use switchhook_domain::id::{CompanyId, KeyId};
-use switchhook_domain::key::{ApiKey, Rights};
-use switchhook_domain::scope::Scopes;
+use switchhook_domain::id::CompanyId;
 use switchhook_http::server::ConnectionLimits;
-use switchhook_node::keys;
+use switchhook_node::api_keys;
 use switchhook_node::settings::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -58,21 +56,8 @@ async fn start_with(dir: &Path, connections: ConnectionLimits, settings: Setting
         ..settings
     };
     let server = Server::start(settings).await.expect("it starts");
-    let now = server.node.clock.now();
-    let key = ApiKey {
-        id: KeyId(server.node.ids.next(now)),
-        company_id: CompanyId(1),
-        name: "test".to_owned(),
-        hash: keys::hash(KEY),
-        admin: true,
-        rights: Rights::all(),
-        scopes: Scopes::ALL,
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    server.node.store.create_key(key).await.expect("it is new");
+    let made = api_keys::find_or_create_admin(&server.node, CompanyId(1), "test", KEY).await;
+    made.expect("it is new");
     server
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use switchhook::server::Server;
 use switchhook_domain::id::{CompanyId, KeyId, WebsocketId};
-use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::key::ApiKey;
 use switchhook_domain::scope::Scopes;
 use switchhook_node::settings::Settings;
 use switchhook_node::websocket::token;
@@ -194,18 +194,11 @@ async fn a_connection_ends_with_its_tokens_hour() {
 /// Makes a key that is this text.
 pub(crate) async fn key(server: &Server, text: &str) -> KeyId {
     let now = server.node.clock.now();
+    let id = KeyId(server.node.ids.next(now));
     let key = ApiKey {
-        id: KeyId(server.node.ids.next(now)),
-        company_id: CompanyId(1),
-        name: String::new(),
-        hash: switchhook_node::keys::hash(text),
         admin: false,
-        rights: Rights::all(),
         scopes: Scopes::NONE,
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
+        ..ApiKey::of_admin(id, CompanyId(1), "", switchhook_node::keys::hash(text), now)
     };
     server.node.store.create_key(key).await.expect("it is new").id
 }
@@ -303,21 +296,9 @@ async fn an_address_shows_no_more_than_the_key_may_see_that_asked_for_it() {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let server = server_in(dir.path()).await;
     key(&server, "shk_plain").await;
-    let now = server.node.clock.now();
-    let admin = ApiKey {
-        id: KeyId(server.node.ids.next(now)),
-        company_id: CompanyId(1),
-        name: String::new(),
-        hash: switchhook_node::keys::hash("shk_admin"),
-        admin: true,
-        rights: Rights::all(),
-        scopes: Scopes::ALL,
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    server.node.store.create_key(admin).await.expect("it is new");
+    let made =
+        switchhook_node::api_keys::find_or_create_admin(&server.node, CompanyId(1), "", "shk_admin").await;
+    made.expect("it is new");
     let plain = Caller::new(server.address, "shk_plain");
     let admin = Caller::new(server.address, "shk_admin");
     let made = plain.ask("POST", "/api/v2/websockets", "{}").await;

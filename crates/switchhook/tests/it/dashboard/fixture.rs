@@ -6,8 +6,7 @@ use std::sync::Arc;
 use switchhook::server::Server;
 use switchhook_dashboard::router;
 use switchhook_domain::id::{CompanyId, KeyId};
-use switchhook_domain::key::{ApiKey, Right, Rights};
-use switchhook_domain::scope::Scopes;
+use switchhook_domain::key::{ApiKey, Right};
 use switchhook_node::keys;
 use switchhook_node::mask::Mask;
 use switchhook_node::settings::{DashboardSettings, Settings};
@@ -96,18 +95,10 @@ impl Fixture {
     pub(super) async fn add_key(&self, text: &str, change: impl FnOnce(ApiKey) -> ApiKey) -> KeyId {
         let node = &self.server.node;
         let now = node.clock.now();
+        let id = KeyId(node.ids.next(now));
         let key = ApiKey {
-            id: KeyId(node.ids.next(now)),
-            company_id: COMPANY,
-            name: text.to_owned(),
-            hash: keys::hash(text),
             admin: false,
-            rights: Rights::all(),
-            scopes: Scopes::ALL,
-            created_at: now,
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
+            ..ApiKey::of_admin(id, COMPANY, text, keys::hash(text), now)
         };
         let key = node.store.create_key(change(key)).await;
         key.expect("the key is new").id

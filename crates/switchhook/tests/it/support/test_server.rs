@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::KeyId;
-use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::key::ApiKey;
 use switchhook_domain::scope::Scopes;
 use switchhook_node::Node;
 use switchhook_node::keys;
@@ -119,18 +119,11 @@ impl TestServer {
     /// Makes a key that may do what keys may, changed by `change`.
     pub(crate) async fn add_key(&self, text: &str, change: impl Fn(ApiKey) -> ApiKey) -> KeyId {
         let now = self.node.clock.now();
+        let id = KeyId(self.node.ids.next(now));
         let key = ApiKey {
-            id: KeyId(self.node.ids.next(now)),
-            company_id: COMPANY,
-            name: text.to_owned(),
-            hash: keys::hash(text),
             admin: false,
-            rights: Rights::all(),
             scopes: Scopes::NONE,
-            created_at: now,
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
+            ..ApiKey::of_admin(id, COMPANY, text, keys::hash(text), now)
         };
         self.store
             .create_key(change(key))
