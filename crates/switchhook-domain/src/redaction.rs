@@ -78,14 +78,22 @@ impl Hidden {
 const RECORDINGS: &str = "recordings";
 const MESSAGE_TEXT: &str = "message_text";
 
-impl fmt::Display for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.recordings, self.message_text) {
+impl Hidden {
+    /// Its parts by name, joined by commas.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match (self.recordings, self.message_text) {
             (false, false) => "",
             (true, false) => RECORDINGS,
             (false, true) => MESSAGE_TEXT,
             (true, true) => "recordings,message_text",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0018" "payload_filters",
     "0019" "feeds",
     "0020" "last_used_keys",
+    "0021" "first_attempts",
 ];
 
 /// The one that has more to do than its statements say: what fills it in is no SQL.

@@ -146,12 +146,12 @@ pub(super) async fn last_attempts(
     readable(sql, LAST_ATTEMPTS, values![ids], attempt::read_last).await
 }
 
-/// Seeks the end of each delivery's attempts.
+/// The attempt of each delivery behind which there is no other.
 pub(crate) const LAST_ATTEMPTS: &str = concat!(
     "SELECT ",
     last_attempt_columns!(),
-    " FROM deliveries d CROSS JOIN attempts ON delivery_id = d.id AND number = (SELECT last.number FROM attempts last \
-     WHERE last.delivery_id = d.id ORDER BY last.number DESC LIMIT 1) WHERE d.id = ANY(?)"
+    " FROM attempts WHERE delivery_id = ANY(?) AND NOT EXISTS (SELECT 1 FROM attempts later \
+     WHERE later.delivery_id = attempts.delivery_id AND later.number > attempts.number)"
 );
 
 /// Failures are counted where they are, so that no more answers travel than are wanted.

@@ -37,7 +37,6 @@ fn bind(id: DeliveryId, attempt: &Attempt, values: &mut Values<'_, '_>) -> Resul
         AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str())),
         AttemptOutcome::Lost => (None, None),
     };
-    let (request, answer, phases) = (attempt.request.as_ref(), attempt.answer.as_ref(), attempt.phases);
     values.bind(params![
         id.0,
         attempt.number,
@@ -48,6 +47,14 @@ fn bind(id: DeliveryId, attempt: &Attempt, values: &mut Values<'_, '_>) -> Resul
         attempt.detail(),
         status(attempt),
         retry_after.map(Timestamp::as_millis),
+    ])?;
+    bind_exchange(attempt, values)
+}
+
+/// What was sent and what came, which the row of a delivery can hold too: from the address to the last of the phases.
+pub(super) fn bind_exchange(attempt: &Attempt, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
+    let (request, answer, phases) = (attempt.request.as_ref(), attempt.answer.as_ref(), attempt.phases);
+    values.bind(params![
         request.map(|request| &*request.url),
         request.map(|request| request.headers.as_json()),
         answer.map(|answer| answer.headers.as_json()),
@@ -63,7 +70,7 @@ fn bind(id: DeliveryId, attempt: &Attempt, values: &mut Values<'_, '_>) -> Resul
 
 static INSERT: Insertion = Insertion::new(INSERT_ONE, || bulk::many(INSERT_ONE));
 
-const INSERT_ONE: &str = "INSERT INTO attempts (delivery_id, number, started_at, finished_at, outcome, reason, detail, \
+const INSERT_ONE: &str = "INSERT OR FAIL INTO attempt_rows (delivery_id, number, started_at, finished_at, outcome, reason, detail, \
      status, retry_after_at, url, request_headers, answer_headers, answer_body, answer_truncated, dns_us, connect_us, \
      tls_us, first_byte_us, total_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 

@@ -1,5 +1,8 @@
 //! Many rows by one statement: SQLite opens a table and its indexes once for all of them, and a row whose key follows the
 //! last one's goes where that went.
+//!
+//! They are written `OR FAIL`: whoever writes rows rolls back if one fails, so SQLite need not keep each page as it was before the
+//! statement.
 
 use std::sync::LazyLock;
 

@@ -21,6 +21,12 @@ use crate::shared::secrets;
 /// Tables that belong to one store and its driver.
 const ITS_OWN: [&str; 3] = ["schema_migrations", "checks", "owner"];
 
+/// Every attempt; those that have a row of their own; and how the columns begin that hold the others, in the rows of their
+/// deliveries. They are copied as attempts: another store keeps them otherwise.
+const ATTEMPTS: &str = "attempts";
+const ATTEMPT_ROWS: &str = "attempt_rows";
+const FIRST_ATTEMPT: &str = "first_";
+
 /// The tables to copy, as the migrations make them.
 pub(crate) fn tables(now: Timestamp) -> Result<Vec<Table>, StoreError> {
     let mut connection = connection::open_writing(&DatabaseLocation::Memory, Checkpoints::Elsewhere)?;
@@ -33,7 +39,13 @@ pub(crate) fn tables(now: Timestamp) -> Result<Vec<Table>, StoreError> {
         .collect::<Result<Vec<String>, _>>()?;
     let ours = names.into_iter().filter(|name| !ITS_OWN.contains(&&**name));
     ours.map(|name| {
-        let columns = columns(&connection, &name)?;
+        let mut columns = columns(&connection, &name)?;
+        columns.retain(|column| !column.name.starts_with(FIRST_ATTEMPT));
+        let name = if name == ATTEMPT_ROWS {
+            ATTEMPTS.into()
+        } else {
+            name
+        };
         Ok(Table { name, columns })
     })
     .collect()
@@ -134,7 +146,15 @@ impl CopyEndpoint for SqliteEndpoint {
     ) -> Result<Vec<Record>, StoreError> {
         let (names, key) = (table.names(), table.key_names());
         let behind = match after {
-            Some(after) => format!("WHERE ({key}) > ({})", vec!["?"; after.len()].join(", ")),
+            // The first of the key by itself, or the rows of deliveries would be passed from the beginning to find the attempts in them.
+            Some(after) => format!(
+                "WHERE {} >= ?1 AND ({key}) > ({})",
+                table.columns[table.key()[0]].name,
+                (1..=after.len())
+                    .map(|place| format!("?{place}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
             None => String::new(),
         };
         let sql = format!(
@@ -154,7 +174,11 @@ impl CopyEndpoint for SqliteEndpoint {
     async fn write(&mut self, table: &Table, rows: Vec<Record>) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
         let places = vec!["?"; table.columns.len()].join(", ");
-        let sql = format!("INSERT INTO {} ({}) VALUES ({places})", table.name, table.names());
+        let name = match &*table.name {
+            ATTEMPTS => ATTEMPT_ROWS,
+            name => name,
+        };
+        let sql = format!("INSERT INTO {name} ({}) VALUES ({places})", table.names());
         {
             let mut statement = transaction.prepare_cached(&sql)?;
             for row in rows {

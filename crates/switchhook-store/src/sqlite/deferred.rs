@@ -7,14 +7,15 @@
 //! Events, and deliveries that have ended, gather over several batches, so that their rows are written many at a
 //! time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{DeliveryId, EventId, IdHash, WebhookId};
+use switchhook_domain::id::{DeliveryId, EventId, IdHash, IdMap, WebhookId};
 use switchhook_domain::order::OrderKey;
 
+use super::delivery_row;
 use super::event_row::EventRow;
 use super::queues_with_rows::QueuesWithRows;
 use super::row::first;
@@ -29,9 +30,9 @@ const MOST_GATHERED_BYTES: usize = 256 * 1024;
 #[derive(Default)]
 pub(super) struct Deferred {
     /// Deliveries claimed by this node.
-    deliveries: BTreeMap<DeliveryId, Delivery>,
+    deliveries: IdMap<DeliveryId, Delivery>,
     /// Those with an order key, by their order queue.
-    queues: BTreeMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
+    queues: HashMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
     gathered: WriteBuffer,
     pub(super) queues_with_rows: QueuesWithRows,
     /// The largest id of an event when the transaction began, and those of its own events.
@@ -54,7 +55,8 @@ pub(super) enum IdState {
 #[derive(Default)]
 pub(super) struct WriteBuffer {
     pub(super) events: Vec<EventRow>,
-    /// Deliveries that ended with their first attempt, and that.
+    /// Deliveries that ended with their first attempt, and that: those whose row can hold both, and the others.
+    pub(super) delivered: Vec<(Delivery, Attempt)>,
     pub(super) ended: Vec<(Delivery, Attempt)>,
     bytes: usize,
 }
@@ -96,13 +98,24 @@ impl Deferred {
     pub(super) fn put_ended(&mut self, delivery: Delivery, attempt: Attempt) {
         let answer = attempt.answer.as_ref();
         self.gathered.bytes += answer.map_or(0, |answer| answer.body_head.len());
-        self.gathered.ended.push((delivery, attempt));
+        let alike = if delivery_row::holds_attempt(&delivery, &attempt) {
+            &mut self.gathered.delivered
+        } else {
+            &mut self.gathered.ended
+        };
+        alike.push((delivery, attempt));
     }
 
     /// True if the buffer should be written.
     pub(super) fn is_full(&self) -> bool {
-        let WriteBuffer { events, ended, bytes } = &self.gathered;
-        events.len().max(ended.len()) >= MOST_GATHERED || *bytes >= MOST_GATHERED_BYTES
+        let WriteBuffer {
+            events,
+            delivered,
+            ended,
+            bytes,
+        } = &self.gathered;
+        let most = events.len().max(delivered.len()).max(ended.len());
+        most >= MOST_GATHERED || *bytes >= MOST_GATHERED_BYTES
     }
 
     pub(super) fn take_gathered(&mut self) -> WriteBuffer {
@@ -148,7 +161,9 @@ impl Deferred {
     /// Takes all that are claimed out: they get their rows now.
     pub(super) fn take_all(&mut self) -> Vec<Delivery> {
         self.queues.clear();
-        std::mem::take(&mut self.deliveries).into_values().collect()
+        let mut all: Vec<_> = std::mem::take(&mut self.deliveries).into_values().collect();
+        all.sort_unstable_by_key(|delivery| delivery.id);
+        all
     }
 
     /// Forgets all: their transaction was rolled back.

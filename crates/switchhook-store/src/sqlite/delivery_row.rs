@@ -2,10 +2,11 @@
 
 use rusqlite::params;
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::Attempt;
+use switchhook_domain::attempt::{Attempt, AttemptOutcome};
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::order::OrderKey;
 
+use super::attempt_row;
 use super::bulk::{self, Insertion, Values};
 use super::queues_with_rows::QueuesWithRows;
 use super::statements::Statements;
@@ -67,6 +68,72 @@ pub(super) fn insert_ended(
     })
 }
 
+/// Deliveries that were delivered with their first attempt, before they had a row: that is in the delivery's, too.
+pub(super) fn insert_delivered(
+    statements: &mut Statements<'_>,
+    delivered: &[(Delivery, Attempt)],
+) -> Result<(), StoreError> {
+    bulk::insert(
+        statements,
+        &INSERT_DELIVERED,
+        delivered,
+        |(delivery, first), values| bind_delivered(delivery, first, values),
+    )
+}
+
+/// True if [`insert_delivered`] has a column for everything there is to say.
+pub(super) fn holds_attempt(delivery: &Delivery, first: &Attempt) -> bool {
+    let DeliveryState::Delivered { at } = delivery.state else {
+        return false;
+    };
+    let is_plain = delivery.note.is_none()
+        && delivery.origin.is_none()
+        && delivery.replay_id.is_none()
+        && delivery.last_failure.is_none();
+    let AttemptOutcome::Answered { retry_after, .. } = first.outcome else {
+        return false;
+    };
+    is_plain
+        && at == first.finished_at
+        && delivery.attempt_number == first.number
+        && retry_after.is_none()
+        && first.detail().is_none()
+}
+
+fn bind_delivered(
+    delivery: &Delivery,
+    first: &Attempt,
+    values: &mut Values<'_, '_>,
+) -> Result<(), StoreError> {
+    values.bind(params![
+        delivery.id.0,
+        delivery.event_id.0,
+        delivery.ordinal,
+        delivery.company_id.0,
+        delivery.webhook_id.0,
+        delivery.kind.route(),
+        ids(&delivery.subscription_ids),
+        delivery.hidden.as_str(),
+        delivery.order_key.as_ref().map(OrderKey::as_str),
+        delivery.state.name().as_str(),
+        first.finished_at.as_millis(),
+        delivery.attempt_number,
+        delivery.failures.answered,
+        delivery.failures.unanswered,
+        delivery.blocks_until.as_millis(),
+        outcome_name(&first.outcome),
+        status(first),
+        delivery.created_at.as_millis(),
+        held_ms(delivery),
+        first.started_at.as_millis(),
+    ])?;
+    attempt_row::bind_exchange(first, values)
+}
+
+fn held_ms(delivery: &Delivery) -> i64 {
+    i64::try_from(delivery.suspended.as_millis()).unwrap_or(i64::MAX)
+}
+
 fn bind(delivery: &Delivery, state: RowState<'_>, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
     let (due_at, ended_at) = match delivery.state {
         DeliveryState::Pending { due_at } => (Some(due_at), None),
@@ -88,7 +155,7 @@ fn bind(delivery: &Delivery, state: RowState<'_>, values: &mut Values<'_, '_>) -
         delivery.webhook_id.0,
         delivery.kind.route(),
         ids(&delivery.subscription_ids),
-        delivery.hidden.to_string(),
+        delivery.hidden.as_str(),
         delivery.order_key.as_ref().map(OrderKey::as_str),
         delivery.state.name().as_str(),
         due_at.map(Timestamp::as_millis),
@@ -106,14 +173,23 @@ fn bind(delivery: &Delivery, state: RowState<'_>, values: &mut Values<'_, '_>) -
         delivery.replay_id.map(|id| id.0),
         delivery.created_at.as_millis(),
         delivery.note,
-        i64::try_from(delivery.suspended.as_millis()).unwrap_or(i64::MAX),
+        held_ms(delivery),
         delivery.last_failure.map(|failure| failure.to_string()),
     ])
 }
 
 static INSERT: Insertion = Insertion::new(INSERT_ONE, || bulk::many(INSERT_ONE));
 
-const INSERT_ONE: &str = "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
+const INSERT_ONE: &str = "INSERT OR FAIL INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
      hidden, order_key, state, due_at, ended_at, held, claimed_by, claimed_at, attempt_number, failures_answered, \
      failures_unanswered, blocks_until, last_outcome, last_status, origin_id, replay_id, created_at, note, held_ms, last_failure) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+static INSERT_DELIVERED: Insertion =
+    Insertion::new(INSERT_ONE_DELIVERED, || bulk::many(INSERT_ONE_DELIVERED));
+
+const INSERT_ONE_DELIVERED: &str = "INSERT OR FAIL INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, \
+     subscription_ids, hidden, order_key, state, ended_at, attempt_number, failures_answered, failures_unanswered, blocks_until, \
+     last_outcome, last_status, created_at, held_ms, first_started_at, first_url, first_request_headers, first_answer_headers, \
+     first_answer_body, first_answer_truncated, first_dns_us, first_connect_us, first_tls_us, first_first_byte_us, first_total_us) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

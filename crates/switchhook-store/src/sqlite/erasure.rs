@@ -117,9 +117,15 @@ fn clean_attempts(
     })?;
     for record in records.iter().filter(|record| record.is_affected()) {
         let [url, detail, request] = record.instead();
-        transaction
-            .prepare(CLEAN)?
-            .execute(params![url, detail, request, id.0, record.number])?;
+        let has_own_row =
+            transaction
+                .prepare(CLEAN)?
+                .execute(params![url, detail, request, id.0, record.number])?
+                > 0;
+        if !has_own_row {
+            let mut clean = transaction.prepare(CLEAN_FIRST)?;
+            clean.execute(params![url, request, id.0])?;
+        }
         changed += 1;
     }
     Ok(changed)
@@ -128,6 +134,11 @@ fn clean_attempts(
 pub(super) const RECORDS: &str = "SELECT delivery_id, number, coalesce(length(answer_body) > 0 OR answer_headers <> '{}', 0), \
      url, detail, request_headers FROM attempts WHERE delivery_id = ?";
 
-const CLEAN: &str = "UPDATE attempts SET answer_body = NULL, answer_headers = CASE WHEN answer_headers IS NOT NULL THEN '{}' END, \
+const CLEAN: &str = "UPDATE attempt_rows SET answer_body = NULL, answer_headers = CASE WHEN answer_headers IS NOT NULL THEN '{}' END, \
      url = coalesce(?, url), detail = coalesce(?, detail), request_headers = coalesce(?, request_headers) \
      WHERE delivery_id = ? AND number = ?";
+
+/// The same for the attempt in the delivery's row, which has no explanation.
+const CLEAN_FIRST: &str = "UPDATE deliveries SET first_answer_body = NULL, \
+     first_answer_headers = CASE WHEN first_answer_headers IS NOT NULL THEN '{}' END, first_url = coalesce(?, first_url), \
+     first_request_headers = coalesce(?, first_request_headers) WHERE id = ?";

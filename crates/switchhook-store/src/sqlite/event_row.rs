@@ -78,5 +78,5 @@ pub(super) fn insert(statements: &mut Statements<'_>, rows: &[EventRow]) -> Resu
 
 static INSERT: Insertion = Insertion::new(INSERT_ONE, || bulk::many(INSERT_ONE));
 
-const INSERT_ONE: &str = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
+const INSERT_ONE: &str = "INSERT OR FAIL INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
      revision, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -58,6 +58,21 @@ fn check(connection: &Connection, sql: &str, index: &str) {
     );
 }
 
+/// Attempts are found by their deliveries, both those that have rows of their own and those in the rows of these.
+#[track_caller]
+fn check_attempts(connection: &Connection, sql: &str) {
+    check(
+        connection,
+        sql,
+        "SEARCH attempt_rows USING PRIMARY KEY (delivery_id=?)",
+    );
+    check(
+        connection,
+        sql,
+        "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+    );
+}
+
 fn sql_of(listing: &Listing) -> String {
     listing.page_sql(Dialect::Sqlite)
 }
@@ -251,7 +266,7 @@ fn what_is_removed_is_found_by_seeking() {
         "events_by_company (company_id=? AND rowid>?)",
     );
     check(&connection, erasure::DELIVERIES, by_event);
-    check(&connection, erasure::RECORDS, "PRIMARY KEY (delivery_id=?)");
+    check_attempts(&connection, erasure::RECORDS);
     check(
         &connection,
         attempts::PAYLOAD_IS_GONE,

@@ -74,6 +74,8 @@ pub(super) const IS_NEEDED: &str = "SELECT 1 FROM deliveries INDEXED BY deliveri
      WHERE (state = 'pending' OR claimed_by IS NOT NULL OR ended_at >= ?) AND event_id = ? LIMIT 1";
 
 struct Removal<'c> {
+    /// Those in the rows of their deliveries.
+    count_first: CachedStatement<'c>,
     attempts: CachedStatement<'c>,
     deliveries: CachedStatement<'c>,
     event: CachedStatement<'c>,
@@ -82,8 +84,11 @@ struct Removal<'c> {
 impl<'c> Removal<'c> {
     fn prepare(transaction: &Transaction<'c>) -> Result<Self, StoreError> {
         Ok(Self {
+            count_first: transaction.prepare(
+                "SELECT count(first_total_us) FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ?",
+            )?,
             attempts: transaction.prepare(
-                "DELETE FROM attempts WHERE delivery_id IN \
+                "DELETE FROM attempt_rows WHERE delivery_id IN \
                  (SELECT id FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ?)",
             )?,
             deliveries: transaction
@@ -93,6 +98,8 @@ impl<'c> Removal<'c> {
     }
 
     fn remove(&mut self, id: EventId, removed: &mut Removed) -> Result<(), StoreError> {
+        let first: i64 = self.count_first.query_row([id.0], |row| row.get(0))?;
+        removed.attempts += first.unsigned_abs();
         removed.attempts += self.attempts.execute([id.0])? as u64;
         removed.deliveries += self.deliveries.execute([id.0])? as u64;
         removed.events += self.event.execute([id.0])? as u64;
@@ -124,7 +131,9 @@ pub(super) fn drop_payloads(
     for id in ids {
         if first(transaction.connection, KEEPS_PAYLOAD, &[&id.0], |_| Ok(()))?.is_none() {
             dropped += u64::from(remove_payload(transaction, *id, RemovalReason::Delivered, now)?);
-            transaction.prepare(FORGET_ANSWERS)?.execute([id.0])?;
+            for forget in FORGET_ANSWERS {
+                transaction.prepare(forget)?.execute([id.0])?;
+            }
         }
     }
     Ok(dropped)
@@ -133,8 +142,12 @@ pub(super) fn drop_payloads(
 pub(super) const KEEPS_PAYLOAD: &str = "SELECT 1 FROM deliveries INDEXED BY deliveries_by_event \
      WHERE (state IN ('pending', 'exhausted') OR claimed_by IS NOT NULL) AND event_id = ? LIMIT 1";
 
-const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = NULL, answer_headers = '{}' WHERE answer_headers IS NOT NULL AND delivery_id IN \
-     (SELECT id FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ?)";
+const FORGET_ANSWERS: [&str; 2] = [
+    "UPDATE attempt_rows SET answer_body = NULL, answer_headers = '{}' WHERE answer_headers IS NOT NULL AND delivery_id IN \
+     (SELECT id FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ?)",
+    "UPDATE deliveries INDEXED BY deliveries_by_event SET first_answer_body = NULL, first_answer_headers = '{}' \
+     WHERE first_answer_headers IS NOT NULL AND event_id = ?",
+];
 
 /// Takes an event's payload out, and the warnings, which may quote it. Answers whether there was one.
 pub(super) fn remove_payload(

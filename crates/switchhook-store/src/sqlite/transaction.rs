@@ -53,8 +53,14 @@ impl<'c> Transaction<'c> {
 
     /// Gives every event, and every delivery that has ended, its row.
     pub(super) fn write_gathered(&mut self) -> Result<(), StoreError> {
-        let WriteBuffer { events, ended, .. } = self.deferred.take_gathered();
+        let WriteBuffer {
+            events,
+            delivered,
+            ended,
+            ..
+        } = self.deferred.take_gathered();
         event_row::insert(&mut self.statements, &events)?;
+        delivery_row::insert_delivered(&mut self.statements, &delivered)?;
         delivery_row::insert_ended(&mut self.statements, &ended)?;
         attempt_row::insert_only(&mut self.statements, &ended)
     }

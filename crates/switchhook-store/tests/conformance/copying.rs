@@ -30,6 +30,16 @@ async fn fill(store: &dyn Store, events: i64) {
         store.record_events(vec![kept]).await.unwrap();
     }
     claim_and_finish_one(store).await;
+    // Delivered before it had a row.
+    let mut at_once = delivery(902, HOOK);
+    at_once.claim_until = Some(NOON.plus(samples::LEASE));
+    let kept = NewEvent {
+        deliveries: vec![at_once],
+        ..event(901, NOON)
+    };
+    store.record_events(vec![kept]).await.unwrap();
+    let finished = samples::delivered(902, HOOK);
+    assert_eq!(store.finish_attempts(vec![finished]).await.unwrap(), 0);
 }
 
 /// The first delivery has an attempt.
@@ -74,7 +84,16 @@ fn dump(url: &str) -> Vec<String> {
         .collect();
     let mut rows = Vec::new();
     for table in tables {
-        let select = format!("SELECT * FROM {table}");
+        // Attempts come to another store as attempts, wherever they were kept.
+        let table = if table == "attempt_rows" {
+            "attempts".into()
+        } else {
+            table
+        };
+        let names =
+            "SELECT group_concat(name) FROM pragma_table_info(?) WHERE name NOT LIKE 'first\\_%' ESCAPE '\\'";
+        let names: String = connection.query_row(names, [&table], |row| row.get(0)).unwrap();
+        let select = format!("SELECT {names} FROM {table}");
         let columns = connection.prepare(&select).unwrap().column_count();
         let order = if columns < 3 { "1, 2" } else { "1, 2, 3" };
         let mut statement = connection.prepare(&format!("{select} ORDER BY {order}")).unwrap();
@@ -115,8 +134,8 @@ async fn a_store_comes_back_from_postgresql_as_it_was() {
     let there = copy_all(&first, &middle).unwrap();
     let back = copy_all(&middle, &last).unwrap();
     assert_eq!(there, back);
-    assert_eq!(there.tables["events"], 700);
-    assert_eq!(there.tables["attempts"], 1);
+    assert_eq!(there.tables["events"], 701);
+    assert_eq!(there.tables["attempts"], 2);
     assert_eq!(dump(&first), dump(&last));
 }
 

@@ -527,3 +527,29 @@ async fn nothing_of_what_was_erased_is_left_in_any_corner_of_the_file() {
         assert_eq!(left, 0, "{count} events with {pad} bytes");
     }
 }
+
+#[tokio::test]
+async fn the_first_attempt_of_a_delivered_delivery_is_in_the_row_of_that() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let store = open(&path).unwrap();
+    let ids = [1_000, 2_000, 3_000];
+    store.record_events(ids.map(claimed).into()).await.unwrap();
+    let mut finished = ids.map(|id| delivered(id + 1, HOOK));
+    // This one has something to say for which there is no column.
+    let answer = finished[2].attempt.answer.as_mut().unwrap();
+    answer.note = Some("its body broke off".to_owned());
+    store.finish_attempts(finished.to_vec()).await.unwrap();
+    for one in &finished {
+        let attempts = store.attempts_of(one.delivery_id).await.unwrap();
+        assert_eq!(attempts, [one.attempt.clone()]);
+    }
+    let all = finished.iter().map(|one| one.delivery_id).collect();
+    let last = store.last_attempts(all).await.unwrap();
+    assert_eq!(last.len(), 3, "{last:?}");
+    store.close().await;
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(number("SELECT count(*) FROM attempt_rows"), 1);
+    assert_eq!(number("SELECT count(*) FROM attempts"), 3);
+}

@@ -12,7 +12,7 @@ use crate::row::event::event_head_columns;
 use crate::shared;
 use crate::shared::{events, keys, subscriptions, webhooks};
 
-use super::{COMPANY, PAGE, check, check_walk, empty, or_none, sql_of};
+use super::{COMPANY, PAGE, check, check_attempts, check_walk, empty, or_none, sql_of};
 
 #[test]
 fn lists_of_what_is_registered_go_by_company_or_by_id() {
@@ -130,25 +130,18 @@ fn every_list_of_deliveries_walks_along_what_narrows_it_most() {
         shared::deliveries::ORIGINALS,
         "deliveries_by_event (event_id=?)",
     );
-    check(
-        &connection,
-        shared::deliveries::ATTEMPTS,
-        "PRIMARY KEY (delivery_id=?)",
-    );
+    check_attempts(&connection, shared::deliveries::ATTEMPTS);
+    check_attempts(&connection, shared::deliveries::LAST_ATTEMPTS);
+    check_attempts(&connection, shared::deliveries::FAILED_ATTEMPTS);
     check(
         &connection,
         shared::deliveries::LAST_ATTEMPTS,
-        "attempts USING PRIMARY KEY (delivery_id=? AND number=?)",
+        "attempt_rows USING PRIMARY KEY (delivery_id=? AND number>?)",
     );
     check(
         &connection,
         shared::deliveries::WITH_IDS,
         "INTEGER PRIMARY KEY (rowid=?)",
-    );
-    check(
-        &connection,
-        shared::deliveries::FAILED_ATTEMPTS,
-        "attempts USING PRIMARY KEY (delivery_id=?)",
     );
     check(&connection, events::WITH_IDS, "INTEGER PRIMARY KEY (rowid=?)");
     check(&connection, events::SIZES, "INTEGER PRIMARY KEY (rowid=?)");
