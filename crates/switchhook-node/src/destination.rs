@@ -19,7 +19,7 @@ use switchhook_protocol::Signer;
 
 use switchhook_http::address::Address;
 
-pub(crate) use self::headers::add_own_headers;
+pub(crate) use self::headers::headers_of;
 pub use self::headers::{EventTemplates, complete_record, pieces_of};
 use self::headers::{record, standing_headers};
 pub use self::identity::TlsIdentity;

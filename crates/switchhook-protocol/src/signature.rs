@@ -104,29 +104,35 @@ impl Signer {
     /// The compact JWS over `body`: header, body and signature, each in unpadded base64url, joined by dots.
     #[must_use]
     pub fn sign(&self, body: &[u8]) -> String {
+        String::from_utf8(self.sign_to_bytes(body)).expect("base64url is ASCII")
+    }
+
+    /// As [`Signer::sign`], for who sends it.
+    #[must_use]
+    pub fn sign_to_bytes(&self, body: &[u8]) -> Vec<u8> {
         self.token(encoded_length(body.len()), |token| {
-            BASE64URL.encode_string(body, token);
+            encode(&*BASE64URL, body, token);
         })
     }
 
     /// As [`Signer::sign`] over the body of another signer's token, which need not be encoded again. The token is not
     /// verified; `None` if it is none.
     #[must_use]
-    pub fn sign_again(&self, token: &[u8]) -> Option<String> {
-        let (_header, rest) = std::str::from_utf8(token).ok()?.split_once('.')?;
-        let (body, _signature) = rest.split_once('.')?;
-        Some(self.token(body.len(), |token| token.push_str(body)))
+    pub fn sign_again(&self, token: &[u8]) -> Option<Vec<u8>> {
+        let mut parts = token.split(|byte| *byte == b'.');
+        let (_header, body, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(self.token(body.len(), |token| token.extend_from_slice(body)))
     }
 
-    fn token(&self, body_length: usize, push_body: impl FnOnce(&mut String)) -> String {
+    fn token(&self, body_length: usize, push_body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let length = self.header.len() + body_length + encoded_length(SIGNATURE_BYTES) + 2;
-        let mut token = String::with_capacity(length);
-        token.push_str(&self.header);
-        token.push('.');
+        let mut token = Vec::with_capacity(length);
+        token.extend_from_slice(self.header.as_bytes());
+        token.push(b'.');
         push_body(&mut token);
-        let tag = hmac::sign(&self.key, token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(tag, &mut token);
+        let tag = hmac::sign(&self.key, &token);
+        token.push(b'.');
+        encode(&URL_SAFE_NO_PAD, tag.as_ref(), &mut token);
         token
     }
 }
@@ -170,6 +176,14 @@ const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
 const SIGNATURE_BYTES: usize = 32;
 
+/// Appends `bytes` in base64, in one piece: a `String` would be checked piece by piece.
+fn encode(base64: &impl Engine, bytes: &[u8], token: &mut Vec<u8>) {
+    let start = token.len();
+    token.resize(start + encoded_length(bytes.len()), 0);
+    let written = base64.encode_slice(bytes, &mut token[start..]);
+    written.expect("there is room for all of it");
+}
+
 const fn encoded_length(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
@@ -209,7 +223,7 @@ mod tests {
             for length in 0..50 {
                 let body = vec![b'x'; length];
                 let again = other.sign_again(first.sign(&body).as_bytes()).unwrap();
-                assert_eq!(again, other.sign(&body));
+                assert_eq!(again, other.sign_to_bytes(&body));
             }
             for no_token in ["", "a", "a.b"] {
                 assert_eq!(other.sign_again(no_token.as_bytes()), None);

@@ -18,7 +18,7 @@ use super::EngineParts;
 use super::body::body_of;
 use super::memory::Reservation;
 use super::transport::{Post, PostResult};
-use crate::destination::{Destination, OptOut, add_own_headers};
+use crate::destination::{Destination, OptOut, headers_of};
 use crate::live::AttemptInfo;
 use crate::templates::Templates;
 
@@ -91,6 +91,9 @@ fn opt_out(destination: &Destination, posted: &mut PostResult) -> Option<OptOut>
     Some(opt_out)
 }
 
+/// As many headers follow from most deliveries: of the event, the kind, the delivery, the attempt, and the key.
+const OWN_HEADERS: usize = 5;
+
 /// The POST for a claimed delivery, made at `now`.
 async fn prepare(
     claimed: &ClaimedDelivery,
@@ -100,13 +103,13 @@ async fn prepare(
     now: Timestamp,
 ) -> Result<Post, String> {
     let delivery = &claimed.delivery;
-    let mut headers = destination.headers.clone();
+    let mut own_headers = Vec::with_capacity(OWN_HEADERS);
     let made = if destination.templates.has_headers() || destination.templates.has_body() {
         let event = redact(&claimed.body, claimed.hidden());
         let make = destination.templates.make(
             templates,
             delivery.company_id,
-            &mut headers,
+            &mut own_headers,
             &event,
             context(delivery),
         );
@@ -115,21 +118,19 @@ async fn prepare(
     } else {
         None
     };
-    add_own_headers(&mut headers, delivery, &destination.webhook.settings);
+    own_headers.extend(headers_of(delivery, &destination.webhook.settings));
     let signer = destination.signer.as_ref();
     let body = match (made, signer) {
         (None, signer) => body_of(signer, &claimed.body, claimed.hidden()),
         (Some(made), None) => made.into(),
-        (Some(made), Some(signer)) => signer.sign(made.as_bytes()).into(),
+        (Some(made), Some(signer)) => signer.sign_to_bytes(made.as_bytes()).into(),
     };
     if let Some(signer) = &destination.standard {
-        for (name, value) in signer.headers(delivery.event_id, now, &body) {
-            headers.insert(name, value);
-        }
+        own_headers.extend(signer.headers(delivery.event_id, now, &body));
     }
     Ok(Post {
         destination: Arc::clone(destination),
-        headers,
+        own_headers,
         body: match room {
             // Where nothing had to be hidden, nothing was made.
             Some(room) if !std::ptr::eq(&*body, &*claimed.body) => room.over(body),

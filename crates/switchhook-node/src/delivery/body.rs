@@ -105,7 +105,7 @@ impl Bodies {
         if let Some(again) = again {
             return again.into();
         }
-        let token = Bytes::from(signer.sign(&redact(&self.event, self.hidden)));
+        let token = Bytes::from(signer.sign_to_bytes(&redact(&self.event, self.hidden)));
         self.token = Some(token.clone());
         token
     }

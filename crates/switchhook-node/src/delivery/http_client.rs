@@ -94,7 +94,7 @@ impl HttpTransport {
         let Some(token) = self.token(&post.destination, start).await? else {
             return self.try_post(post, phases, start).await;
         };
-        post.headers.insert(AUTHORIZATION, token.header.clone());
+        post.set_header(AUTHORIZATION, token.header.clone());
         let answered = self.try_post(post, phases, start).await?;
         if answered.answer.status != 401 {
             return Ok(answered);
@@ -105,7 +105,7 @@ impl HttpTransport {
         }
         match self.token(&post.destination, start).await {
             Ok(Some(other)) => {
-                post.headers.insert(AUTHORIZATION, other.header);
+                post.set_header(AUTHORIZATION, other.header);
                 self.try_post(post, phases, start).await
             }
             _ => Ok(answered),
@@ -223,7 +223,7 @@ struct Answered {
 fn request(post: &Post) -> Request<Full<bytes::Bytes>> {
     let mut request = Request::new(Full::new(post.body.clone()));
     *request.method_mut() = Method::POST;
-    *request.headers_mut() = post.headers.clone();
+    *request.headers_mut() = post.headers();
     request
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
 use switchhook_http::tls::TlsFailure;
 
@@ -17,9 +17,27 @@ use crate::destination::Destination;
 pub struct Post {
     /// Receiver, with its settings and timeouts.
     pub destination: Arc<Destination>,
-    /// Every header but `Host` and `Content-Length`.
-    pub headers: HeaderMap,
+    /// Headers beyond those that every request to the destination has, or in their place.
+    pub own_headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
+}
+
+impl Post {
+    /// Sets a header of this POST alone.
+    pub fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.own_headers.retain(|(known, _)| *known != name);
+        self.own_headers.push((name, value));
+    }
+
+    /// Every header but `Content-Length`.
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = self.destination.headers.clone();
+        for (name, value) in &self.own_headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        headers
+    }
 }
 
 /// Result of a POST.

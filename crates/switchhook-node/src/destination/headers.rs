@@ -63,7 +63,7 @@ impl EventTemplates {
         self.pieces.len() > self.names.len()
     }
 
-    /// Makes it: puts the headers among those of the POST, and answers the body if it is made too.
+    /// Makes it: adds the headers to those of the POST, and answers the body if it is made too.
     ///
     /// # Errors
     /// Says in words what cannot be made of the event, and why.
@@ -71,7 +71,7 @@ impl EventTemplates {
         &self,
         templates: &Templates,
         company_id: CompanyId,
-        headers: &mut HeaderMap,
+        headers: &mut Vec<(HeaderName, HeaderValue)>,
         event: &[u8],
         context: TemplateContext,
     ) -> Result<Option<String>, String> {
@@ -85,7 +85,7 @@ impl EventTemplates {
             });
             let value =
                 value.map_err(|why| format!("the header `{name}` cannot be made from this event: {why}"))?;
-            headers.insert(name.clone(), value);
+            headers.push((name.clone(), value));
         }
         made.next()
             .transpose()
@@ -196,15 +196,17 @@ pub(super) fn record(webhook: &Webhook, headers: &HeaderMap, has_signature: bool
     }
 }
 
-/// Adds to the headers of a request those that follow from its delivery and the attempt's number; the others are the webhook's.
-pub(crate) fn add_own_headers(map: &mut HeaderMap, delivery: &Delivery, settings: &WebhookSettings) {
-    if settings.idempotency_key {
-        // The same for each attempt, another when it is delivered again on purpose.
-        map.insert(IDEMPOTENCY_KEY, HeaderValue::from(delivery.id.0));
-    }
-    for (name, value) in own_headers(delivery, delivery.attempt_number) {
-        map.insert(name, value);
-    }
+/// The headers of a request that follow from its delivery and the attempt's number.
+pub(crate) fn headers_of(
+    delivery: &Delivery,
+    settings: &WebhookSettings,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    // The same for each attempt, another when it is delivered again on purpose.
+    let key = settings
+        .idempotency_key
+        .then(|| (IDEMPOTENCY_KEY, HeaderValue::from(delivery.id.0)));
+    key.into_iter()
+        .chain(own_headers(delivery, delivery.attempt_number))
 }
 
 /// Adds to what was kept of an attempt's headers those that follow from its delivery and from when it was made.

@@ -31,7 +31,7 @@ impl InspectedTransport {
             webhook.company_id,
             name,
             secret,
-            post.headers.clone(),
+            post.headers(),
             post.body.clone(),
         );
         let timeout = post.destination.timeout(&self.defaults);

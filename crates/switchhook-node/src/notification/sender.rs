@@ -94,16 +94,16 @@ impl Sender {
             Some(signer) => signer.sign(json.as_bytes()),
             None => json,
         };
-        let mut sent = destination.headers.clone();
+        let mut own_headers = Vec::new();
         if channel.channel_type == ChannelType::Webhook {
-            sent.insert(
+            own_headers.push((
                 const { HeaderName::from_static(headers::NOTIFICATION_KIND) },
                 HeaderValue::from_static(message.kind),
-            );
+            ));
         }
         let post = Post {
             destination: Arc::new(destination),
-            headers: sent,
+            own_headers,
             body: Bytes::from(body),
         };
         judge(self.transport.post(post).await)

@@ -197,13 +197,12 @@ fn request(client: &ClientCredentials<'_>, destination: &Destination) -> Post {
     let server =
         Webhook::new(own.id, own.company_id, client.token_url, own.created_at).with_settings(settings);
     let server = Destination::new(server, Arc::default());
-    let mut headers = server.headers.clone();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(AUTHORIZATION, basic(client));
+    let of_form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let own_headers = vec![
+        (CONTENT_TYPE, of_form),
+        (ACCEPT, HeaderValue::from_static("application/json")),
+        (AUTHORIZATION, basic(client)),
+    ];
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
     if let Some(scope) = client.scope {
@@ -211,7 +210,7 @@ fn request(client: &ClientCredentials<'_>, destination: &Destination) -> Post {
     }
     Post {
         destination: Arc::new(server),
-        headers,
+        own_headers,
         body: form.finish().into(),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason};
 use switchhook_domain::webhook::WebhookSettings;
 use switchhook_node::delivery::address_guard::AddressGuard;
@@ -127,8 +127,8 @@ async fn a_credential_that_comes_back_is_not_kept() {
     let url = format!("http://ann:hunter2@{address}/hook?token=qu3ry&team=blue");
     let mut post = post_with(&url, settings);
     // As it is made before the POST.
-    post.headers
-        .insert("x-api-key", HeaderValue::from_static("h3ader"));
+    let name = HeaderName::from_static("x-api-key");
+    post.set_header(name, HeaderValue::from_static("h3ader"));
     let posted = transport(AddressGuard::allowing_loopback()).post(post).await;
     check_status(&posted, 500);
     let answer = posted.answer.expect("it was answered");

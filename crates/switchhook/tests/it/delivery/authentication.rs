@@ -38,7 +38,7 @@ pub(super) fn to(id: i64, url: &str, settings: WebhookSettings) -> Post {
     let webhook = Webhook::new(WebhookId(id), CompanyId(1), url, START).with_settings(settings);
     let destination = Arc::new(Destination::new(webhook, Arc::default()));
     Post {
-        headers: destination.headers.clone(),
+        own_headers: Vec::new(),
         destination,
         body: Bytes::from_static(b"{}"),
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::HeaderMap;
 use switchhook_domain::attempt::{AttemptOutcome, FailureReason};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, WebhookId};
@@ -90,10 +89,9 @@ pub(super) fn post_to(url: &str, timeout_ms: u32) -> Post {
 pub(super) fn post_with(url: &str, settings: WebhookSettings) -> Post {
     let webhook = Webhook::new(WebhookId(1), CompanyId(1), url, START).with_settings(settings);
     let destination = Arc::new(Destination::new(webhook, Arc::default()));
-    let headers: HeaderMap = destination.headers.clone();
     Post {
         destination,
-        headers,
+        own_headers: Vec::new(),
         body: Bytes::from_static(br#"{"call_id":1}"#),
     }
 }

@@ -122,14 +122,14 @@ impl ScriptedNetwork {
 }
 
 fn header<T: std::str::FromStr>(post: &Post, name: &str) -> Option<T> {
-    post.headers.get(name)?.to_str().ok()?.parse().ok()
+    post.headers().get(name)?.to_str().ok()?.parse().ok()
 }
 
 #[async_trait]
 impl Transport for ScriptedNetwork {
     async fn post(&self, post: Post) -> PostResult {
         let webhook_id = post.destination.webhook.id;
-        if post.headers.get("switchhook-delivery-id").is_none() {
+        if post.headers().get("switchhook-delivery-id").is_none() {
             if let Some(channels) = self.channels.get() {
                 return channels.post(post).await;
             }
@@ -147,7 +147,7 @@ impl Transport for ScriptedNetwork {
             attempt: header(&post, "switchhook-attempt").expect("every attempt is numbered"),
             // A copy: what is remembered here is not to be sent any more.
             body: Bytes::copy_from_slice(&post.body),
-            headers: post.headers.clone(),
+            headers: post.headers(),
         };
         let reaction = (self.script)(&seen);
         self.seen.lock().push(seen);
