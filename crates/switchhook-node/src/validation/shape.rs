@@ -20,10 +20,20 @@ struct Rule {
     words: Option<Words>,
     /// True if a string must be a whole number.
     is_digits: bool,
-    /// The rules for its members by their names, shortest first.
-    members: Vec<(String, usize)>,
+    /// The rules for its members by their names, in the order of the marks of these.
+    members: Vec<(Mark, String, usize)>,
     /// The rule for its elements.
     elements: Option<usize>,
+}
+
+/// A name's length and its first and last letter. Hardly two members have the same, so that few names are compared.
+type Mark = u32;
+
+fn mark_of(name: &str) -> Mark {
+    let letter = |letter: Option<&u8>| u32::from(letter.copied().unwrap_or_default());
+    let letters = name.as_bytes();
+    let length = u32::from(u16::try_from(letters.len()).unwrap_or(u16::MAX));
+    length << 16 | letter(letters.first()) << 8 | letter(letters.last())
 }
 
 /// The words that a value may be.
@@ -217,9 +227,13 @@ impl Rule {
     }
 
     fn member(&self, name: &str) -> Option<usize> {
-        let order = |(other, _): &(String, usize)| (other.len(), other.as_str()).cmp(&(name.len(), name));
-        let place = self.members.binary_search_by(order).ok()?;
-        Some(self.members[place].1)
+        let mark = mark_of(name);
+        let from = self.members.partition_point(|(other, ..)| *other < mark);
+        let mut marked_alike = self.members[from..]
+            .iter()
+            .take_while(|(other, ..)| *other == mark);
+        let member = marked_alike.find(|(_, other, _)| other == name);
+        member.map(|(_, _, rule)| *rule)
     }
 }
 
@@ -314,11 +328,9 @@ impl<'s> Reader<'s> {
                 ("properties", Json::Object(members)) => {
                     rule.members = members
                         .iter()
-                        .map(|(name, part)| (name.clone(), self.rule(part)))
+                        .map(|(name, part)| (mark_of(name), name.clone(), self.rule(part)))
                         .collect();
-                    rule.members.sort_by(|(one, _), (other, _)| {
-                        (one.len(), one.as_str()).cmp(&(other.len(), other.as_str()))
-                    });
+                    rule.members.sort_by_key(|(mark, ..)| *mark);
                 }
                 ("items", part) => rule.elements = Some(self.rule(part)),
                 ("pattern", Json::String(pattern)) if pattern == DIGITS => rule.is_digits = true,
