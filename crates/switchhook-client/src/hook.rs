@@ -80,7 +80,11 @@ impl Hook {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
         let deadline = Instant::now() + self.timeout;
-        let exchange = self.exchange(request.clone(), deadline).await;
+        let mut exchange = self.exchange(request.clone(), deadline).await;
+        // The receiver closed a kept connection just when it was used. As for deliveries, that is no answer to this request.
+        while exchange.is_on_closed_connection {
+            exchange = self.exchange(request.clone(), deadline).await;
+        }
         if exchange.is_http {
             return exchange.answer;
         }
@@ -139,13 +143,15 @@ impl Hook {
         if tls_error(&error).is_some() {
             return HookAnswer::NoAnswer(why).into();
         }
-        let has_no_answer = seen.is_some_and(|seen| !seen.has_begun());
+        let has_no_answer = seen.as_ref().is_some_and(|seen| !seen.has_begun());
+        let is_kept = seen.is_some_and(|seen| seen.is_of_kept_connection());
         Exchange {
             answer: match has_no_answer {
                 true => HookAnswer::Closed("it closed the connection without an answer".to_owned()),
                 false => HookAnswer::NoAnswer(why),
             },
             is_http: !has_no_answer && !is_parse(&error),
+            is_on_closed_connection: has_no_answer && is_kept,
         }
     }
 }
@@ -154,6 +160,8 @@ impl Hook {
 struct Exchange {
     answer: HookAnswer,
     is_http: bool,
+    /// True if it was tried on a connection that was kept, and that the receiver closed without an answer.
+    is_on_closed_connection: bool,
 }
 
 impl From<HookAnswer> for Exchange {
@@ -161,6 +169,7 @@ impl From<HookAnswer> for Exchange {
         Self {
             answer,
             is_http: true,
+            is_on_closed_connection: false,
         }
     }
 }

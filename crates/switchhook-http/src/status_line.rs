@@ -20,6 +20,8 @@ pub struct StatusLine {
     /// Length of the line so far.
     length: usize,
     part: ReadState,
+    /// Requests that were written, this one included.
+    requests: u32,
 }
 
 /// State of reading an answer.
@@ -51,6 +53,12 @@ impl StatusLine {
     #[must_use]
     pub const fn has_begun(&self) -> bool {
         self.length > 0 || !matches!(self.part, ReadState::Status)
+    }
+
+    /// True if the connection has carried another request before.
+    #[must_use]
+    pub const fn is_of_kept_connection(&self) -> bool {
+        self.requests > 1
     }
 
     /// True if a TLS alert was read instead of HTTP.
@@ -126,7 +134,11 @@ impl<W> StatusWatcher<W> {
             .iter()
             .any(|method| bytes.starts_with(method))
         {
-            *self.status.lock() = StatusLine::default();
+            let mut status = self.status.lock();
+            *status = StatusLine {
+                requests: status.requests.saturating_add(1),
+                ..StatusLine::default()
+            };
         }
     }
 }

@@ -186,6 +186,24 @@ async fn the_status_decides_whatever_is_wrong_with_the_rest_of_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_that_is_closed_when_it_is_used_costs_no_event() {
+    let (address, _) = receiver(|mut stream| async move {
+        if read_request(&mut stream).await.is_some() {
+            let _ = stream.write_all(OK).await;
+            // It takes the next one, and closes.
+            let _ = read_request(&mut stream).await;
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("http://{address}/hook");
+    let simulate = ["simulate", "--to", &url, "--count", "3", "--speed", "max"];
+    let run =
+        Shell::new(folder.path()).run(&[&simulate[..], &["--in-flight", "1", "--expect", "2xx"]].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_status_of_the_answer_before_is_not_taken_for_one_of_this() {
     let (address, _) = receiver(|mut stream| async move {
         let mut answers = [OK, b"nonsense\r\n\r\n"].into_iter();
