@@ -105,17 +105,8 @@ fn bind_delivered(
     first: &Attempt,
     values: &mut Values<'_, '_>,
 ) -> Result<(), StoreError> {
+    bind_common(delivery, values)?;
     values.bind(params![
-        delivery.id.0,
-        delivery.event_id.0,
-        delivery.ordinal,
-        delivery.company_id.0,
-        delivery.webhook_id.0,
-        delivery.kind.route(),
-        ids(&delivery.subscription_ids),
-        delivery.hidden.as_str(),
-        delivery.order_key.as_ref().map(OrderKey::as_str),
-        delivery.state.name().as_str(),
         first.finished_at.as_millis(),
         delivery.attempt_number,
         delivery.failures.answered,
@@ -128,6 +119,22 @@ fn bind_delivered(
         first.started_at.as_millis(),
     ])?;
     attempt_row::bind_exchange(first, values)
+}
+
+/// What both kinds of rows begin with: what is delivered to whom, and its state.
+fn bind_common(delivery: &Delivery, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
+    values.bind(params![
+        delivery.id.0,
+        delivery.event_id.0,
+        delivery.ordinal,
+        delivery.company_id.0,
+        delivery.webhook_id.0,
+        delivery.kind.route(),
+        ids(&delivery.subscription_ids),
+        delivery.hidden.as_str(),
+        delivery.order_key.as_ref().map(OrderKey::as_str),
+        delivery.state.name().as_str(),
+    ])
 }
 
 fn held_ms(delivery: &Delivery) -> i64 {
@@ -147,17 +154,8 @@ fn bind(delivery: &Delivery, state: RowState<'_>, values: &mut Values<'_, '_>) -
         ),
         RowState::Ended(last) => (false, false, Some(last)),
     };
+    bind_common(delivery, values)?;
     values.bind(params![
-        delivery.id.0,
-        delivery.event_id.0,
-        delivery.ordinal,
-        delivery.company_id.0,
-        delivery.webhook_id.0,
-        delivery.kind.route(),
-        ids(&delivery.subscription_ids),
-        delivery.hidden.as_str(),
-        delivery.order_key.as_ref().map(OrderKey::as_str),
-        delivery.state.name().as_str(),
         due_at.map(Timestamp::as_millis),
         ended_at.map(Timestamp::as_millis),
         is_waiting.then_some("order"),

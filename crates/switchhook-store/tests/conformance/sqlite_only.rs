@@ -542,7 +542,7 @@ async fn the_first_attempt_of_a_delivered_delivery_is_in_the_row_of_that() {
     store.finish_attempts(finished.to_vec()).await.unwrap();
     for one in &finished {
         let attempts = store.attempts_of(one.delivery_id).await.unwrap();
-        assert_eq!(attempts, [one.attempt.clone()]);
+        assert_eq!(attempts, std::slice::from_ref(&one.attempt));
     }
     let all = finished.iter().map(|one| one.delivery_id).collect();
     let last = store.last_attempts(all).await.unwrap();
