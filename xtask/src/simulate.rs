@@ -19,7 +19,7 @@ pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
         .status()
         .context("cargo cannot be started")?;
     if !status.success() {
-        bail!("a promise was broken; the seed is above");
+        bail!("a promise was broken, with the seed above; or the tests cannot be built");
     }
     Ok(())
 }
