@@ -127,7 +127,7 @@ const FAILED: &str =
     "FROM deliveries INDEXED BY deliveries_failed WHERE failures_answered + failures_unanswered > 0";
 
 /// The finished attempts of a delivery, first to last.
-pub(super) async fn attempts_of(sql: &mut dyn Sql, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+pub(crate) async fn attempts_of(sql: &mut dyn Sql, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
     all(sql, ATTEMPTS, values![id.0], attempt::read).await
 }
 

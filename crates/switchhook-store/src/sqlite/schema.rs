@@ -63,12 +63,12 @@ pub(super) fn number(connection: &Connection) -> Result<u32, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use switchhook_domain::id::CompanyId;
+    use switchhook_domain::id::{CompanyId, DeliveryId};
     use switchhook_domain::subscription::{Revision, VersionChange};
 
     use super::*;
     use crate::page::PageRequest;
-    use crate::shared::versions;
+    use crate::shared::{deliveries, versions};
     use crate::sqlite::connection::{Checkpoints, DatabaseLocation, open_writing};
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_261_200_000);
@@ -104,24 +104,44 @@ mod tests {
         );
     }
 
-    #[test]
-    fn webhooks_made_before_addresses_were_compared_are_found_by_theirs() {
+    /// A store as it was before a migration, with some rows, brought up to date.
+    fn migrated(name: &str, rows: &str) -> Connection {
         let mut connection = open_writing(&DatabaseLocation::Memory, Checkpoints::Here).unwrap();
-        let before = MIGRATIONS
-            .iter()
-            .take_while(|migration| migration.name != URL_KEYS);
+        let before = MIGRATIONS.iter().take_while(|migration| migration.name != name);
         let before: Vec<_> = before.map(|migration| migration.sqlite).collect();
         connection.execute_batch(&before.join(";\n")).unwrap();
         connection
             .execute_batch(&format!(
                 "CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL);
                  INSERT INTO schema_migrations VALUES ({}, 'before', 0);
-                 INSERT INTO webhooks (id, company_id, hook_url, settings, created_at, updated_at)
-                   VALUES (7, 1, 'https://***7@Example.com:443/a', '{{}}', 5, 6);",
+                 {rows};",
                 before.len()
             ))
             .unwrap();
         migrate(&mut connection, NOW).unwrap();
+        connection
+    }
+
+    #[test]
+    fn attempts_made_before_deliveries_held_their_first_are_there() {
+        let connection = migrated(
+            "first_attempts",
+            "INSERT INTO attempts (delivery_id, number, started_at, finished_at, outcome, status, answer_truncated, total_us)
+               VALUES (7, 1, 5, 6, 'answered', 503, 0, 1000), (7, 2, 8, 9, 'answered', 200, 0, 1000)",
+        );
+        let mut sql = OnThread::new(&connection);
+        let attempts = at_once(deliveries::attempts_of(&mut sql, DeliveryId(7))).unwrap();
+        let numbers: Vec<_> = attempts.iter().map(|one| one.number).collect();
+        assert_eq!(numbers, [1, 2]);
+    }
+
+    #[test]
+    fn webhooks_made_before_addresses_were_compared_are_found_by_theirs() {
+        let connection = migrated(
+            URL_KEYS,
+            "INSERT INTO webhooks (id, company_id, hook_url, settings, created_at, updated_at)
+               VALUES (7, 1, 'https://***7@Example.com:443/a', '{}', 5, 6)",
+        );
         let key: String = connection
             .query_row("SELECT url_key FROM webhooks", [], |row| row.get(0))
             .unwrap();
