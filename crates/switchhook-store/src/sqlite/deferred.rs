@@ -7,6 +7,7 @@
 //! Events, and deliveries that have ended, gather over several batches, so that their rows are written many at a
 //! time.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
@@ -135,10 +136,10 @@ impl Deferred {
         let delivery = self.deliveries.remove(&id)?;
         if let Some(key) = &delivery.order_key {
             let queue = (delivery.webhook_id, key.clone());
-            if let Some(ids) = self.queues.get_mut(&queue) {
-                ids.retain(|other| *other != id);
-                if ids.is_empty() {
-                    self.queues.remove(&queue);
+            if let Entry::Occupied(mut ids) = self.queues.entry(queue) {
+                ids.get_mut().retain(|other| *other != id);
+                if ids.get().is_empty() {
+                    ids.remove();
                 }
             }
         }

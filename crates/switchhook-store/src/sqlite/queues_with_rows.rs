@@ -41,8 +41,10 @@ impl QueuesWithRows {
     }
 
     pub(super) fn may_have(&self, webhook_id: WebhookId, key: &OrderKey) -> bool {
-        let is_known =
-            |known: &HashSet<u64, IdHash>| known.contains(&self.hash.hash_one((webhook_id.0, key.as_str())));
+        // Mostly there are none, and nothing need be hashed.
+        let is_known = |known: &HashSet<u64, IdHash>| {
+            !known.is_empty() && known.contains(&self.hash.hash_one((webhook_id.0, key.as_str())))
+        };
         self.known.as_ref().is_none_or(is_known)
     }
 
