@@ -148,12 +148,9 @@ impl CopyEndpoint for SqliteEndpoint {
         let behind = match after {
             // The first of the key by itself, or the rows of deliveries would be passed from the beginning to find the attempts in them.
             Some(after) => format!(
-                "WHERE {} >= ?1 AND ({key}) > ({})",
-                table.columns[table.key()[0]].name,
-                (1..=after.len())
-                    .map(|place| format!("?{place}"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                "WHERE ({key}) > ({}) AND {} >= ?1",
+                vec!["?"; after.len()].join(", "),
+                table.columns[table.key()[0]].name
             ),
             None => String::new(),
         };
