@@ -5,6 +5,7 @@
 //! few pooled connections. Nodes let each other know of changes by `announcement`s, and `listener` hears them.
 
 mod announcement;
+mod at_once;
 mod attempts;
 mod batch;
 mod changes;

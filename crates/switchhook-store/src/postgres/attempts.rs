@@ -9,6 +9,7 @@ use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
+use super::at_once;
 use super::columns::{Query, bind_columns};
 use super::order_queue::{self, QueueKey};
 use super::replays;
@@ -94,8 +95,12 @@ async fn settle(
     for one in finished {
         ends.entry((one.delivery_id, one.attempt.number)).or_insert(*one);
     }
+    let sql = match transaction.is_one_statement {
+        true => &at_once::FUNCTIONS.settle.call,
+        false => SETTLE,
+    };
     let attempts: Vec<_> = ends.values().map(|one| (one.delivery_id, &one.attempt)).collect();
-    let query = bind_columns!(bind(sqlx::query(SETTLE), &attempts), ends, |end| {
+    let query = bind_columns!(bind(sqlx::query(sql), &attempts), ends, |end| {
         &str: end.1.state.name().as_str(),
         Option<i64>: (!end.1.state.is_final()).then_some(end.1.state.at().as_millis()),
         Option<i64>: end.1.state.is_final().then_some(end.1.state.at().as_millis()),
@@ -126,37 +131,52 @@ fn read_settled(row: &Row<'_>) -> Result<((DeliveryId, u32), FinishedRow), Store
 ///
 /// Rows are found by their ids. Were it said plainly that they are claimed, the index of all that is claimed would look as
 /// good as the key to a plan that was made while little was.
-const SETTLE: &str = concat!(
-    "WITH settled AS (\
-     UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
-     state = CASE deliveries.state WHEN 'pending' THEN one.next_state ELSE deliveries.state END, \
-     due_at = CASE deliveries.state WHEN 'pending' THEN one.next_due_at ELSE deliveries.due_at END, \
-     ended_at = CASE deliveries.state WHEN 'pending' THEN one.next_ended_at ELSE deliveries.ended_at END, \
-     blocks_until = CASE deliveries.state WHEN 'pending' THEN one.blocks_until ELSE deliveries.blocks_until END, \
-     held_ms = CASE deliveries.state WHEN 'pending' THEN one.held_ms ELSE deliveries.held_ms END, \
-     failures_answered = one.answered, failures_unanswered = one.unanswered, \
-     last_outcome = one.outcome, last_status = one.status, \
-     last_failure = coalesce(one.failure, deliveries.last_failure) FROM ",
-    attempt_arrays!(
-        "$20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::text[]"
-    ),
-    " AS one (",
-    attempt_columns!(),
-    ", next_state, next_due_at, next_ended_at, answered, unanswered, blocks_until, held_ms, failure) \
-     WHERE deliveries.id = one.delivery_id AND deliveries.attempt_number = one.number \
-     AND coalesce(deliveries.claimed_by, 0) = $28 \
-     RETURNING one.*, deliveries.state, webhook_id, order_key, replay_id\
-     ), kept AS (INSERT INTO attempts (",
-    attempt_columns!(),
-    ") SELECT ",
-    attempt_columns!(),
-    " FROM settled) \
-     SELECT delivery_id, number, (state = next_state)::int::bigint, order_key, replay_id, (\
+///
+/// `$follower` is what waits in the order queue.
+macro_rules! settle {
+    ($follower:literal) => {
+        concat!(
+            "WITH settled AS (\
+             UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
+             state = CASE deliveries.state WHEN 'pending' THEN one.next_state ELSE deliveries.state END, \
+             due_at = CASE deliveries.state WHEN 'pending' THEN one.next_due_at ELSE deliveries.due_at END, \
+             ended_at = CASE deliveries.state WHEN 'pending' THEN one.next_ended_at ELSE deliveries.ended_at END, \
+             blocks_until = CASE deliveries.state WHEN 'pending' THEN one.blocks_until ELSE deliveries.blocks_until END, \
+             held_ms = CASE deliveries.state WHEN 'pending' THEN one.held_ms ELSE deliveries.held_ms END, \
+             failures_answered = one.answered, failures_unanswered = one.unanswered, \
+             last_outcome = one.outcome, last_status = one.status, \
+             last_failure = coalesce(one.failure, deliveries.last_failure) FROM ",
+            attempt_arrays!(
+                "$20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::text[]"
+            ),
+            " AS one (",
+            attempt_columns!(),
+            ", next_state, next_due_at, next_ended_at, answered, unanswered, blocks_until, held_ms, failure) \
+             WHERE deliveries.id = one.delivery_id AND deliveries.attempt_number = one.number \
+             AND coalesce(deliveries.claimed_by, 0) = $28::bigint \
+             RETURNING one.*, deliveries.state, webhook_id, order_key, replay_id\
+             ), kept AS (INSERT INTO attempts (",
+            attempt_columns!(),
+            ") SELECT ",
+            attempt_columns!(),
+            " FROM settled) \
+             SELECT delivery_id, number, (state = next_state)::int::bigint, order_key, replay_id, ",
+            $follower,
+            " FROM settled"
+        )
+    };
+}
+
+const SETTLE: &str = settle!(
+    "(\
      SELECT follower.id FROM deliveries AS follower WHERE follower.state = 'pending' \
      AND follower.order_key IS NOT NULL AND follower.webhook_id = settled.webhook_id \
      AND follower.order_key = settled.order_key AND follower.held IS NOT NULL \
-     ORDER BY follower.line_position LIMIT 1) FROM settled"
+     ORDER BY follower.line_position LIMIT 1)"
 );
+
+/// For deliveries that nobody waits for.
+pub(super) const SETTLE_ALONE: &str = settle!("NULL::bigint");
 
 /// The payload of a delivery that was cancelled may have been erased while its attempt was under way: what was answered
 /// then goes too.

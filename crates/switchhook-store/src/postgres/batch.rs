@@ -1,6 +1,8 @@
 //! One batch of the hot writes of many callers: new events, ended attempts and claims that are given back, written together
 //! with a handful of statements however many they are.
 
+use switchhook_domain::delivery::DeliveryState;
+
 use super::order_queue::QueueLocks;
 use super::transaction::Transaction;
 use super::{attempts, record, releases};
@@ -10,12 +12,29 @@ use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
 use crate::shared::notices;
 
-/// Does all of them, and sets what their callers are to be answered.
+/// True if one statement may do all of them: only new events or only ended attempts, with nothing else to be told of.
+pub(super) fn is_one_statement(writes: &[HotWrite]) -> bool {
+    let are_events = |write: &HotWrite| match write {
+        HotWrite::Record { events, .. } => events.iter().all(|event| !event.is_logged),
+        HotWrite::Finish { .. } | HotWrite::Release { .. } => false,
+    };
+    let are_attempts = |write: &HotWrite| match write {
+        HotWrite::Finish { attempts, .. } => attempts
+            .iter()
+            .all(|one| !matches!(one.state, DeliveryState::Exhausted { .. })),
+        HotWrite::Record { .. } | HotWrite::Release { .. } => false,
+    };
+    writes.iter().all(are_events) || writes.iter().all(are_attempts)
+}
+
+/// Does all of them, and sets what their callers are to be answered. Answers false if one statement did nothing.
 pub(super) async fn write(
     transaction: &mut Transaction<'_>,
     writes: &mut [HotWrite],
-) -> Result<(), StoreError> {
-    let (late, recorded) = write_rows(transaction, writes).await?;
+) -> Result<bool, StoreError> {
+    let Some((late, recorded)) = write_rows(transaction, writes).await? else {
+        return Ok(false);
+    };
     let (mut late, mut recorded) = (late.into_iter(), recorded.into_iter());
     for write in writes {
         match write {
@@ -29,14 +48,14 @@ pub(super) async fn write(
             HotWrite::Release { reply, .. } => reply.set(Ok(())),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Answers for each attempt whether it ended too late, and for each event what became of it.
 async fn write_rows(
     transaction: &mut Transaction<'_>,
     writes: &[HotWrite],
-) -> Result<(Vec<bool>, Vec<Recorded>), StoreError> {
+) -> Result<Option<(Vec<bool>, Vec<Recorded>)>, StoreError> {
     let (mut new, mut finished) = (Vec::<&NewEvent>::new(), Vec::<&FinishedAttempt>::new());
     let (mut released, mut released_at) = (Vec::<&Release>::new(), None);
     for write in writes {
@@ -54,19 +73,27 @@ async fn write_rows(
     let ended = finished.iter().map(|one| one.delivery_id);
     let given_back = released.iter().map(|one| one.delivery_id);
     locks.of_deliveries = ended.chain(given_back).map(|id| id.0).collect();
-    locks.take(transaction.connection).await?;
+    if !transaction.is_one_statement {
+        locks.take(transaction.connection).await?;
+    }
     let (late, given_up) = match finished.is_empty() {
         true => Default::default(),
         false => attempts::finish(transaction, &finished).await?,
     };
+    if transaction.is_one_statement && !late.is_empty() && late.iter().all(|is_late| *is_late) {
+        return Ok(None);
+    }
     if let Some(now) = released_at {
         releases::release(transaction, &released, now).await?;
     }
     let recorded = match new.is_empty() {
-        true => Vec::new(),
-        false => record::record(transaction, &new).await?,
+        true => Some(Vec::new()),
+        false => record::record(transaction, &new, &locks).await?,
+    };
+    let Some(recorded) = recorded else {
+        return Ok(None);
     };
     // Last: what it locks, others may wait for who hold what this waits for.
     notices::add_given_up(transaction, &given_up).await?;
-    Ok((late, recorded))
+    Ok(Some((late, recorded)))
 }

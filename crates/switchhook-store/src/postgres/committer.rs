@@ -1,8 +1,8 @@
 //! Group commit on PostgreSQL: everything goes through it that makes, claims or ends deliveries.
 //!
 //! There are two queues (`commit.rs`), each with a committer, which is a task with a connection: one for new events, one for the
-//! rest, so that while one waits for the disk the other goes on. The writes of a batch that are alike become one transaction of a
-//! handful of statements (`batch.rs`); other work gets one of its own, after them. This node is notified in the order of the
+//! rest, so that while one waits for the disk the other goes on. The writes of a batch that are alike become one transaction, of one
+//! statement (`at_once.rs`) or of a handful (`batch.rs`); other work gets one of its own, after them. This node is notified in the order of the
 //! commits of both (`notifier.rs`).
 
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use sqlx::Connection;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::batch;
 use super::connection::{Connector, Link};
 use super::node::Node;
 use super::notifier::Notifier;
-use super::transaction::{Transaction, Uncommitted, transact};
+use super::transaction::{Outcome, Transaction, Uncommitted, transact, transact_at_once};
+use super::{at_once, batch};
 use crate::commit::{self, Batch, Batches, HotWrite, LINGER, Next, WakeTarget, Weight, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::Commit;
@@ -73,6 +73,7 @@ impl Writer {
                 node: node.cloned(),
                 notifier: Arc::clone(notifier),
                 link: None,
+                long_ways: 0,
                 what,
                 is_failing: false,
             }
@@ -134,6 +135,8 @@ pub(super) struct Committer {
     node: Option<Arc<Node>>,
     notifier: Arc<Notifier>,
     link: Option<Link>,
+    /// Number of batches that go the long way before one is written by one statement again.
+    long_ways: u32,
     /// Name of its data in logs.
     what: &'static str,
     /// True if the last commit failed, so that an outage is logged once and not per commit. Each committer has a
@@ -186,9 +189,7 @@ impl Committer {
         }
         for own in others {
             let OwnTransaction { work, mut reply } = *own;
-            let done = self
-                .commit(1, async move |transaction| work(transaction).await)
-                .await;
+            let done = self.commit(Work::Own(work)).await;
             reply.set(done);
             reply.send(&Ok(()));
         }
@@ -209,19 +210,13 @@ impl Committer {
     }
 
     async fn commit_together(&mut self, writes: &mut [HotWrite]) -> Result<(), StoreError> {
-        self.commit(writes.len(), async |transaction| {
-            batch::write(transaction, writes).await
-        })
-        .await
+        self.commit(Work::Batch(writes)).await
     }
 
-    /// Runs `work` in a transaction, and logs when that begins to fail and when it works again.
-    async fn commit(
-        &mut self,
-        operations: usize,
-        work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let result = self.try_to_commit(operations, work).await;
+    /// Does the work in a transaction, and logs when that begins to fail and when it works again.
+    async fn commit(&mut self, work: Work<'_>) -> Result<(), StoreError> {
+        let operations = work.operations();
+        let result = self.try_to_commit(work).await;
         let what = self.what;
         match &result {
             Err(error @ StoreError::Unavailable(_)) if !self.is_failing => {
@@ -238,19 +233,15 @@ impl Committer {
     }
 
     /// The connection stays only if it is known to be good.
-    async fn try_to_commit(
-        &mut self,
-        operations: usize,
-        work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    async fn try_to_commit(&mut self, work: Work<'_>) -> Result<(), StoreError> {
         let started = Instant::now();
+        let operations = work.operations();
         let mut link = match self.link.take().filter(|link| self.connector.is_current(link)) {
             Some(link) => link,
             None => self.connector.connect_to_commit().await?,
         };
-        let node = self.node.as_ref().map(|node| node.id());
-        match transact(&mut link.connection, node, &self.notifier, work).await {
-            Ok(((), outcome)) => {
+        match self.transact(&mut link, work).await {
+            Ok(outcome) => {
                 self.link = Some(link);
                 self.notifier.notify(outcome).await;
                 self.notifier.listeners.committed(Commit {
@@ -272,6 +263,52 @@ impl Committer {
                 self.notifier.notify(*outcome).await;
                 Err(error)
             }
+        }
+    }
+
+    /// With one statement if that may do, and else the long way.
+    async fn transact(&mut self, link: &mut Link, mut work: Work<'_>) -> Result<Outcome, Uncommitted> {
+        let node = self.node.as_ref().map(|node| node.id());
+        let connection = &mut link.connection;
+        match &mut work {
+            Work::Batch(writes) if link.has_functions && batch::is_one_statement(writes) => {
+                if let Some(fewer) = self.long_ways.checked_sub(1) {
+                    self.long_ways = fewer;
+                } else {
+                    let write =
+                        async |transaction: &mut Transaction<'_>| batch::write(transaction, writes).await;
+                    match transact_at_once(connection, node, &self.notifier, write).await? {
+                        Some(outcome) => return Ok(outcome),
+                        None => self.long_ways = at_once::PAUSE,
+                    }
+                }
+            }
+            _ => {}
+        }
+        let working = async |transaction: &mut Transaction<'_>| work.run(transaction).await;
+        let ((), outcome) = transact(connection, node, &self.notifier, working).await?;
+        Ok(outcome)
+    }
+}
+
+/// What is to be committed.
+enum Work<'w> {
+    Batch(&'w mut [HotWrite]),
+    Own(BoxedWork),
+}
+
+impl Work<'_> {
+    fn operations(&self) -> usize {
+        match self {
+            Self::Batch(writes) => writes.len(),
+            Self::Own(_) => 1,
+        }
+    }
+
+    async fn run(self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        match self {
+            Self::Batch(writes) => batch::write(transaction, writes).await.map(drop),
+            Self::Own(work) => work(transaction).await,
         }
     }
 }

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::time::{Instant, timeout};
 
+use super::at_once;
 use super::failure::{no_connection, shared_sessions};
 use super::targets::{Server, ServerState, SessionAttrs, Targets};
 use crate::StoreError;
@@ -69,6 +70,8 @@ pub(super) struct Link {
     pub(super) connection: PgConnection,
     made_at: Instant,
     lasts: Duration,
+    /// True if its session has those for batches of one statement.
+    pub(super) has_functions: bool,
 }
 
 impl Connector {
@@ -99,10 +102,19 @@ impl Connector {
         self.connect_with(&[]).await
     }
 
-    /// The connection for the commits of the hot path, which keeps the plans that it made.
+    /// The connection for the commits of the hot path, which keeps the plans that it made, with functions of its own.
     pub(super) async fn connect_to_commit(&self) -> Result<Link, StoreError> {
-        self.connect_with(&[("plan_cache_mode", "force_generic_plan")])
-            .await
+        let mut link = self
+            .connect_with(&[("plan_cache_mode", "force_generic_plan")])
+            .await?;
+        let creating = at_once::create(&mut link.connection);
+        match timeout(CONNECT_TIMEOUT, creating).await {
+            Ok(has_functions) => {
+                link.has_functions = has_functions?;
+                Ok(link)
+            }
+            Err(_elapsed) => Err(no_connection()),
+        }
     }
 
     /// A connection to the first server that is fit, beginning with the one that was last; `more` settings count over the usual ones.
@@ -141,6 +153,7 @@ impl Connector {
             connection,
             made_at: Instant::now(),
             lasts: MAX_AGE + MAX_AGE / 16 * (state.made % 8),
+            has_functions: false,
         }
     }
 

@@ -24,8 +24,8 @@ pub(super) type QueueKey = (WebhookId, OrderKey);
 /// The queues that a transaction decides about, to be locked.
 #[derive(Debug, Default)]
 pub(super) struct QueueLocks {
-    webhook_ids: Vec<i64>,
-    keys: Vec<String>,
+    pub(super) webhook_ids: Vec<i64>,
+    pub(super) keys: Vec<String>,
     /// Those of these deliveries.
     pub(super) of_deliveries: Vec<i64>,
 }
@@ -65,12 +65,27 @@ impl QueueLocks {
     }
 }
 
-const LOCK: &str = "SELECT count(pg_advisory_xact_lock(number)) FROM (\
-     SELECT DISTINCT hashtextextended(order_key, webhook_id) AS number FROM (\
-       SELECT webhook_id, order_key FROM unnest($1::bigint[], $2::text[]) AS given (webhook_id, order_key) \
-       UNION ALL \
-       SELECT webhook_id, order_key FROM deliveries WHERE id = ANY($3::bigint[]) AND order_key IS NOT NULL\
-     ) AS queues ORDER BY number) AS sorted";
+/// Locks the queues that `$queues` selects.
+macro_rules! lock_queues {
+    ($queues:literal) => {
+        concat!(
+            "count(pg_advisory_xact_lock(number)) FROM (\
+             SELECT DISTINCT hashtextextended(order_key, webhook_id) AS number FROM (",
+            $queues,
+            ") AS queues ORDER BY number) AS sorted"
+        )
+    };
+}
+pub(super) use lock_queues;
+
+const LOCK: &str = concat!(
+    "SELECT ",
+    lock_queues!(
+        "SELECT webhook_id, order_key FROM unnest($1::bigint[], $2::text[]) AS given (webhook_id, order_key) \
+         UNION ALL \
+         SELECT webhook_id, order_key FROM deliveries WHERE id = ANY($3::bigint[]) AND order_key IS NOT NULL"
+    )
+);
 
 /// Takes the locks that are free and answers whose: for whoever already has rows, and must not wait.
 pub(super) async fn try_lock(
@@ -112,12 +127,15 @@ async fn last<'q>(
     rows.iter().map(|row| read(row, node)).collect()
 }
 
-/// The queues of deliveries that are being made, with the last one in each.
+/// The queues of deliveries that are being made, with the last one in each. (One statement goes on only if there is none.)
 pub(super) async fn ends(
     transaction: &mut Transaction<'_>,
     queues: BTreeSet<QueueKey>,
 ) -> Result<BTreeMap<QueueKey, Option<QueuedDelivery>>, StoreError> {
-    let last = last(transaction.connection, transaction.node, queues.iter()).await?;
+    let last = match transaction.is_one_statement {
+        true => Vec::new(),
+        false => last(transaction.connection, transaction.node, queues.iter()).await?,
+    };
     let mut ends: BTreeMap<_, _> = queues.into_iter().map(|queue| (queue, None)).collect();
     let mut places: Vec<_> = ends.values_mut().collect();
     for (place, one) in last {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
 
+use super::at_once;
 use super::columns::bind_columns;
 use super::delivery_row::{self, NewRow, insert_deliveries};
 use super::order_queue::{self, QueueKey, QueueLocks};
@@ -32,12 +34,17 @@ pub(super) fn add_locks(locks: &mut QueueLocks, events: &[&NewEvent]) {
     }
 }
 
-/// Keeps events, each with its deliveries; answers for each. Their queues are locked.
+/// Keeps events, each with its deliveries; answers for each. Their queues are locked, or are by the one statement, which may
+/// answer nothing (`at_once.rs`).
 pub(super) async fn record(
     transaction: &mut Transaction<'_>,
     events: &[&NewEvent],
-) -> Result<Vec<Recorded>, StoreError> {
-    let mut earlier = KnownKeys::read(transaction.connection, events).await?;
+    locks: &QueueLocks,
+) -> Result<Option<Vec<Recorded>>, StoreError> {
+    let mut earlier = match transaction.is_one_statement {
+        true => KnownKeys::default(),
+        false => KnownKeys::read(transaction.connection, events).await?,
+    };
     let mut answers = Vec::with_capacity(events.len());
     let mut kept = Vec::with_capacity(events.len());
     for event in events {
@@ -49,10 +56,8 @@ pub(super) async fn record(
         answers.push(answer);
     }
     forget_keys(transaction.connection, &earlier.outdated).await?;
-    if !kept.is_empty() {
-        keep(transaction, &kept).await?;
-    }
-    Ok(answers)
+    let is_done = kept.is_empty() || keep(transaction, &kept, locks).await?;
+    Ok(is_done.then_some(answers))
 }
 
 /// Stored idempotency keys of a batch.
@@ -147,8 +152,12 @@ async fn forget_keys(connection: &mut PgConnection, ids: &[i64]) -> Result<(), S
     Ok(())
 }
 
-/// Keeps new events and makes their deliveries.
-async fn keep(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result<(), StoreError> {
+/// Keeps new events and makes their deliveries; false if the one statement did nothing.
+async fn keep(
+    transaction: &mut Transaction<'_>,
+    events: &[&NewEvent],
+    locks: &QueueLocks,
+) -> Result<bool, StoreError> {
     let positions = positions(transaction, events).await?;
     let mut kept = Vec::with_capacity(events.len());
     for (event, position) in events.iter().zip(positions) {
@@ -157,7 +166,11 @@ async fn keep(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result
         kept.push((event, body, warnings(&event.warnings)?, position));
     }
     let (of_events, deliveries) = start_deliveries(transaction, events).await?;
-    let query = delivery_row::bind(sqlx::query(KEEP), transaction.node, &deliveries)?;
+    let sql = match transaction.is_one_statement {
+        true => &at_once::FUNCTIONS.keep.call,
+        false => KEEP,
+    };
+    let query = delivery_row::bind(sqlx::query(sql), transaction.node, &deliveries)?;
     let query = bind_columns!(query, kept, |row| {
         i64: row.0.id.0,
         i64: row.0.company_id.0,
@@ -170,14 +183,22 @@ async fn keep(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result
         i64: row.0.revision.0,
         Option<i64>: row.3,
     });
-    query.execute(&mut *transaction.connection).await?;
+    let kept = match transaction.is_one_statement {
+        true => {
+            let query = query.bind(&locks.webhook_ids).bind(&locks.keys);
+            let row = query.fetch_one(&mut *transaction.connection).await;
+            row.and_then(|row| row.try_get(0))
+        }
+        false => query.execute(&mut *transaction.connection).await.map(|_| true),
+    };
+    // Also after a failure: nobody knows whether what got no answer was committed.
     for (event, row) in of_events.into_iter().zip(deliveries) {
         transaction.effects.made(event, row.delivery, row.start);
     }
-    Ok(())
+    Ok(kept?)
 }
 
-const KEEP: &str = concat!(
+pub(super) const KEEP: &str = concat!(
     "WITH kept AS (\
      INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision, position) \
      SELECT * FROM unnest($21::bigint[], $22::bigint[], $23::text[], $24::bigint[], $25::text[], $26::text[], \

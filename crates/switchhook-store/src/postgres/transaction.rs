@@ -55,6 +55,8 @@ pub(super) struct Transaction<'c> {
     /// Number of this node; `None` for a guest, which may claim nothing.
     pub(super) node: Option<i64>,
     pub(super) effects: Effects,
+    /// True if nothing was begun: its one statement is a transaction of its own (`at_once.rs`).
+    pub(super) is_one_statement: bool,
     announcements: Vec<Announcement>,
 }
 
@@ -81,6 +83,7 @@ impl<'c> Transaction<'c> {
             connection,
             node,
             effects: Effects::default(),
+            is_one_statement: false,
             announcements: Vec::new(),
         }
     }
@@ -111,10 +114,14 @@ impl<'c> Transaction<'c> {
         for announcement in &self.announcements {
             announcement.send(self.connection).await?;
         }
-        Ok(Outcome {
+        Ok(self.outcome(notifier))
+    }
+
+    fn outcome(self, notifier: &Notifier) -> Outcome {
+        Outcome {
             ticket: notifier.draw_ticket(),
             effects: self.effects,
-        })
+        }
     }
 }
 
@@ -194,4 +201,30 @@ pub(super) async fn transact<T>(
         Err(_elapsed) => no_answer(COMMIT_TIMEOUT),
     };
     Err(Uncommitted::Doubtful(error, Box::new(outcome.doubtful())))
+}
+
+/// Has one statement do all the work, which commits itself. `None` if it did nothing, because more is to be decided or because it
+/// failed: then the long way tells why.
+pub(super) async fn transact_at_once(
+    connection: &mut PgConnection,
+    node: Option<i64>,
+    notifier: &Notifier,
+    work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<bool, StoreError>,
+) -> Result<Option<Outcome>, Uncommitted> {
+    let mut transaction = Transaction::new(connection, node);
+    transaction.is_one_statement = true;
+    let error = match timeout(COMMIT_TIMEOUT, work(&mut transaction)).await {
+        Ok(Ok(is_done)) => return Ok(is_done.then(|| transaction.outcome(notifier))),
+        Ok(Err(error)) => {
+            // If the server still answers, the failure was its answer, and nothing was done.
+            if let Ok(Ok(())) = timeout(COMMIT_TIMEOUT, transaction.connection.ping()).await {
+                tracing::debug!(%error, "a batch is not written by one statement");
+                return Ok(None);
+            }
+            error
+        }
+        Err(_elapsed) => no_answer(COMMIT_TIMEOUT),
+    };
+    let outcome = transaction.outcome(notifier).doubtful();
+    Err(Uncommitted::Doubtful(error, Box::new(outcome)))
 }

@@ -17,6 +17,7 @@ mod invariants;
 mod keys;
 mod lists;
 mod notifications;
+mod one_statement;
 mod order;
 mod outages;
 mod ownership;

@@ -83,6 +83,10 @@ async fn a_statement_meets_few_rows_however_old_the_statistics_are() {
         let mut world = World::new(Box::new(Postgres::at(url))).await;
         let told = cluster.log().unwrap().len();
         do_what_is_done_for_every_event(&mut world).await;
+        let log = cluster.log().unwrap();
+        for called in ["pg_temp.keep(", "pg_temp.settle("] {
+            assert!(log[told..].contains(called), "{called}");
+        }
         let told = check(&cluster, told, FEW, analyzed);
         read_pages(&mut world).await;
         check(&cluster, told, PAGE, analyzed);
@@ -144,6 +148,7 @@ fn explain(cluster: &Cluster, database: &str) {
         "session_preload_libraries = 'auto_explain'",
         "auto_explain.log_min_duration = 0",
         "auto_explain.log_analyze = on",
+        "auto_explain.log_nested_statements = on",
         "auto_explain.log_buffers = on",
         "auto_explain.log_timing = off",
         "auto_explain.log_format = json",

@@ -1,0 +1,84 @@
+//! Batches that are one statement on PostgreSQL, and users who may not have the functions for it.
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use switchhook_domain::delivery::DeliveryState;
+use switchhook_domain::id::DeliveryId;
+use switchhook_store::{HandedOver, Recorded};
+
+use crate::fixture::Postgres;
+use crate::postgres;
+use crate::samples::order_key;
+use crate::world::{Effect, World};
+
+/// Calls follow each other, meet earlier ones and repeat keys, so that batches go both ways.
+async fn all_ends_well(world: &mut World) {
+    let hook = world.webhook().await;
+    for call in 0..40 {
+        world.effects();
+        let first = world.send(call, hook).await;
+        assert_eq!(world.effects(), [Effect::Claimed(first, 1)]);
+        let behind = world.leave(call, hook).await;
+        assert!(world.succeed(first, 1).await);
+        assert!(matches!(
+            world.state(first).await,
+            DeliveryState::Delivered { .. }
+        ));
+        assert_eq!(world.attempts(first).await.len(), 1);
+        assert!(!world.succeed(first, 1).await, "an attempt ends once");
+        let told = world.handed_over();
+        let is_due = |one: &HandedOver| matches!(one, HandedOver::Due { .. });
+        assert!(told.iter().any(is_due), "{call}: {told:?}");
+        world.claim(hook, 1).await;
+        assert_eq!(world.the_claimed().delivery.id, behind);
+        assert!(world.fail(behind, 1, 5).await);
+        assert_eq!(world.state(behind).await.name().as_str(), "pending");
+    }
+    // Several of one order queue in one batch.
+    let mut events = Vec::new();
+    for _ in 0..3 {
+        let mut event = world.event();
+        event.order_key = Some(order_key(77));
+        event.deliveries = vec![world.claimed(hook)];
+        events.push(event);
+    }
+    let ids: Vec<DeliveryId> = events.iter().map(|event| event.deliveries[0].id).collect();
+    world.effects();
+    let kept = world.store.record_events(events).await.unwrap();
+    assert_eq!(kept, [Recorded::Kept, Recorded::Kept, Recorded::Kept]);
+    let claimed: Vec<_> = ids.iter().map(|id| Effect::Claimed(*id, 1)).collect();
+    assert_eq!(world.effects(), claimed);
+}
+
+#[tokio::test]
+async fn batches_of_one_statement_decide_as_others_do() {
+    if !postgres::is_there() {
+        return;
+    }
+    let mut world = World::new(Box::new(Postgres::new())).await;
+    all_ends_well(&mut world).await;
+    world.store.close().await;
+}
+
+#[tokio::test]
+async fn a_user_who_may_make_no_functions_needs_none() {
+    if !postgres::is_there() {
+        return;
+    }
+    let database = postgres::new_database();
+    let (server, name) = database.rsplit_once('/').unwrap();
+    let (scheme, host) = server.split_once("://").unwrap();
+    let host = host.split_once('@').map_or(host, |(_user, host)| host);
+    let mut admin = PgConnection::connect(&database).await.unwrap();
+    let sql = format!(
+        "CREATE ROLE {name} LOGIN PASSWORD 'secret'; REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC; \
+         GRANT ALL ON SCHEMA public TO {name}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    let url = format!("{scheme}://{name}:secret@{host}/{name}");
+    let mut world = World::new(Box::new(Postgres::at(url))).await;
+    all_ends_well(&mut world).await;
+    world.store.close().await;
+}
