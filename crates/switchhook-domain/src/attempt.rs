@@ -70,12 +70,11 @@ impl HeaderRecord {
                 }
             }
         }
-
-        Self(
-            serde_json::to_string(&map)
-                .expect("text can be written as JSON")
-                .into(),
-        )
+        // Quotes, colon and comma; what must be escaped makes it grow.
+        let size = |(name, value): (&N, &Cow<'a, str>)| name.as_ref().len() + value.len() + 6;
+        let mut json = Vec::with_capacity(2 + map.iter().map(size).sum::<usize>());
+        serde_json::to_writer(&mut json, &map).expect("text can be written as JSON");
+        Self(String::from_utf8(json).expect("JSON is text").into())
     }
 
     /// Takes headers as they were kept.

@@ -39,7 +39,7 @@ pub fn id_of<T: FromStr>(text: &str) -> Result<T, InvalidId> {
 }
 
 /// Hasher for ids. Outsiders cannot choose them, so no defence against chosen keys is needed, which would cost
-/// several times as much.
+/// several times as much. Order keys, which they can choose, are hashed by it where there are few, or all are one webhook's.
 pub type IdHash = foldhash::fast::RandomState;
 
 /// Map with ids as keys.

@@ -25,7 +25,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the file that owns the clock")]
     fn now(&self) -> Timestamp {
-        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let millis = |span| micros(span) / 1_000;
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Timestamp::from_millis(since_1970.map_or_else(|before| -millis(before.duration()), millis))
     }
@@ -129,7 +129,7 @@ impl NodeClock {
         }
         let shared_now = shared.as_millis() + half;
         let mut state = self.state.lock();
-        let base = shared_now - self.elapsed_ms();
+        let base = shared_now - self.elapsed_ms(Instant::now());
         let tolerated = i64::try_from(self.lease.tolerance().as_millis()).unwrap_or(i64::MAX);
         if state
             .shared_base
@@ -140,7 +140,7 @@ impl NodeClock {
         }
         state.shared_base = Some(base);
         state.correction = shared_now - machine_now;
-        state.machine_base = machine_now - self.elapsed_ms();
+        state.machine_base = machine_now - self.elapsed_ms(Instant::now());
         state.measured_at = Some(Instant::now());
         state.was_set = false;
         if state.told_us / 1_000 - shared_now > JUMP_MS {
@@ -149,21 +149,28 @@ impl NodeClock {
         }
     }
 
-    fn elapsed_ms(&self) -> i64 {
-        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
+    fn elapsed_ms(&self, now: Instant) -> i64 {
+        micros(now - self.began) / 1_000
     }
+}
+
+/// A span of at most 290,000 years, in the arithmetic that is quickest: time is asked for several times in each event.
+fn micros(span: Duration) -> i64 {
+    let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(i64::from(span.subsec_micros()))
 }
 
 impl Clock for NodeClock {
     fn now(&self) -> Timestamp {
         let mut state = self.state.lock();
         let (machine, now) = (self.machine.now().as_millis(), Instant::now());
-        let base = machine - self.elapsed_ms();
+        let base = machine - self.elapsed_ms(now);
         if (base - state.machine_base).abs() > JUMP_MS {
             (state.machine_base, state.was_set) = (base, true);
         }
-        let passed_us = i64::try_from((now - state.told_at).as_micros()).unwrap_or(i64::MAX);
-        let at_least_us = state.told_us.saturating_add(passed_us / 10 * 9);
+        let at_least_us = state.told_us.saturating_add(micros(now - state.told_at) / 10 * 9);
         let us = at_least_us.max((machine + state.correction).saturating_mul(1_000));
         (state.told_us, state.told_at) = (us, now);
         Timestamp::from_millis(us / 1_000)

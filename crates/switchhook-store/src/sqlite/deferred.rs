@@ -33,7 +33,7 @@ pub(super) struct Deferred {
     /// Deliveries claimed by this node.
     deliveries: IdMap<DeliveryId, Delivery>,
     /// Those with an order key, by their order queue.
-    queues: HashMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
+    queues: HashMap<(WebhookId, OrderKey), Vec<DeliveryId>, IdHash>,
     gathered: WriteBuffer,
     pub(super) queues_with_rows: QueuesWithRows,
     /// The largest id of an event when the transaction began, and those of its own events.

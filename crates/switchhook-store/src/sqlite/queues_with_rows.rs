@@ -1,7 +1,7 @@
 //! Order queues that have rows: for most events no queue does, and then nobody has to look for earlier ones.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use rusqlite::Connection;
 use switchhook_domain::delivery::Delivery;
@@ -19,7 +19,7 @@ const MOST: u32 = 256;
 pub(super) struct QueuesWithRows {
     /// By their hash: two that have the same are both looked for. `None`: any may have rows.
     known: Option<HashSet<u64, IdHash>>,
-    hash: RandomState,
+    hash: IdHash,
 }
 
 impl QueuesWithRows {

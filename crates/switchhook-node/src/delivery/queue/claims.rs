@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::{DeliveryId, IdMap};
+use switchhook_domain::id::{DeliveryId, IdHash, IdMap};
 use switchhook_domain::order::OrderKey;
 use switchhook_store::{ClaimedDelivery, Release};
 
@@ -23,7 +23,7 @@ pub(super) struct Claims {
     unsettled: IdMap<ClaimId, Claim>,
     /// The deliveries that may start now.
     ready: VecDeque<Box<ClaimedDelivery>>,
-    order_queues: HashMap<OrderKey, OrderQueue>,
+    order_queues: HashMap<OrderKey, OrderQueue, IdHash>,
     /// Claims on their way back to the store.
     returning: u32,
     /// The size of the events of all claims.
