@@ -132,13 +132,15 @@ fn read_settled(row: &Row<'_>) -> Result<((DeliveryId, u32), FinishedRow), Store
 /// Rows are found by their ids. Were it said plainly that they are claimed, the index of all that is claimed would look as
 /// good as the key to a plan that was made while little was.
 ///
-/// `$follower` is what waits in the order queue.
+/// `$not_pending` is the state of one that was cancelled, `$follower` what waits in the order queue.
 macro_rules! settle {
-    ($follower:literal) => {
+    ($not_pending:literal, $follower:literal) => {
         concat!(
             "WITH settled AS (\
              UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
-             state = CASE deliveries.state WHEN 'pending' THEN one.next_state ELSE deliveries.state END, \
+             state = CASE deliveries.state WHEN 'pending' THEN one.next_state ELSE ",
+            $not_pending,
+            " END, \
              due_at = CASE deliveries.state WHEN 'pending' THEN one.next_due_at ELSE deliveries.due_at END, \
              ended_at = CASE deliveries.state WHEN 'pending' THEN one.next_ended_at ELSE deliveries.ended_at END, \
              blocks_until = CASE deliveries.state WHEN 'pending' THEN one.blocks_until ELSE deliveries.blocks_until END, \
@@ -168,6 +170,7 @@ macro_rules! settle {
 }
 
 const SETTLE: &str = settle!(
+    "deliveries.state",
     "(\
      SELECT follower.id FROM deliveries AS follower WHERE follower.state = 'pending' \
      AND follower.order_key IS NOT NULL AND follower.webhook_id = settled.webhook_id \
@@ -175,8 +178,9 @@ const SETTLE: &str = settle!(
      ORDER BY follower.line_position LIMIT 1)"
 );
 
-/// For deliveries that nobody waits for.
-pub(super) const SETTLE_ALONE: &str = settle!("NULL::bigint");
+/// For pending deliveries that nobody waits for. It fails if one was cancelled since that was seen.
+pub(super) const SETTLE_ALONE: &str =
+    settle!("(deliveries.state || ' meanwhile')::bigint::text", "NULL::bigint");
 
 /// The payload of a delivery that was cancelled may have been erased while its attempt was under way: what was answered
 /// then goes too.

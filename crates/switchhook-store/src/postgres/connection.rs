@@ -23,7 +23,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 pub const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// Settings of every session, made once it is there, if its server knows them: poolers refuse most of it on the way in.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 10] = [
+    // Each statement sees what was committed before it, also by those whose locks it waited for.
+    ("default_transaction_isolation", "read committed"),
     // What takes longer is stopped, and its caller learns of it.
     ("statement_timeout", "15s"),
     // After that the server drops a transaction whose node disappeared or stalled in the middle of it. Until then the others

@@ -82,3 +82,44 @@ async fn a_user_who_may_make_no_functions_needs_none() {
     all_ends_well(&mut world).await;
     world.store.close().await;
 }
+
+#[tokio::test]
+async fn what_is_cancelled_while_its_attempt_is_written_ends_as_the_long_way_has_it() {
+    if !postgres::is_there() {
+        return;
+    }
+    let database = postgres::new_database();
+    let world = World::new(Box::new(Postgres::at(database.clone()))).await;
+    let hook = world.webhook().await;
+    let id = world.send(1, hook).await;
+    let mut other = PgConnection::connect(&database).await.unwrap();
+    // Cancelled and erased by a transaction that is not committed yet when the attempt is.
+    let sql = format!(
+        "BEGIN; UPDATE events SET body = '', payload_removed_at = 1, payload_removed_for = 'erased'; \
+         UPDATE deliveries SET state = 'cancelled', ended_at = 1, due_at = NULL WHERE id = {id}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let committing = async {
+        let waiting = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'";
+        while sqlx::raw_sql(waiting)
+            .fetch_all(&mut other)
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    };
+    let (is_in_time, ()) = tokio::join!(world.succeed(id, 1), committing);
+    assert!(is_in_time);
+    assert_eq!(world.state(id).await.name().as_str(), "cancelled");
+    let attempts = world.attempts(id).await;
+    let answer = attempts[0].answer.as_ref().unwrap();
+    assert!(answer.body_head.is_empty(), "{answer:?}");
+    assert_eq!(answer.headers.as_json(), "{}");
+    world.store.close().await;
+}
