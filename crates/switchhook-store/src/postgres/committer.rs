@@ -1,9 +1,9 @@
 //! Group commit on PostgreSQL: everything goes through it that makes, claims or ends deliveries.
 //!
 //! There are two queues (`commit.rs`), each with a committer, which is a task with a connection: one for new events, one for the
-//! rest, so that while one waits for the disk the other goes on. The writes of a batch that are alike become one transaction, of one
-//! statement (`at_once.rs`) or of a handful (`batch.rs`); other work gets one of its own, after them. This node is notified in the order of the
-//! commits of both (`notifier.rs`).
+//! rest, so that while one waits for the disk the other goes on. The writes of a batch that are alike become one transaction, of
+//! one statement (`at_once.rs`) or of a handful (`batch.rs`); other work gets one of its own, after them. This node is notified in
+//! the order of the commits of both (`notifier.rs`).
 
 use std::sync::Arc;
 
