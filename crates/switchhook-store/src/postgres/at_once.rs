@@ -107,7 +107,8 @@ pub(super) async fn create(connection: &mut PgConnection) -> Result<bool, StoreE
         let create = sqlx::raw_sql(AssertSqlSafe(&*function.create));
         match create.execute(&mut *connection).await {
             Ok(_) => {}
-            Err(sqlx::Error::Database(error)) => {
+            // A right or the language is missing. (Source: the appendix "PostgreSQL Error Codes" of its manual.)
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("42")) => {
                 tracing::info!(%error, "batches take several statements: the functions for writing one at once are refused");
                 return Ok(false);
             }

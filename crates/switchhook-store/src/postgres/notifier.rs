@@ -2,6 +2,7 @@
 //!
 //! A ticket is drawn when everything is locked that the transaction decides about, just before it commits. Of two that
 //! decide about the same queue or row, the second gets its locks when the first has committed, so that its ticket is later.
+//! One statement that locks and commits (`at_once.rs`) has drawn its ticket before.
 //! (SQLite needs none of this: one thread commits there, one batch after the other.)
 
 use parking_lot::Mutex;

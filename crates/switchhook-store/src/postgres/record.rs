@@ -34,8 +34,8 @@ pub(super) fn add_locks(locks: &mut QueueLocks, events: &[&NewEvent]) {
     }
 }
 
-/// Keeps events, each with its deliveries; answers for each. Their queues are locked, or are by the one statement, which may
-/// answer nothing (`at_once.rs`).
+/// Keeps events, each with its deliveries; answers for each. Their queues are locked, unless one statement is to lock them, write
+/// and commit (`at_once.rs`): then the answer is `None` if it did nothing.
 pub(super) async fn record(
     transaction: &mut Transaction<'_>,
     events: &[&NewEvent],
@@ -183,19 +183,17 @@ async fn keep(
         i64: row.0.revision.0,
         Option<i64>: row.3,
     });
-    let kept = match transaction.is_one_statement {
-        true => {
-            let query = query.bind(&locks.webhook_ids).bind(&locks.keys);
-            let row = query.fetch_one(&mut *transaction.connection).await;
-            row.and_then(|row| row.try_get(0))
-        }
-        false => query.execute(&mut *transaction.connection).await.map(|_| true),
-    };
-    // Also after a failure: nobody knows whether what got no answer was committed.
-    for (event, row) in of_events.into_iter().zip(deliveries) {
-        transaction.effects.made(event, row.delivery, row.start);
+    // Before it is sent: if no answer comes, nobody knows whether it was committed, and the claims are doubtful.
+    for (event, row) in of_events.into_iter().zip(&deliveries) {
+        transaction.effects.made(event, row.delivery.clone(), row.start);
     }
-    Ok(kept?)
+    if transaction.is_one_statement {
+        let query = query.bind(&locks.webhook_ids).bind(&locks.keys);
+        let row = query.fetch_one(&mut *transaction.connection).await?;
+        return Ok(row.try_get(0)?);
+    }
+    query.execute(&mut *transaction.connection).await?;
+    Ok(true)
 }
 
 pub(super) const KEEP: &str = concat!(

@@ -114,14 +114,10 @@ impl<'c> Transaction<'c> {
         for announcement in &self.announcements {
             announcement.send(self.connection).await?;
         }
-        Ok(self.outcome(notifier))
-    }
-
-    fn outcome(self, notifier: &Notifier) -> Outcome {
-        Outcome {
+        Ok(Outcome {
             ticket: notifier.draw_ticket(),
             effects: self.effects,
-        }
+        })
     }
 }
 
@@ -213,8 +209,15 @@ pub(super) async fn transact_at_once(
 ) -> Result<Option<Outcome>, Uncommitted> {
     let mut transaction = Transaction::new(connection, node);
     transaction.is_one_statement = true;
+    // Before its locks are taken, because they are free again before its answer is here. What commits before it and has a later
+    // ticket decides about other queues: new events are the first in theirs.
+    let ticket = notifier.draw_ticket();
+    let outcome = |transaction: Transaction<'_>| Outcome {
+        ticket,
+        effects: transaction.effects,
+    };
     let error = match timeout(COMMIT_TIMEOUT, work(&mut transaction)).await {
-        Ok(Ok(is_done)) => return Ok(is_done.then(|| transaction.outcome(notifier))),
+        Ok(Ok(is_done)) => return Ok(is_done.then(|| outcome(transaction))),
         Ok(Err(error)) => {
             // If the server still answers, the failure was its answer, and nothing was done.
             if let Ok(Ok(())) = timeout(COMMIT_TIMEOUT, transaction.connection.ping()).await {
@@ -225,6 +228,8 @@ pub(super) async fn transact_at_once(
         }
         Err(_elapsed) => no_answer(COMMIT_TIMEOUT),
     };
-    let outcome = transaction.outcome(notifier).doubtful();
-    Err(Uncommitted::Doubtful(error, Box::new(outcome)))
+    Err(Uncommitted::Doubtful(
+        error,
+        Box::new(outcome(transaction).doubtful()),
+    ))
 }
