@@ -1,8 +1,8 @@
 //! Functions by which a batch is one statement, and so waits for one answer of the database: they lock the order queues, see that
 //! nothing else has to be decided, and write. The statement is a transaction of its own.
 //!
-//! They do nothing where a delivery is behind or ahead of another one, and where an idempotency key was used before; then the
-//! batch goes the long way. They are the session's own (`pg_temp`), so that each version of this program has those that it knows.
+//! They do nothing where a delivery is behind or ahead of another one of its order queue, was cancelled or is a replay's, where an
+//! idempotency key was used before, and where every attempt is late; then the batch goes the long way. They are the session's own (`pg_temp`), so that each version of this program has those that it knows.
 
 use std::sync::LazyLock;
 

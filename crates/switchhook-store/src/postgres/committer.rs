@@ -260,6 +260,8 @@ impl Committer {
             }
             Err(uncommitted @ Uncommitted::NoAnswer) => Err(uncommitted.into()),
             Err(Uncommitted::Doubtful(error, outcome)) => {
+                // What is given back as doubtful must not be claimed afterwards.
+                self.connector.end_session(&link).await;
                 self.notifier.notify(*outcome).await;
                 Err(error)
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::at_once;
 use super::failure::{no_connection, shared_sessions};
@@ -18,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time limit of checking a connection.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Between two looks whether a session is gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Maximum age of a connection: names move to other addresses, and the memory of a session grows with its age.
 pub const MAX_AGE: Duration = Duration::from_secs(30 * 60);
@@ -74,6 +77,8 @@ pub(super) struct Link {
     lasts: Duration,
     /// True if its session has those for batches of one statement.
     pub(super) has_functions: bool,
+    /// Process of the server and its beginning, by which the session can be ended.
+    backend: Option<(i32, String)>,
 }
 
 impl Connector {
@@ -109,13 +114,41 @@ impl Connector {
         let mut link = self
             .connect_with(&[("plan_cache_mode", "force_generic_plan")])
             .await?;
-        let creating = at_once::create(&mut link.connection);
-        match timeout(CONNECT_TIMEOUT, creating).await {
-            Ok(has_functions) => {
-                link.has_functions = has_functions?;
-                Ok(link)
+        let preparing = async {
+            let own = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+            if let Some(row) = sqlx::raw_sql(own).fetch_optional(&mut link.connection).await? {
+                link.backend = Some((row.try_get(0)?, row.try_get(1)?));
             }
+            link.has_functions = at_once::create(&mut link.connection).await?;
+            Ok::<_, StoreError>(())
+        };
+        match timeout(CONNECT_TIMEOUT, preparing).await {
+            Ok(prepared) => prepared.map(|()| link),
             Err(_elapsed) => Err(no_connection()),
+        }
+    }
+
+    /// Ends the session of a connection that broke: the server may not have noticed, and may still commit. Best effort: a server
+    /// that cannot be reached is mostly gone, and with it the session.
+    pub(super) async fn end_session(&self, link: &Link) {
+        let Some((pid, start)) = &link.backend else { return };
+        let ending = async {
+            let mut other = self.connect().await?;
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
+            while !sqlx::query(end)
+                .bind(pid)
+                .bind(start)
+                .fetch_all(&mut other.connection)
+                .await?
+                .is_empty()
+            {
+                sleep(LOOK_AGAIN).await;
+            }
+            let _ = other.connection.close().await;
+            Ok::<_, StoreError>(())
+        };
+        if !matches!(timeout(CHECK_TIMEOUT, ending).await, Ok(Ok(()))) {
+            tracing::debug!(pid, "a session whose connection broke could not be ended");
         }
     }
 
@@ -156,6 +189,7 @@ impl Connector {
             made_at: Instant::now(),
             lasts: MAX_AGE + MAX_AGE / 16 * (state.made % 8),
             has_functions: false,
+            backend: None,
         }
     }
 

@@ -1,13 +1,18 @@
 //! Batches that are one statement on PostgreSQL, and users who may not have the functions for it.
 
+use std::sync::Arc;
+
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::DeliveryId;
-use switchhook_store::{HandedOver, Recorded};
+use switchhook_store::{HandedOver, NewEvent, Recorded};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use crate::fixture::Postgres;
 use crate::postgres;
-use crate::samples::order_key;
+use crate::samples::{COMPANY, order_key};
 use crate::world::{Effect, World};
 
 /// Calls follow each other, meet earlier ones and repeat keys, so that batches go both ways.
@@ -49,6 +54,13 @@ async fn all_ends_well(world: &mut World) {
     assert_eq!(world.effects(), claimed);
 }
 
+async fn execute(connection: &mut PgConnection, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn batches_of_one_statement_decide_as_others_do() {
     if !postgres::is_there() {
@@ -73,10 +85,7 @@ async fn a_user_who_may_make_no_functions_needs_none() {
         "CREATE ROLE {name} LOGIN PASSWORD 'secret'; REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC; \
          GRANT ALL ON SCHEMA public TO {name}"
     );
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut admin)
-        .await
-        .unwrap();
+    execute(&mut admin, sql).await;
     let url = format!("{scheme}://{name}:secret@{host}/{name}");
     let mut world = World::new(Box::new(Postgres::at(url))).await;
     all_ends_well(&mut world).await;
@@ -98,10 +107,7 @@ async fn what_is_cancelled_while_its_attempt_is_written_ends_as_the_long_way_has
         "BEGIN; UPDATE events SET body = '', payload_removed_at = 1, payload_removed_for = 'erased'; \
          UPDATE deliveries SET state = 'cancelled', ended_at = 1, due_at = NULL WHERE id = {id}"
     );
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut other)
-        .await
-        .unwrap();
+    execute(&mut other, sql).await;
     let committing = async {
         let waiting = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'";
         while sqlx::raw_sql(waiting)
@@ -112,7 +118,7 @@ async fn what_is_cancelled_while_its_attempt_is_written_ends_as_the_long_way_has
         {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        execute(&mut other, "COMMIT".to_owned()).await;
     };
     let (is_in_time, ()) = tokio::join!(world.succeed(id, 1), committing);
     assert!(is_in_time);
@@ -121,5 +127,79 @@ async fn what_is_cancelled_while_its_attempt_is_written_ends_as_the_long_way_has
     let answer = attempts[0].answer.as_ref().unwrap();
     assert!(answer.body_head.is_empty(), "{answer:?}");
     assert_eq!(answer.headers.as_json(), "{}");
+    world.store.close().await;
+}
+
+/// Passes connections on to the server at `address`. Told to, it drops the ends of all clients; the server does not notice.
+async fn relay(address: String, is_cut: Arc<Notify>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            #[expect(clippy::disallowed_methods, reason = "to the server of these tests")]
+            let mut server = TcpStream::connect(&address).await.unwrap();
+            let is_cut = Arc::clone(&is_cut);
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut server) => {}
+                    () = is_cut.notified() => {
+                        drop(client);
+                        std::future::pending::<()>().await;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+// Opening a store blocks its thread, and the relay needs one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_breaks_off_while_the_server_is_at_it_is_not_kept_afterwards() {
+    if !postgres::is_there() {
+        return;
+    }
+    let database = postgres::new_database();
+    let (server, name) = database.rsplit_once('/').unwrap();
+    let (before, address) = server.rsplit_once(['/', '@']).unwrap();
+    let is_cut = Arc::new(Notify::new());
+    let port = relay(address.to_owned(), Arc::clone(&is_cut)).await;
+    let separator = &server[before.len()..=before.len()];
+    let url = format!("{before}{separator}127.0.0.1:{port}/{name}");
+    let mut world = World::new(Box::new(Postgres::at(url))).await;
+    let hook = world.webhook().await;
+    let mut other = PgConnection::connect(&database).await.unwrap();
+    let event = NewEvent {
+        order_key: Some(order_key(1)),
+        deliveries: vec![world.claimed(hook)],
+        ..world.event()
+    };
+    let (event_id, key) = (event.id, order_key(1));
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
+    execute(&mut other, lock).await;
+    let cutting = async {
+        let waiting = "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+                       WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()";
+        while sqlx::raw_sql(waiting)
+            .fetch_all(&mut other)
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        is_cut.notify_waiters();
+    };
+    let (kept, ()) = tokio::join!(world.store.record_events(vec![event]), cutting);
+    assert!(kept.is_err(), "{kept:?}");
+    let told = world.handed_over();
+    assert!(matches!(told[..], [HandedOver::Doubtful(_)]), "{told:?}");
+    execute(&mut other, "COMMIT".to_owned()).await;
+    world.send(1, hook).await;
+    assert!(matches!(world.handed_over()[..], [HandedOver::Claimed(_)]));
+    assert!(
+        world.store.event(COMPANY, event_id).await.is_err(),
+        "it is not kept"
+    );
     world.store.close().await;
 }
