@@ -11,11 +11,11 @@ mod submission;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use switchhook_domain::Kind;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Endpoint;
+use switchhook_domain::{Kind, Timestamp};
 pub use switchhook_protocol::LARGEST_EVENT;
 use switchhook_protocol::Outline;
 use switchhook_store::{NewEvent, StoreError};
@@ -53,8 +53,9 @@ async fn accept_judged(
     mode: ValidationMode,
 ) -> Result<Accepted, Rejected> {
     node.engine.yield_to_sending().await;
-    let notice = AcceptanceNotice::of(node, &submission);
-    let outcome = match prepare(node, submission, mode, node.clock.now()) {
+    let now = node.clock.now();
+    let notice = AcceptanceNotice::of(node, &submission, now);
+    let outcome = match prepare(node, submission, mode, now) {
         Ok((event, accepted)) => keep_one(node, event, accepted).await,
         Err(rejected) => Err(rejected),
     };
@@ -94,7 +95,7 @@ async fn accept_many_judged(
     let mut events = Vec::with_capacity(submissions.len());
     let mut outcomes = Vec::with_capacity(submissions.len());
     for submission in submissions {
-        let notice = AcceptanceNotice::of(node, &submission);
+        let notice = AcceptanceNotice::of(node, &submission, now);
         let prepared = prepare(node, submission, mode, now);
         let prepared = prepared.map(|(event, accepted)| {
             events.push(event);
@@ -159,7 +160,7 @@ pub async fn accept_sample(
         body,
         idempotency_key: None,
     };
-    let notice = AcceptanceNotice::of(node, &submission);
+    let notice = AcceptanceNotice::of(node, &submission, now);
     let facts = facts(kind, &Outline::read(&submission.body)?);
     if node.registry.destination(webhook_id).is_none() {
         // Another node may have made it a moment ago.
@@ -205,16 +206,18 @@ async fn keep_one(node: &Node, event: NewEvent, accepted: Accepted) -> Result<Ac
 struct AcceptanceNotice {
     company_id: CompanyId,
     kind: Kind,
+    at: Timestamp,
     /// Only if somebody watches.
     body: Option<Bytes>,
 }
 
 impl AcceptanceNotice {
-    fn of(node: &Node, submission: &Submission) -> Self {
+    fn of(node: &Node, submission: &Submission, at: Timestamp) -> Self {
         let is_heard = node.live.is_heard(submission.company_id);
         Self {
             company_id: submission.company_id,
             kind: submission.kind,
+            at,
             body: is_heard.then(|| submission.body.clone()),
         }
     }
@@ -227,6 +230,7 @@ fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: AcceptanceNo
             let AcceptanceNotice {
                 company_id,
                 kind,
+                at,
                 body,
             } = notice;
             node.telemetry.accepted(accepted.kind, accepted.is_duplicate);
@@ -239,10 +243,9 @@ fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: AcceptanceNo
             };
             let deliveries = accepted.deliveries.iter();
             let deliveries = deliveries.map(|delivery| (delivery.id, delivery.webhook_id));
-            let now = node.clock.now();
-            node.live.accepted(company_id, event, deliveries, now, summary);
+            node.live.accepted(company_id, event, deliveries, at, summary);
             if !accepted.is_duplicate {
-                node.history.accepted(company_id, now);
+                node.history.accepted(company_id, at);
             }
         }
         Err(rejected) => node.telemetry.rejected(rejected.reason()),

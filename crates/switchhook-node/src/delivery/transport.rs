@@ -32,7 +32,12 @@ impl Post {
     /// Every header but `Content-Length`.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
-        let mut headers = self.destination.headers.clone();
+        let standing = &self.destination.headers;
+        // A copy of them would have no room for more, and grow twice.
+        let mut headers = HeaderMap::with_capacity(standing.len() + self.own_headers.len());
+        for (name, value) in standing {
+            headers.append(name, value.clone());
+        }
         for (name, value) in &self.own_headers {
             headers.insert(name.clone(), value.clone());
         }

@@ -201,12 +201,7 @@ pub(crate) fn headers_of(
     delivery: &Delivery,
     settings: &WebhookSettings,
 ) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    // The same for each attempt, another when it is delivered again on purpose.
-    let key = settings
-        .idempotency_key
-        .then(|| (IDEMPOTENCY_KEY, HeaderValue::from(delivery.id.0)));
-    key.into_iter()
-        .chain(own_headers(delivery, delivery.attempt_number))
+    own_headers(delivery, delivery.attempt_number, settings.idempotency_key)
 }
 
 /// Adds to what was kept of an attempt's headers those that follow from its delivery and from when it was made.
@@ -218,7 +213,7 @@ pub fn complete_record(
 ) {
     let is_standard = kept.contains_key(&sent_name(&SIGNATURE));
     let standard = is_standard.then(|| id_and_time(delivery.event_id, started_at));
-    for (name, value) in own_headers(delivery, number).chain(standard.into_iter().flatten()) {
+    for (name, value) in own_headers(delivery, number, false).chain(standard.into_iter().flatten()) {
         kept.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
     }
     let key = kept.get_mut(&sent_name(&IDEMPOTENCY_KEY));
@@ -227,10 +222,16 @@ pub fn complete_record(
     }
 }
 
-fn own_headers(delivery: &Delivery, attempt_number: u32) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+fn own_headers(
+    delivery: &Delivery,
+    attempt_number: u32,
+    has_key: bool,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     let [event_id, delivery_id, attempt] =
         numbers([delivery.event_id.0, delivery.id.0, attempt_number.into()]);
     let kind = HeaderValue::from_static(delivery.kind.route());
+    // The same for each attempt, another when it is delivered again on purpose.
+    let key = has_key.then(|| (IDEMPOTENCY_KEY, delivery_id.clone()));
     // Names that are made while the program is built need no memory of their own.
     let always = [
         (const { HeaderName::from_static(headers::EVENT_ID) }, event_id),
@@ -247,7 +248,7 @@ fn own_headers(delivery: &Delivery, attempt_number: u32) -> impl Iterator<Item =
             HeaderValue::from(id.0),
         )
     });
-    always.into_iter().chain(replay)
+    key.into_iter().chain(always).chain(replay)
 }
 
 /// Numbers as header values, which share one piece of memory.

@@ -136,7 +136,9 @@ async fn read_answer(
     let mut answer = Answer {
         status: head.status.as_u16(),
         headers,
-        ..Answer::default()
+        body_head: Vec::new(),
+        is_truncated: false,
+        note: None,
     };
     let reading = driver.work_for(read_body(body, &mut answer));
     answer.note = match timeout_at(timeouts.deadline(), reading).await {
