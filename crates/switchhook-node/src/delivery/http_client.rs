@@ -32,7 +32,7 @@ use tokio::time::Instant;
 
 use self::connect::Connector;
 use self::connection::Connection;
-use self::exchange::{Timeouts, exchange};
+use self::exchange::{Timeouts, exchange, noted};
 use self::exchange_error::ExchangeError;
 use self::pool::Pool;
 pub use self::resolver::{LateAddresses, ResolvedAddresses, Resolver, ResolverSettings, SystemResolver};
@@ -133,15 +133,26 @@ impl HttpTransport {
                 answered => return answered,
             }
         }
+        // In a box, as few attempts need the room: else each would carry along, from its first step, what a TLS handshake takes.
+        Box::pin(self.post_afresh((address, identity), post, phases, timeouts)).await
+    }
+
+    /// Posts over a new connection.
+    async fn post_afresh(
+        &self,
+        to: (&Address, Option<&TlsIdentity>),
+        post: &Post,
+        phases: &mut Phases,
+        timeouts: Timeouts,
+    ) -> Result<Answered, ExchangeError> {
+        let address = to.0;
         let settings = &post.destination.webhook.settings;
         let connect_timeout = settings.connect_timeout(&self.defaults).min(timeouts.whole);
         let deadline = timeouts.deadline().min(Instant::now() + connect_timeout);
-        // In a box: else every attempt would carry along, from its first step, the room that a TLS handshake takes.
-        let fresh = Box::pin(
-            self.connector
-                .connect((address, identity), connect_timeout, deadline, phases),
-        )
-        .await?;
+        let fresh = self
+            .connector
+            .connect(to, connect_timeout, deadline, phases)
+            .await?;
         let may_be_http2 = fresh.may_be_http2();
         let failure = match self.exchange_over(fresh, address, post, phases, timeouts).await {
             Err(failure) if may_be_http2 && failure.is_no_http() => failure,
@@ -149,11 +160,10 @@ impl HttpTransport {
         };
         // There are receivers that speak HTTP/2 alone and do not say so when they are asked for something else.
         self.connector.learn(address, HttpVersion::Http2);
-        match Box::pin(
-            self.connector
-                .connect((address, identity), connect_timeout, deadline, phases),
-        )
-        .await
+        match self
+            .connector
+            .connect(to, connect_timeout, deadline, phases)
+            .await
         {
             Ok(fresh) if fresh.is_http2() => self.exchange_over(fresh, address, post, phases, timeouts).await,
             _ => {
@@ -188,7 +198,8 @@ impl HttpTransport {
                 .and_then(|value| self.wait_until(value.to_str().ok()?));
         };
         let request = connection.for_connection(request(post), address);
-        let answer = exchange(&mut connection, request, timeouts, on_head).await?;
+        let answered = exchange(&mut connection, request, timeouts, on_head).await;
+        let answer = noted(answered, &connection)?;
         if answer.status == 407 && connection.is_to_proxy() {
             let words = "the proxy wants other credentials than it got (it answers 407)";
             return Err(ExchangeError::new(FailureReason::ConnectionLost, words));
@@ -232,7 +243,12 @@ impl Transport for HttpTransport {
     async fn post(&self, mut post: Post) -> PostResult {
         let start = Instant::now();
         let mut phases = Phases::default();
-        let tried = self.post_with_token(&mut post, &mut phases, start).await;
+        let tried = if token::is_wanted(&post.destination) {
+            // In a box, as few attempts need the room.
+            Box::pin(self.post_with_token(&mut post, &mut phases, start)).await
+        } else {
+            self.try_post(&post, &mut phases, start).await
+        };
         phases.total = start.elapsed();
         let mut posted = match tried {
             Ok(Answered { answer, retry_after }) => {

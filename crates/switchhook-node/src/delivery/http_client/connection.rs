@@ -3,7 +3,7 @@
 //! Its own work is done by the task that waits for the answer: no task per connection, no hop between threads.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -206,8 +206,7 @@ impl ConnectionDriver {
     }
 
     /// Waits for what comes of the work.
-    pub(super) async fn work_for<T>(&mut self, what: impl Future<Output = T>) -> T {
-        let mut what = pin!(what);
+    pub(super) async fn work_for<T>(&mut self, mut what: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|cx| {
             if let Poll::Ready(done) = what.as_mut().poll(cx) {
                 return Poll::Ready(done);

@@ -1,5 +1,6 @@
 //! One request and its answer over one connection.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,17 +41,11 @@ fn not_complete(within: Duration) -> String {
     format!("not complete within {} ms", within.as_millis())
 }
 
-/// Sends `request` and reads the answer's head and the beginning of its body. `on_head` gets the headers when they are
-/// there.
-///
-/// The status decides: once it has come, whatever is wrong with the rest is a note on the answer.
-pub(super) async fn exchange(
-    connection: &mut Connection,
-    request: Request<Full<Bytes>>,
-    timeouts: Timeouts,
-    on_head: impl FnOnce(&HeaderMap),
+/// With what the connection has to say of an answer, or of there being none.
+pub(super) fn noted(
+    answered: Result<Answer, ExchangeError>,
+    connection: &Connection,
 ) -> Result<Answer, ExchangeError> {
-    let answered = exchange_unnoted(connection, request, timeouts, on_head).await;
     let wants_tls = !connection.is_tls
         && match &answered {
             Ok(answer) => is_about_tls(answer),
@@ -77,7 +72,11 @@ fn is_about_tls(answer: &Answer) -> bool {
     answer.status == 400 && WORDS.iter().any(said)
 }
 
-async fn exchange_unnoted(
+/// Sends `request` and reads the answer's head and the beginning of its body. `on_head` gets the headers when they are
+/// there.
+///
+/// The status decides: once it has come, whatever is wrong with the rest is a note on the answer.
+pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request<Full<Bytes>>,
     timeouts: Timeouts,
@@ -85,11 +84,11 @@ async fn exchange_unnoted(
 ) -> Result<Answer, ExchangeError> {
     let for_head = timeouts.for_head();
     let head_by = for_head.map_or_else(|| timeouts.deadline(), |head| Instant::now() + head);
-    let head = connection.driver.work_for(match &mut connection.sender {
+    let head = pin!(match &mut connection.sender {
         Sender::Http1(sender) => Either::Left(sender.send_request(request)),
         Sender::Http2(sender) => Either::Right(sender.send_request(request)),
     });
-    let (failure, note) = match timeout_at(head_by, head).await {
+    let (failure, note) = match timeout_at(head_by, connection.driver.work_for(head)).await {
         Ok(Ok(response)) => {
             on_head(response.headers());
             return Ok(read_answer(&mut connection.driver, response, timeouts).await);
@@ -140,8 +139,11 @@ async fn read_answer(
         is_truncated: false,
         note: None,
     };
-    let reading = driver.work_for(read_body(body, &mut answer));
-    answer.note = match timeout_at(timeouts.deadline(), reading).await {
+    let read = {
+        let reading = pin!(read_body(body, &mut answer));
+        timeout_at(timeouts.deadline(), driver.work_for(reading)).await
+    };
+    answer.note = match read {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("its body broke off: {}", in_words(&error))),
         Err(_elapsed) => Some(format!("its body was {}", not_complete(timeouts.whole))),

@@ -123,6 +123,11 @@ impl Tokens {
     }
 }
 
+/// True if what is posted there needs a token.
+pub(super) fn is_wanted(destination: &Destination) -> bool {
+    ClientCredentials::of(&destination.webhook.settings).is_some()
+}
+
 impl HttpTransport {
     /// A token of the webhook's `OAuth2` server; `None` if the webhook has none.
     pub(super) async fn token(
