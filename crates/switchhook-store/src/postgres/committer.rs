@@ -263,6 +263,7 @@ impl Committer {
                 // What is given back as doubtful must not be claimed afterwards.
                 self.connector.end_session(&link).await;
                 self.notifier.notify(*outcome).await;
+                self.connector.give_up_others(&link);
                 Err(error)
             }
         }

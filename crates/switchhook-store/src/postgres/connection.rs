@@ -234,13 +234,18 @@ impl Connector {
         let state = timeout(CHECK_TIMEOUT, server_state(&mut link.connection)).await;
         let is_well = matches!(state, Ok(Ok(state)) if self.targets.wanted.is_still_met(state));
         if !is_well {
-            let mut state = self.state.lock();
-            // One that was made before all were given up says nothing of those that were made since.
-            if link.made_at >= state.changed_at {
-                state.changed_at = Instant::now();
-            }
+            self.give_up_others(link);
         }
         is_well && self.is_current(link)
+    }
+
+    /// Gives up all other connections of the time of this one, which is of no use any longer: they lead to the same server.
+    pub(super) fn give_up_others(&self, link: &Link) {
+        let mut state = self.state.lock();
+        // One that was made before all were given up says nothing of those that were made since.
+        if link.made_at >= state.changed_at {
+            state.changed_at = Instant::now();
+        }
     }
 }
 

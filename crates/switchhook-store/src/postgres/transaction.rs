@@ -199,8 +199,8 @@ pub(super) async fn transact<T>(
     Err(Uncommitted::Doubtful(error, Box::new(outcome.doubtful())))
 }
 
-/// Has one statement do all the work, which commits itself. `None` if it did nothing, because more is to be decided or because it
-/// failed: then the long way tells why.
+/// Has one statement do all the work, which commits itself. `None` if it did nothing, because more is to be decided or because of
+/// something in the batch: then the long way tells what.
 pub(super) async fn transact_at_once(
     connection: &mut PgConnection,
     node: Option<i64>,
@@ -220,11 +220,15 @@ pub(super) async fn transact_at_once(
         Ok(Ok(is_done)) => return Ok(is_done.then(|| outcome(transaction))),
         Ok(Err(error)) => {
             // If the server still answers, the failure was its answer, and nothing was done.
-            if let Ok(Ok(())) = timeout(COMMIT_TIMEOUT, transaction.connection.ping()).await {
-                tracing::debug!(%error, "a batch is not written by one statement");
-                return Ok(None);
+            match timeout(COMMIT_TIMEOUT, transaction.connection.ping()).await {
+                // It would be no better on the long way, which would wait for the same locks once more.
+                Ok(Ok(())) if matches!(error, StoreError::Unavailable(_)) => return Err(error.into()),
+                Ok(Ok(())) => {
+                    tracing::debug!(%error, "a batch is not written by one statement");
+                    return Ok(None);
+                }
+                _ => error,
             }
-            error
         }
         Err(_elapsed) => no_answer(COMMIT_TIMEOUT),
     };

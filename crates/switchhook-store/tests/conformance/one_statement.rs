@@ -1,11 +1,12 @@
 //! Batches that are one statement on PostgreSQL, and users who may not have the functions for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::DeliveryId;
-use switchhook_store::{HandedOver, NewEvent, Recorded};
+use switchhook_store::{HandedOver, NewEvent, Recorded, StoreError};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -116,7 +117,7 @@ async fn what_is_cancelled_while_its_attempt_is_written_ends_as_the_long_way_has
             .unwrap()
             .is_empty()
         {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         execute(&mut other, "COMMIT".to_owned()).await;
     };
@@ -130,43 +131,90 @@ async fn what_is_cancelled_while_its_attempt_is_written_ends_as_the_long_way_has
     world.store.close().await;
 }
 
-/// Passes connections on to the server at `address`. Told to, it drops the ends of all clients; the server does not notice.
-async fn relay(address: String, is_cut: Arc<Notify>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            #[expect(clippy::disallowed_methods, reason = "to the server of these tests")]
-            let mut server = TcpStream::connect(&address).await.unwrap();
-            let is_cut = Arc::clone(&is_cut);
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = copy_bidirectional(&mut client, &mut server) => {}
-                    () = is_cut.notified() => {
-                        drop(client);
-                        std::future::pending::<()>().await;
-                    }
-                }
-            });
-        }
-    });
-    port
+/// Passes connections on to the server of a database.
+struct Relay {
+    /// Leads through the relay.
+    url: String,
+    is_told: Arc<Notify>,
 }
 
-// Opening a store blocks its thread, and the relay needs one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// What happens to the connections that a relay has when it is told to; the server does not notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Break {
+    /// The ends of all clients are dropped.
+    Cut,
+    /// Nothing is passed on any more.
+    Hold,
+}
+
+impl Relay {
+    /// Runs on a thread of its own: opening a store blocks its thread.
+    fn to(database: &str, how: Break) -> Self {
+        let (server, name) = database.rsplit_once('/').unwrap();
+        let (before, address) = server.rsplit_once(['/', '@']).unwrap();
+        let (address, separator) = (address.to_owned(), &server[before.len()..=before.len()]);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let is_told = Arc::new(Notify::new());
+        let told = Arc::clone(&is_told);
+        let passing_on = async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((mut client, _)) = listener.accept().await {
+                #[expect(clippy::disallowed_methods, reason = "to the server of these tests")]
+                let mut server = TcpStream::connect(&address).await.unwrap();
+                let told = Arc::clone(&told);
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        () = told.notified() => {
+                            if how == Break::Cut {
+                                drop(client);
+                            }
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                });
+            }
+        };
+        std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().unwrap();
+            runtime.block_on(passing_on);
+        });
+        Self {
+            url: format!("{before}{separator}127.0.0.1:{port}/{name}"),
+            is_told,
+        }
+    }
+
+    fn break_off(&self) {
+        self.is_told.notify_waiters();
+    }
+}
+
+/// Waits until somebody waits for a lock of the database.
+async fn somebody_waits(other: &mut PgConnection) {
+    let waiting = "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+                   WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()";
+    while sqlx::raw_sql(waiting)
+        .fetch_all(&mut *other)
+        .await
+        .unwrap()
+        .is_empty()
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn what_breaks_off_while_the_server_is_at_it_is_not_kept_afterwards() {
     if !postgres::is_there() {
         return;
     }
     let database = postgres::new_database();
-    let (server, name) = database.rsplit_once('/').unwrap();
-    let (before, address) = server.rsplit_once(['/', '@']).unwrap();
-    let is_cut = Arc::new(Notify::new());
-    let port = relay(address.to_owned(), Arc::clone(&is_cut)).await;
-    let separator = &server[before.len()..=before.len()];
-    let url = format!("{before}{separator}127.0.0.1:{port}/{name}");
-    let mut world = World::new(Box::new(Postgres::at(url))).await;
+    let relay = Relay::to(&database, Break::Cut);
+    let mut world = World::new(Box::new(Postgres::at(relay.url.clone()))).await;
     let hook = world.webhook().await;
     let mut other = PgConnection::connect(&database).await.unwrap();
     let event = NewEvent {
@@ -178,17 +226,8 @@ async fn what_breaks_off_while_the_server_is_at_it_is_not_kept_afterwards() {
     let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
     execute(&mut other, lock).await;
     let cutting = async {
-        let waiting = "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database \
-                       WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()";
-        while sqlx::raw_sql(waiting)
-            .fetch_all(&mut other)
-            .await
-            .unwrap()
-            .is_empty()
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        is_cut.notify_waiters();
+        somebody_waits(&mut other).await;
+        relay.break_off();
     };
     let (kept, ()) = tokio::join!(world.store.record_events(vec![event]), cutting);
     assert!(kept.is_err(), "{kept:?}");
@@ -201,5 +240,87 @@ async fn what_breaks_off_while_the_server_is_at_it_is_not_kept_afterwards() {
         world.store.event(COMPANY, event_id).await.is_err(),
         "it is not kept"
     );
+    world.store.close().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_lock_for_too_long_is_told_so() {
+    if !postgres::is_there() {
+        return;
+    }
+    let database = postgres::new_database();
+    let mut other = PgConnection::connect(&database).await.unwrap();
+    let (_, name) = database.rsplit_once('/').unwrap();
+    execute(
+        &mut other,
+        format!("ALTER DATABASE {name} SET lock_timeout = '100ms'"),
+    )
+    .await;
+    let mut world = World::new(Box::new(Postgres::at(database))).await;
+    let hook = world.webhook().await;
+    let (key, event) = (order_key(1), world.event());
+    let event = NewEvent {
+        order_key: Some(order_key(1)),
+        deliveries: vec![world.claimed(hook)],
+        ..event
+    };
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
+    execute(&mut other, lock).await;
+    let kept = world.store.record_events(vec![event.clone()]).await;
+    let told = |error: &StoreError| error.to_string().contains("lock timeout");
+    assert!(kept.as_ref().is_err_and(told), "{kept:?}");
+    assert!(world.handed_over().is_empty(), "nothing was done");
+    execute(&mut other, "COMMIT".to_owned()).await;
+    assert_eq!(
+        world.store.record_events(vec![event]).await.unwrap(),
+        [Recorded::Kept]
+    );
+    world.store.close().await;
+}
+
+#[tokio::test]
+async fn a_statement_that_nobody_answers_may_be_kept_or_not() {
+    if !postgres::is_there() {
+        return;
+    }
+    let database = postgres::new_database();
+    let relay = Relay::to(&database, Break::Hold);
+    let mut world = World::new(Box::new(Postgres::at(relay.url.clone()))).await;
+    let hook = world.webhook().await;
+    let mut other = PgConnection::connect(&database).await.unwrap();
+    let (key, event) = (order_key(1), world.event());
+    let event = NewEvent {
+        order_key: Some(order_key(1)),
+        deliveries: vec![world.claimed(hook)],
+        ..event
+    };
+    let event_id = event.id;
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
+    execute(&mut other, lock).await;
+    let holding = async {
+        somebody_waits(&mut other).await;
+        relay.break_off();
+        execute(&mut other, "COMMIT".to_owned()).await;
+        let kept = format!("SELECT FROM events WHERE id = {event_id}");
+        while sqlx::raw_sql(AssertSqlSafe(kept.clone()))
+            .fetch_all(&mut other)
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // The clock of this test alone.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(21)).await;
+        tokio::time::resume();
+    };
+    let (kept, ()) = tokio::join!(world.store.record_events(vec![event]), holding);
+    let told = |error: &StoreError| error.to_string().contains("did not answer within 20 s");
+    assert!(kept.as_ref().is_err_and(told), "{kept:?}");
+    let told = world.handed_over();
+    assert!(matches!(told[..], [HandedOver::Doubtful(_)]), "{told:?}");
+    world.send(1, hook).await;
+    assert!(world.store.event(COMPANY, event_id).await.is_ok(), "it was kept");
     world.store.close().await;
 }
