@@ -12,18 +12,21 @@ use rusqlite::{Statement, ToSql};
 use super::statements::Statements;
 use crate::error::StoreError;
 
-/// Rows per statement. The rest is inserted one by one.
-const AT_ONCE: usize = 16;
+/// Rows of the largest statement.
+pub(super) const MOST: usize = 64;
 
-/// An `INSERT`, of one row and of [`AT_ONCE`].
+/// Rows of the statements for many. What is left after the last is inserted one by one.
+const AT_ONCE: [usize; 3] = [MOST, 16, 4];
+
+/// An `INSERT`, of one row and of as many as [`AT_ONCE`] says.
 pub(super) struct Insertion {
     one: &'static str,
-    many: LazyLock<String>,
+    many: LazyLock<[String; AT_ONCE.len()]>,
 }
 
 impl Insertion {
     /// Of a statement that ends with the values of one row.
-    pub(super) const fn new(one: &'static str, many: fn() -> String) -> Self {
+    pub(super) const fn new(one: &'static str, many: fn() -> [String; AT_ONCE.len()]) -> Self {
         Self {
             one,
             many: LazyLock::new(many),
@@ -31,11 +34,11 @@ impl Insertion {
     }
 }
 
-/// The statement for many rows, made of the one for one: `… VALUES (?, ?), (?, ?), …`.
-pub(super) fn many(one: &str) -> String {
+/// The statements for many rows, made of the one for one: `… VALUES (?, ?), (?, ?), …`.
+pub(super) fn many(one: &str) -> [String; AT_ONCE.len()] {
     let values = one.find("VALUES ").map_or(one.len(), |at| at + "VALUES ".len());
     let (into, row) = one.split_at(values);
-    format!("{into}{}", [row; AT_ONCE].join(", "))
+    AT_ONCE.map(|count| format!("{into}{}", vec![row; count].join(", ")))
 }
 
 /// Puts `rows` into their table; `bind` gives the values of one.
@@ -45,9 +48,13 @@ pub(super) fn insert<T>(
     rows: &[T],
     bind: impl Fn(&T, &mut Values<'_, '_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let (full, rest) = rows.as_chunks::<AT_ONCE>();
-    for rows in full {
-        execute(statements.hot(&insertion.many)?, rows, &bind)?;
+    let mut rest = rows;
+    for (count, many) in AT_ONCE.iter().zip(&*insertion.many) {
+        let (full, left) = rest.split_at(rest.len() - rest.len() % count);
+        for rows in full.chunks(*count) {
+            execute(statements.hot(many)?, rows, &bind)?;
+        }
+        rest = left;
     }
     for row in rest {
         execute(statements.hot(insertion.one)?, std::slice::from_ref(row), &bind)?;
@@ -103,8 +110,33 @@ mod tests {
 
     #[test]
     fn a_statement_for_many_rows_repeats_the_values_of_one() {
-        let many = many("INSERT INTO t (a, b) VALUES (?, ?)");
-        assert!(many.starts_with("INSERT INTO t (a, b) VALUES (?, ?), (?, ?), "));
-        assert_eq!(many.matches("(?, ?)").count(), AT_ONCE);
+        for (many, count) in many("INSERT INTO t (a, b) VALUES (?, ?)").iter().zip(AT_ONCE) {
+            assert!(many.starts_with("INSERT INTO t (a, b) VALUES (?, ?), (?, ?), "));
+            assert_eq!(many.matches("(?, ?)").count(), count);
+        }
+    }
+
+    #[test]
+    fn however_many_rows_there_are_each_is_inserted_once() {
+        const ONE: &str = "INSERT INTO t (a, b) VALUES (?, ?)";
+        static INSERT: Insertion = Insertion::new(ONE, || many(ONE));
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute("CREATE TABLE t (a, b)", []).unwrap();
+        let mut statements = Statements::new(&connection);
+        for count in 0..=200 {
+            let rows: Vec<u32> = (0..count).collect();
+            insert(&mut statements, &INSERT, &rows, |row, values| {
+                let b = (row % 3 > 0).then_some(*row);
+                values.bind(rusqlite::params![row, b])
+            })
+            .unwrap();
+            let sql = "SELECT a, b FROM t ORDER BY rowid";
+            let mut read = connection.prepare(sql).unwrap();
+            let read = read.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            let read: Vec<(u32, Option<u32>)> = read.map(Result::unwrap).collect();
+            let expected = rows.iter().map(|row| (*row, (row % 3 > 0).then_some(*row)));
+            assert_eq!(read, expected.collect::<Vec<_>>());
+            connection.execute("DELETE FROM t", []).unwrap();
+        }
     }
 }

@@ -81,20 +81,23 @@ impl Committer {
     }
 
     /// Does all the writes in one transaction, and answers every caller when what it waits for is certain.
+    ///
+    /// A commit that is due comes after the writes that need not wait for it: it takes longer than the journal, and they would need
+    /// rows at once.
     pub(super) fn commit(&mut self, writes: Vec<Write>) {
         let durability = self.durability_of(&writes);
         self.commit_as(writes, durability);
+        if self.database.is_commit_due() {
+            self.commit_as(Vec::new(), Durability::Commit);
+        }
     }
 
     /// Point at which these writes are answered, as long as the transaction stays open and the journal has room.
     fn durability_of(&self, writes: &[Write]) -> Durability {
         let wanted = writes.iter().map(durability).max();
         let wanted = wanted.unwrap_or(Durability::Repeatable);
-        let stays_open = match self.database.open_until() {
-            Some(until) => now() < until,
-            None => wanted == Durability::Journal,
-        };
-        if stays_open && self.database.takes_more() {
+        let has_room = self.database.open_until().is_some() || wanted == Durability::Journal;
+        if has_room && self.database.takes_more() {
             wanted
         } else {
             Durability::Commit
@@ -165,17 +168,12 @@ impl Committer {
             let isolation = isolation(write);
             run_one(write, &mut transaction, isolation)?;
         }
-        if transaction.deferred.is_full() {
-            // Which row it is that cannot be written is found when they are written one by one.
-            match WriteOutcome::of(&transaction.write_gathered()) {
-                WriteOutcome::StoreFailed(message) => {
-                    return Err(Failure::Store(StoreError::Unavailable(message)));
-                }
-                WriteOutcome::Failed => return Err(Failure::NotIsolated),
-                WriteOutcome::Done => {}
-            }
+        // Which row it is that cannot be written is found when they are written one by one.
+        match WriteOutcome::of(&transaction.write_what_is_full()) {
+            WriteOutcome::StoreFailed(message) => Err(Failure::Store(StoreError::Unavailable(message))),
+            WriteOutcome::Failed => Err(Failure::NotIsolated),
+            WriteOutcome::Done => Ok(transaction.into_outcome()),
         }
-        Ok(transaction.into_outcome())
     }
 
     fn make_certain(

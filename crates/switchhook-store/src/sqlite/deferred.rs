@@ -16,16 +16,17 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{DeliveryId, EventId, IdHash, IdMap, WebhookId};
 use switchhook_domain::order::OrderKey;
 
-use super::delivery_row;
-use super::event_row::EventRow;
+use super::event_row::{self, EventRow};
 use super::queues_with_rows::QueuesWithRows;
 use super::row::first;
+use super::statements::Statements;
+use super::{attempt_row, bulk, delivery_row};
 use crate::error::StoreError;
 use crate::order_queue::{InitialState, QueuedDelivery};
 
-/// Bounds on the rows of a sort that gather, and on their bytes: writing them takes about a millisecond, for which
-/// events wait.
-const MOST_GATHERED: usize = 64;
+/// Bounds on the rows of a sort that gather, and on the bytes of all: writing them takes about a millisecond, for which events
+/// wait.
+const MOST_GATHERED: usize = bulk::MOST;
 const MOST_GATHERED_BYTES: usize = 256 * 1024;
 
 #[derive(Default)]
@@ -34,7 +35,7 @@ pub(super) struct Deferred {
     deliveries: IdMap<DeliveryId, Delivery>,
     /// Those with an order key, by their order queue.
     queues: HashMap<(WebhookId, OrderKey), Vec<DeliveryId>, IdHash>,
-    gathered: WriteBuffer,
+    pub(super) gathered: WriteBuffer,
     pub(super) queues_with_rows: QueuesWithRows,
     /// The largest id of an event when the transaction began, and those of its own events.
     largest_before: Option<EventId>,
@@ -55,11 +56,58 @@ pub(super) enum IdState {
 /// Rows that nobody needs yet, to be written in bulk.
 #[derive(Default)]
 pub(super) struct WriteBuffer {
-    pub(super) events: Vec<EventRow>,
+    events: Vec<EventRow>,
     /// Deliveries that ended with their first attempt, and that: those whose row can hold both, and the others.
-    pub(super) delivered: Vec<(Delivery, Attempt)>,
-    pub(super) ended: Vec<(Delivery, Attempt)>,
+    delivered: Vec<(Delivery, Attempt)>,
+    ended: Vec<(Delivery, Attempt)>,
     bytes: usize,
+}
+
+/// Part of the buffer that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    All,
+    /// What fills the largest statements.
+    Full,
+}
+
+impl WriteBuffer {
+    /// What of it should be written now, if anything.
+    pub(super) fn full(&self) -> Option<Extent> {
+        if self.bytes >= MOST_GATHERED_BYTES {
+            return Some(Extent::All);
+        }
+        let most = self.events.len().max(self.delivered.len()).max(self.ended.len());
+        (most >= MOST_GATHERED).then_some(Extent::Full)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        statements: &mut Statements<'_>,
+        extent: Extent,
+    ) -> Result<(), StoreError> {
+        let count = |rows: usize| match extent {
+            Extent::All => rows,
+            Extent::Full => rows - rows % MOST_GATHERED,
+        };
+        let (events, delivered) = (count(self.events.len()), count(self.delivered.len()));
+        let ended = count(self.ended.len());
+        event_row::insert(statements, &self.events[..events])?;
+        delivery_row::insert_delivered(statements, &self.delivered[..delivered])?;
+        delivery_row::insert_ended(statements, &self.ended[..ended])?;
+        attempt_row::insert_only(statements, &self.ended[..ended])?;
+        self.events.drain(..events);
+        self.delivered.drain(..delivered);
+        self.ended.drain(..ended);
+        let of_attempts = self.delivered.iter().chain(&self.ended).map(size_of_ended);
+        self.bytes = self.events.iter().map(EventRow::size).chain(of_attempts).sum();
+        Ok(())
+    }
+}
+
+fn size_of_ended((_, attempt): &(Delivery, Attempt)) -> usize {
+    let answer = attempt.answer.as_ref();
+    answer.map_or(0, |answer| answer.body_head.len())
 }
 
 impl Deferred {
@@ -97,30 +145,14 @@ impl Deferred {
     }
 
     pub(super) fn put_ended(&mut self, delivery: Delivery, attempt: Attempt) {
-        let answer = attempt.answer.as_ref();
-        self.gathered.bytes += answer.map_or(0, |answer| answer.body_head.len());
-        let alike = if delivery_row::holds_attempt(&delivery, &attempt) {
+        let ended = (delivery, attempt);
+        self.gathered.bytes += size_of_ended(&ended);
+        let alike = if delivery_row::holds_attempt(&ended.0, &ended.1) {
             &mut self.gathered.delivered
         } else {
             &mut self.gathered.ended
         };
-        alike.push((delivery, attempt));
-    }
-
-    /// True if the buffer should be written.
-    pub(super) fn is_full(&self) -> bool {
-        let WriteBuffer {
-            events,
-            delivered,
-            ended,
-            bytes,
-        } = &self.gathered;
-        let most = events.len().max(delivered.len()).max(ended.len());
-        most >= MOST_GATHERED || *bytes >= MOST_GATHERED_BYTES
-    }
-
-    pub(super) fn take_gathered(&mut self) -> WriteBuffer {
-        std::mem::take(&mut self.gathered)
+        alike.push(ended);
     }
 
     /// True if it holds claimed deliveries.

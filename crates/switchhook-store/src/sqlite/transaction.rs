@@ -3,9 +3,9 @@
 use rusqlite::{CachedStatement, Connection};
 use switchhook_domain::delivery::Delivery;
 
-use super::deferred::{Deferred, WriteBuffer};
+use super::deferred::{Deferred, Extent};
+use super::delivery_row;
 use super::statements::Statements;
-use super::{attempt_row, delivery_row, event_row};
 use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::order_queue::InitialState;
@@ -53,16 +53,15 @@ impl<'c> Transaction<'c> {
 
     /// Gives every event, and every delivery that has ended, its row.
     pub(super) fn write_gathered(&mut self) -> Result<(), StoreError> {
-        let WriteBuffer {
-            events,
-            delivered,
-            ended,
-            ..
-        } = self.deferred.take_gathered();
-        event_row::insert(&mut self.statements, &events)?;
-        delivery_row::insert_delivered(&mut self.statements, &delivered)?;
-        delivery_row::insert_ended(&mut self.statements, &ended)?;
-        attempt_row::insert_only(&mut self.statements, &ended)
+        self.deferred.gathered.write(&mut self.statements, Extent::All)
+    }
+
+    /// The same, once there are many.
+    pub(super) fn write_what_is_full(&mut self) -> Result<(), StoreError> {
+        match self.deferred.gathered.full() {
+            Some(extent) => self.deferred.gathered.write(&mut self.statements, extent),
+            None => Ok(()),
+        }
     }
 
     /// Gives everything its row: somebody is about to look at rows.

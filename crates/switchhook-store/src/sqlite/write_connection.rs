@@ -25,7 +25,7 @@ const MOST_FINISHED: usize = 500;
 
 /// Commits in succession that may leave claimed deliveries without a row, while the journal has their events. Most
 /// end meanwhile, and are written once; whoever reads, or writes anything else, has all of them written first.
-const MOST_LEAVING: u32 = 8;
+const MOST_LEAVING: u32 = 32;
 
 /// Time limit for that, because commands beside the server wait five seconds for a commit that leaves nothing.
 const LONGEST_LEAVING: Duration = Duration::from_secs(2);
@@ -101,9 +101,16 @@ impl WriteConnection {
         self.journal.as_ref().is_some_and(Journal::must_record_again)
     }
 
-    /// True if the open transaction, and the journal, take more.
+    /// True if the journal takes more.
     pub(super) fn takes_more(&self) -> bool {
-        self.finished < MOST_FINISHED && self.journal.as_ref().is_some_and(Journal::takes_more)
+        self.journal.as_ref().is_some_and(Journal::takes_more)
+    }
+
+    /// True if the open transaction has been open for long, or the journal is full.
+    pub(super) fn is_commit_due(&self) -> bool {
+        let is_long = |until| self.finished >= MOST_FINISHED || until <= now();
+        self.open_until
+            .is_some_and(|until| is_long(until) || !self.takes_more())
     }
 
     /// So many attempts have ended in the transaction that is open.
@@ -204,7 +211,7 @@ impl WriteConnection {
         self.deferred.has_claimed()
             && self.may_leave > 0
             && self.leaves_until.is_some_and(|until| now() < until)
-            && self.journal.as_ref().is_some_and(Journal::takes_more)
+            && self.takes_more()
     }
 
     /// After some failures SQLite has already rolled back.

@@ -1,30 +1,50 @@
+use std::path::Path;
+use std::time::Duration;
+
 use bytes::Bytes;
-use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::*;
-use crate::event::Recorded;
+use crate::event::{NewDelivery, Recorded};
 use crate::options::COMMIT_EVERY;
 use crate::reply::Answer;
-use crate::sqlite::connection::{Checkpoints, DatabaseLocation, open_writing};
+use crate::sqlite::connection::{self, Checkpoints, DatabaseLocation, open_writing};
+use crate::sqlite::location::StoreFile;
 use crate::sqlite::schema;
 
 const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
 fn committer() -> Committer {
-    let mut connection = open_writing(&DatabaseLocation::Memory, Checkpoints::Here).unwrap();
+    committer_on(&DatabaseLocation::Memory, COMMIT_EVERY)
+}
+
+/// Whose transactions stay open for so long, where it has a journal.
+fn committer_on(location: &DatabaseLocation, open_for: Duration) -> Committer {
+    let mut connection = open_writing(location, Checkpoints::Here).unwrap();
     schema::migrate(&mut connection, NOON).unwrap();
+    let mut database = WriteConnection::new(connection, true, open_for);
+    if let DatabaseLocation::File(file) = location {
+        database.take_in(file).unwrap();
+    }
     let listeners = CommitListeners {
         hand_over: None,
         observer: None,
     };
-    Committer::new(
-        WriteConnection::new(connection, false, COMMIT_EVERY),
-        listeners,
-        Arc::default(),
-    )
+    Committer::new(database, listeners, Arc::default())
+}
+
+fn in_folder(folder: &Path) -> DatabaseLocation {
+    DatabaseLocation::File(StoreFile::at(&folder.join("store.db")).unwrap())
+}
+
+fn count(committer: &Committer, sql: &str) -> i64 {
+    committer
+        .connection()
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap()
 }
 
 /// An event of a page.
@@ -120,4 +140,60 @@ fn work_of_another_kind_that_fails_halfway_is_undone_alone() {
     assert!(matches!(refused.now(), Err(StoreError::Conflict(why)) if why == "no"));
     assert!(kept.now().is_ok() && also_kept.now().is_ok());
     check_kept(&committer, &[1, 3]);
+}
+
+#[test]
+fn rows_fill_statements_before_the_commit_and_all_are_there_after_it() {
+    const EVENTS: &str = "SELECT count(*) FROM events";
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = committer_on(&in_folder(folder.path()), Duration::from_secs(3_600));
+    for id in 1..=100 {
+        let small = NewEvent {
+            body: Bytes::from_static(b"{}"),
+            ..event(id)
+        };
+        let (write, answer) = HotWrite::record(vec![small]);
+        committer.commit(vec![Write::Hot(write)]);
+        assert_eq!(answer.now().unwrap(), [Recorded::Kept]);
+    }
+    assert_eq!(count(&committer, EVENTS), 64);
+    committer.commit_as(Vec::new(), Durability::Commit);
+    assert_eq!(count(&committer, EVENTS), 100);
+    // By their bytes.
+    for id in 101..=164 {
+        committer.commit(vec![record(&[id]).0]);
+    }
+    assert_eq!(count(&committer, EVENTS), 164);
+}
+
+#[test]
+fn a_commit_that_is_due_comes_after_what_need_not_wait_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = in_folder(folder.path());
+    let mut committer = committer_on(&location, Duration::ZERO);
+    let delivery = NewDelivery {
+        id: DeliveryId(2),
+        webhook_id: WebhookId(1),
+        subscription_ids: Vec::new(),
+        hidden: Hidden::NOTHING,
+        is_ordered: false,
+        claim_until: Some(NOON.plus(Duration::from_secs(60))),
+    };
+    let claimed = NewEvent {
+        deliveries: vec![delivery],
+        ..event(1)
+    };
+    let (write, answer) = HotWrite::record(vec![claimed]);
+    committer.commit(vec![Write::Hot(write)]);
+    assert_eq!(answer.now().unwrap(), [Recorded::Kept]);
+    assert_eq!(committer.database.open_until(), None, "it is committed");
+    let DatabaseLocation::File(file) = &location else {
+        unreachable!()
+    };
+    let reader = connection::open_reading(file).unwrap();
+    let read = |sql| reader.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(read("SELECT count(*) FROM events"), 1);
+    assert_eq!(read("SELECT count(*) FROM deliveries"), 0, "the journal has it");
+    committer.commit_as(Vec::new(), Durability::Commit);
+    assert_eq!(read("SELECT count(*) FROM deliveries"), 1);
 }
