@@ -100,7 +100,7 @@ impl Breakers {
         }
         tasks.hurry_one_retry(id, now);
         schedule.queue(id).backlog().due(now);
-        schedule.make_runnable(id, now);
+        schedule.make_runnable(id);
         schedule.reschedule(id);
     }
 
@@ -175,7 +175,7 @@ impl Breakers {
                 outbox.release(queue.give_back_all());
             }
             schedule.reschedule(id);
-            schedule.make_runnable(id, self.parts.clock.now());
+            schedule.make_runnable(id);
         }
     }
 }

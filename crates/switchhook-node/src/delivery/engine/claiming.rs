@@ -139,7 +139,7 @@ impl Claiming {
         let queue = schedule.queue(id);
         if queue.next_claim_at().is_none_or(|claim_at| claim_at > now) {
             // Nothing is due in the store: what is ready may start now.
-            schedule.make_runnable(id, now);
+            schedule.make_runnable(id);
         } else if queue.has_overdue(now) {
             // A claim whose lease is over is settled before the store is asked for more: it would open a second claim of
             // the same delivery.

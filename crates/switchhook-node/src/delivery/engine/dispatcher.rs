@@ -152,7 +152,7 @@ impl Dispatcher {
                 } => {
                     let back = self.schedule.queue(webhook_id).cancelled(delivery_id);
                     self.outbox.release(back);
-                    self.schedule.make_runnable(webhook_id, self.parts.clock.now());
+                    self.schedule.make_runnable(webhook_id);
                 }
                 HandedOver::Settled {
                     webhook_id,
@@ -241,13 +241,11 @@ impl Dispatcher {
     // --- What follows after each bunch of news --------------------------------------------------------------------
 
     fn carry_on(&mut self) {
-        // One time for the whole bunch.
-        let now = self.parts.clock.now();
-        self.schedule.update_touched(now);
+        self.schedule.update_touched();
         if self.is_at_work() {
             let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);
             self.claiming.claim_what_is_due(schedule, outbox, &self.tasks);
-            self.start_attempts(now);
+            self.start_attempts();
             self.pending_scan.go_on(&self.tasks);
         }
         let delay = self.outbox.delay();
@@ -331,12 +329,13 @@ impl Dispatcher {
         self.claiming.add(queue.claimed() - before);
     }
 
-    fn start_attempts(&mut self, now: Timestamp) {
+    fn start_attempts(&mut self) {
         let mut crowded = Vec::new();
         while self.in_flight < self.parts.max_in_flight && !self.outbox.is_full() {
             let Some(id) = self.schedule.next_runnable() else {
                 break;
             };
+            let now = self.parts.clock.now();
             let destination = self.parts.registry.destination(id);
             match self.schedule.queue(id).start(destination.as_deref(), now) {
                 Ok(Some(started)) => self.attempt_or_give_back(id, started, destination, now),
@@ -346,7 +345,7 @@ impl Dispatcher {
                     continue;
                 }
             }
-            self.schedule.make_runnable(id, now);
+            self.schedule.make_runnable(id);
         }
         self.is_crowded = !crowded.is_empty();
         self.schedule.keep_runnable(crowded);

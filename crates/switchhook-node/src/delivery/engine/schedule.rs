@@ -134,9 +134,9 @@ impl Schedule {
     }
 
     /// Sees what follows for the queues to which something happened.
-    pub(super) fn update_touched(&mut self, now: Timestamp) {
+    pub(super) fn update_touched(&mut self) {
         while let Some(id) = self.touched.pop_first() {
-            self.make_runnable(id, now);
+            self.make_runnable(id);
             self.forget_if_idle(id);
         }
     }
@@ -144,7 +144,8 @@ impl Schedule {
     // --- Runnable -------------------------------------------------------------------------------------------------
 
     /// Makes a queue runnable if it can start something; else its rate or its breaker may want it to wait.
-    pub(super) fn make_runnable(&mut self, id: WebhookId, now: Timestamp) {
+    pub(super) fn make_runnable(&mut self, id: WebhookId) {
+        let now = self.clock.now();
         let Some(place) = self.entries.get_mut(&id).filter(|place| !place.is_runnable) else {
             return;
         };

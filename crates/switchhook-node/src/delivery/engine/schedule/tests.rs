@@ -29,12 +29,12 @@ async fn schedule() -> Schedule {
 async fn a_queue_is_runnable_once_and_only_while_it_can_start() {
     let mut schedule = schedule().await;
     schedule.queue(A);
-    schedule.make_runnable(A, NOW);
+    schedule.make_runnable(A);
     assert_eq!(schedule.next_runnable(), None, "it has nothing");
     schedule.queue(A).take(claimed(1, None));
     schedule.queue(B).take(claimed(2, None));
     for id in [A, B, A] {
-        schedule.make_runnable(id, NOW);
+        schedule.make_runnable(id);
     }
     assert_eq!(schedule.next_runnable(), Some(A));
     schedule.keep_runnable(vec![A]);
@@ -69,7 +69,7 @@ async fn what_was_touched_is_runnable_due_or_forgotten() {
     for id in [B, A, PAUSED, B] {
         schedule.touch(id);
     }
-    schedule.update_touched(NOW);
+    schedule.update_touched();
     assert_eq!(schedule.next_runnable(), Some(B));
     assert_eq!(schedule.next_runnable(), None);
     assert_eq!(schedule.first_due(), Some((LATER, A)));
