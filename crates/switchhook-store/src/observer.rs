@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 /// Statistics of one commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Commit {
-    /// Number of callers' operations in it.
+    /// Number of callers' operations in it; 0 for one whose operations were answered before it.
     pub operations: usize,
     /// From its first statement until it was durable.
     pub duration: Duration,

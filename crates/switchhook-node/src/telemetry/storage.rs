@@ -93,6 +93,8 @@ impl Telemetry {
     /// The store made a commit.
     pub fn committed(&self, took: Duration, operations: usize) {
         self.0.storage.commit_duration.record(took.as_secs_f64());
-        self.0.storage.commit_batch.record(operations as f64);
+        if operations > 0 {
+            self.0.storage.commit_batch.record(operations as f64);
+        }
     }
 }

@@ -92,7 +92,7 @@ impl Committer {
         }
     }
 
-    /// Point at which these writes are answered, as long as the transaction stays open and the journal has room.
+    /// Point at which these writes are answered, as long as a transaction is open or begins with them, and the journal has room.
     fn durability_of(&self, writes: &[Write]) -> Durability {
         let wanted = writes.iter().map(durability).max();
         let wanted = wanted.unwrap_or(Durability::Repeatable);
@@ -113,7 +113,7 @@ impl Committer {
         match self.write(&mut writes, durability) {
             Ok(effects) => {
                 self.listeners.notify(effects);
-                if !writes.is_empty() {
+                if !writes.is_empty() || durability == Durability::Commit {
                     self.listeners.committed(Commit {
                         operations: writes.len(),
                         duration: now().duration_since(started),
@@ -123,7 +123,11 @@ impl Committer {
             }
             Err(error) => {
                 let error = unavailable(error);
-                tracing::error!(operations = writes.len(), %error, "nothing could be kept");
+                if writes.is_empty() {
+                    tracing::error!(%error, "a commit failed: the journal has its events, which are recorded again");
+                } else {
+                    tracing::error!(operations = writes.len(), %error, "nothing could be kept");
+                }
                 self.reserve.after_failure(&error);
                 self.database.roll_back();
                 answer(writes, &Err(error));

@@ -56,7 +56,7 @@ impl<'c> Transaction<'c> {
         self.deferred.gathered.write(&mut self.statements, Extent::All)
     }
 
-    /// The same, once there are many.
+    /// Writes what fills statements, or all once it has many bytes.
     pub(super) fn write_what_is_full(&mut self) -> Result<(), StoreError> {
         match self.deferred.gathered.full() {
             Some(extent) => self.deferred.gathered.write(&mut self.statements, extent),

@@ -106,7 +106,7 @@ impl WriteConnection {
         self.journal.as_ref().is_some_and(Journal::takes_more)
     }
 
-    /// True if the open transaction has been open for long, or the journal is full.
+    /// True if the open transaction has been open for long or many attempts have ended in it, or if the journal is full.
     pub(super) fn is_commit_due(&self) -> bool {
         let is_long = |until| self.finished >= MOST_FINISHED || until <= now();
         self.open_until
