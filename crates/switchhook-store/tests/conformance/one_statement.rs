@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use switchhook_domain::delivery::DeliveryState;
-use switchhook_domain::id::DeliveryId;
+use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_store::{HandedOver, NewEvent, Recorded, StoreError};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -62,6 +62,18 @@ async fn execute(connection: &mut PgConnection, sql: String) {
         .unwrap();
 }
 
+/// Waits until a query has a row.
+async fn until_there_is(connection: &mut PgConnection, query: &str) {
+    while sqlx::raw_sql(AssertSqlSafe(query))
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap()
+        .is_empty()
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn batches_of_one_statement_decide_as_others_do() {
     if !postgres::is_there() {
@@ -111,14 +123,7 @@ async fn what_is_cancelled_while_its_attempt_is_written_ends_as_the_long_way_has
     execute(&mut other, sql).await;
     let committing = async {
         let waiting = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'";
-        while sqlx::raw_sql(waiting)
-            .fetch_all(&mut other)
-            .await
-            .unwrap()
-            .is_empty()
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_there_is(&mut other, waiting).await;
         execute(&mut other, "COMMIT".to_owned()).await;
     };
     let (is_in_time, ()) = tokio::join!(world.succeed(id, 1), committing);
@@ -197,14 +202,23 @@ impl Relay {
 async fn somebody_waits(other: &mut PgConnection) {
     let waiting = "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database \
                    WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()";
-    while sqlx::raw_sql(waiting)
-        .fetch_all(&mut *other)
-        .await
-        .unwrap()
-        .is_empty()
-    {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    until_there_is(other, waiting).await;
+}
+
+/// An event of the first order queue, with a delivery that is claimed.
+fn claimed_event(world: &mut World, hook: WebhookId) -> NewEvent {
+    NewEvent {
+        order_key: Some(order_key(1)),
+        deliveries: vec![world.claimed(hook)],
+        ..world.event()
     }
+}
+
+/// Locks the first order queue until the connection commits.
+async fn lock_first_queue(other: &mut PgConnection, hook: WebhookId) {
+    let key = order_key(1);
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
+    execute(other, lock).await;
 }
 
 #[tokio::test]
@@ -217,14 +231,9 @@ async fn what_breaks_off_while_the_server_is_at_it_is_not_kept_afterwards() {
     let mut world = World::new(Box::new(Postgres::at(relay.url.clone()))).await;
     let hook = world.webhook().await;
     let mut other = PgConnection::connect(&database).await.unwrap();
-    let event = NewEvent {
-        order_key: Some(order_key(1)),
-        deliveries: vec![world.claimed(hook)],
-        ..world.event()
-    };
-    let (event_id, key) = (event.id, order_key(1));
-    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
-    execute(&mut other, lock).await;
+    let event = claimed_event(&mut world, hook);
+    let event_id = event.id;
+    lock_first_queue(&mut other, hook).await;
     let cutting = async {
         somebody_waits(&mut other).await;
         relay.break_off();
@@ -258,14 +267,8 @@ async fn who_waits_for_a_lock_for_too_long_is_told_so() {
     .await;
     let mut world = World::new(Box::new(Postgres::at(database))).await;
     let hook = world.webhook().await;
-    let (key, event) = (order_key(1), world.event());
-    let event = NewEvent {
-        order_key: Some(order_key(1)),
-        deliveries: vec![world.claimed(hook)],
-        ..event
-    };
-    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
-    execute(&mut other, lock).await;
+    let event = claimed_event(&mut world, hook);
+    lock_first_queue(&mut other, hook).await;
     let kept = world.store.record_events(vec![event.clone()]).await;
     let told = |error: &StoreError| error.to_string().contains("lock timeout");
     assert!(kept.as_ref().is_err_and(told), "{kept:?}");
@@ -278,6 +281,7 @@ async fn who_waits_for_a_lock_for_too_long_is_told_so() {
     world.store.close().await;
 }
 
+// It takes the 20 s: the store has a clock of its own.
 #[tokio::test]
 async fn a_statement_that_nobody_answers_may_be_kept_or_not() {
     if !postgres::is_there() {
@@ -288,32 +292,15 @@ async fn a_statement_that_nobody_answers_may_be_kept_or_not() {
     let mut world = World::new(Box::new(Postgres::at(relay.url.clone()))).await;
     let hook = world.webhook().await;
     let mut other = PgConnection::connect(&database).await.unwrap();
-    let (key, event) = (order_key(1), world.event());
-    let event = NewEvent {
-        order_key: Some(order_key(1)),
-        deliveries: vec![world.claimed(hook)],
-        ..event
-    };
+    let event = claimed_event(&mut world, hook);
     let event_id = event.id;
-    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{key}', {hook}))");
-    execute(&mut other, lock).await;
+    lock_first_queue(&mut other, hook).await;
     let holding = async {
         somebody_waits(&mut other).await;
         relay.break_off();
         execute(&mut other, "COMMIT".to_owned()).await;
         let kept = format!("SELECT FROM events WHERE id = {event_id}");
-        while sqlx::raw_sql(AssertSqlSafe(kept.clone()))
-            .fetch_all(&mut other)
-            .await
-            .unwrap()
-            .is_empty()
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        // The clock of this test alone.
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(21)).await;
-        tokio::time::resume();
+        until_there_is(&mut other, &kept).await;
     };
     let (kept, ()) = tokio::join!(world.store.record_events(vec![event]), holding);
     let told = |error: &StoreError| error.to_string().contains("did not answer within 20 s");
