@@ -45,6 +45,9 @@ const LOADS: [u32; 4] = [25, 50, 75, 100];
 /// The same where one receiver hangs: neither idle nor full, so that a difference is the receiver's.
 const LOADS_BESIDE_HANGING: [u32; 1] = [50];
 
+/// Events a second of a server to which little happens.
+const QUIET_PER_SECOND: f64 = 200.0;
+
 /// Options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -97,6 +100,10 @@ async fn measure_all(options: &Options, folder: &Path, tell: impl Fn(String)) ->
         rows: Vec::new(),
         notes: Vec::new(),
     };
+    if options.postgres.is_some() {
+        // Whoever names a server learns at once that it cannot be reached.
+        bench.test_bed.start_postgres(options.postgres.as_deref()).await?;
+    }
     for topic in &options.topics {
         bench
             .answer(*topic)
@@ -137,23 +144,13 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
             Topic::Live => self.live().await,
             Topic::Drain => self.drain().await,
             Topic::Hanging => self.hanging().await,
-            Topic::Store => match self
-                .test_bed
-                .start_postgres(self.options.postgres.as_deref())
-                .await
-            {
-                Ok(()) => {
-                    let senders = self.first_senders()?;
-                    self.compare(topic, senders).await
-                }
-                Err(why) => {
-                    self.notes.push(format!("PostgreSQL was not measured: {why:#}"));
-                    Ok(())
-                }
-            },
+            Topic::Quiet => {
+                let pace = Pace::PerSecond(QUIET_PER_SECOND);
+                self.compare(topic, 1, pace).await
+            }
             _ => {
                 let senders = self.first_senders()?;
-                self.compare(topic, senders).await
+                self.compare(topic, senders, Pace::AsFastAsAnswered).await
             }
         }
     }
@@ -162,7 +159,8 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
     async fn live(&mut self) -> Result<()> {
         let mut best: Option<(u32, f64)> = None;
         for senders in &self.options.senders {
-            self.compare(Topic::Live, *senders).await?;
+            self.compare(Topic::Live, *senders, Pace::AsFastAsAnswered)
+                .await?;
             let found = self.rows.last().and_then(|row| row.per_second);
             let found = found.context("nothing was delivered")?.median;
             if best.is_none_or(|(_, most)| found > most) {
@@ -177,7 +175,8 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
     async fn hanging(&mut self) -> Result<()> {
         let senders = self.first_senders()?;
         let before = self.rows.len();
-        self.compare(Topic::Hanging, senders).await?;
+        self.compare(Topic::Hanging, senders, Pace::AsFastAsAnswered)
+            .await?;
         let healthy = self.rows.get(before).and_then(|row| row.accepted_per_second);
         let most = healthy.context("nothing was accepted")?.median;
         self.latencies(Topic::Hanging, &LOADS_BESIDE_HANGING, senders, most)
@@ -190,9 +189,17 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
         })
     }
 
-    /// Measures the variants of a topic, each as fast as it answers.
-    async fn compare(&mut self, topic: Topic, senders: u32) -> Result<()> {
-        let variants = self.variants(topic);
+    /// Measures the variants of a topic at one pace.
+    async fn compare(&mut self, topic: Topic, senders: u32, pace: Pace) -> Result<()> {
+        let mut variants = self.variants(topic);
+        if variants.iter().any(Variant::is_on_postgres) {
+            let url = self.options.postgres.as_deref();
+            if let Err(why) = self.test_bed.start_postgres(url).await {
+                self.notes
+                    .push(format!("{} without PostgreSQL: {why:#}", topic.name()));
+                variants.retain(|variant| !variant.is_on_postgres());
+            }
+        }
         for variant in &variants {
             if variant.bystanders > 0 {
                 let count = drain::short(variant.bystanders.into());
@@ -202,7 +209,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
         }
         let entry = |variant| Entry {
             variant,
-            pace: Pace::AsFastAsAnswered,
+            pace,
             percent: None,
         };
         let entries: Vec<_> = variants.into_iter().map(entry).collect();

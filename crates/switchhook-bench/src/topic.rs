@@ -11,6 +11,8 @@ use super::variant::{BodyForm, Order, Process, Variant, Webhooks};
 pub enum Topic {
     /// Accepted, signed and delivered, held against a forwarder that keeps nothing; then latencies
     Live,
+    /// One sender, 200 events a second
+    Quiet,
     /// Each event to 20 webhooks
     FanOut,
     /// A stored backlog on its way out
@@ -49,13 +51,19 @@ impl Topic {
     /// compare.
     pub(super) fn variants(self, scale: Scale) -> Vec<Variant> {
         let live = || Variant::live("live");
+        let floor = |name| Variant {
+            process: Process::Floor,
+            ..Variant::live(name)
+        };
         match self {
-            Self::Live => vec![
+            Self::Live => vec![floor("floor"), live()],
+            Self::Quiet => vec![
+                floor("quiet-floor"),
+                Variant::live("quiet-sqlite"),
                 Variant {
-                    process: Process::Floor,
-                    ..Variant::live("floor")
+                    process: Process::Nodes(1),
+                    ..Variant::live("quiet-postgresql")
                 },
-                live(),
             ],
             Self::FanOut => vec![
                 live(),
@@ -91,11 +99,7 @@ impl Topic {
                     process: Process::Nodes(nodes),
                     ..Variant::live(name)
                 });
-                let floor = Variant {
-                    process: Process::Floor,
-                    ..Variant::live("floor")
-                };
-                [floor, Variant::live("sqlite")]
+                [floor("floor"), Variant::live("sqlite")]
                     .into_iter()
                     .chain(on_postgres)
                     .collect()

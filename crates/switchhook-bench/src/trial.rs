@@ -32,7 +32,7 @@ pub(super) struct Sample {
     pub(super) peak_memory_mb: Option<f64>,
     /// Processor time of a database beside it for each delivery.
     pub(super) database_cpu_us: Option<f64>,
-    /// Only of a load on a schedule.
+    /// Only of a load on a schedule, and of events to many webhooks.
     pub(super) accepted: Option<Percentiles>,
     pub(super) delivered: Option<Percentiles>,
 }
@@ -53,7 +53,7 @@ pub(super) async fn measure(
     let mut senders = Senders::start(&subject.addresses(), &subject.key, load, payload, &watch);
     let from = watch.elapsed() + times.warm_up;
     let until = from + times.window;
-    if load.pace != Pace::AsFastAsAnswered {
+    if load.pace != Pace::AsFastAsAnswered || variant.is_fan_out() {
         watch.set_window(from, until);
     }
     let measured = async {

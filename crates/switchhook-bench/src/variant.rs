@@ -80,6 +80,15 @@ impl Variant {
         }
     }
 
+    pub(super) const fn is_on_postgres(&self) -> bool {
+        matches!(self.process, Process::Nodes(_))
+    }
+
+    /// True if each event goes to many webhooks, so that sending can fall behind accepting.
+    pub(super) const fn is_fan_out(&self) -> bool {
+        matches!(self.webhooks, Webhooks::All(2..))
+    }
+
     /// The load that belongs to it.
     pub(super) const fn load(&self, senders: u32, pace: Pace) -> Load {
         let targets = match self.webhooks {

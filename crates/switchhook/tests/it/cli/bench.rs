@@ -55,6 +55,27 @@ fn a_short_measurement_has_the_rows_that_were_asked_for_and_leaves_nothing_behin
 }
 
 #[test]
+fn a_quiet_hour_is_measured_on_a_schedule() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path());
+    let report = shell
+        .run(&["bench", "--quick", "--only", "quiet", "--dir", ".", "--json"])
+        .ok()
+        .json();
+    let rows = report["rows"].as_array().expect("rows are a list");
+    let names: Vec<_> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
+    // A third one where PostgreSQL is installed.
+    assert!(names.starts_with(&["quiet-floor", "quiet-sqlite"]), "{report:#}");
+    for row in rows {
+        assert_eq!(row["senders"], 1, "{row:#}");
+        assert!(row["accepted"]["p50_ms"]["median"].is_f64(), "{row:#}");
+        assert!(row["delivered"]["p99_ms"]["median"].is_f64(), "{row:#}");
+        assert!(row["per_second"]["median"].as_f64() <= Some(250.0), "{row:#}");
+    }
+    assert_eq!(rows[1]["ratio"]["to"], "the p99 of quiet-floor");
+}
+
+#[test]
 fn what_cannot_be_measured_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let shell = Shell::new(folder.path());
