@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(15);
 pub(super) async fn measure(count: u64, test_bed: &TestBed<'_>) -> Result<[Row; 2]> {
     let room = test_bed.room()?;
     let payload = test_bed.payload();
-    let receiver = Receiver::start(Scheme::Http, Arc::new(Watch::start()), payload.clone()).await?;
+    let receiver = Receiver::start(Scheme::Http, 1, Arc::new(Watch::start()), payload.clone()).await?;
     let file = room.path().join("switchhook.db");
     prepared::with_backlog(
         &file,

@@ -91,14 +91,13 @@ impl Payload {
 
     /// Due time of an event that arrived, as JSON or as a JWT, since the start of the trial.
     pub(super) fn due(&self, arrived: &[u8]) -> Option<Duration> {
-        let stamp = self.stamp..self.stamp + DIGITS;
-        let digits = if arrived.first() == Some(&b'{') {
-            read_digits(arrived.get(stamp)?)
-        } else {
-            let payload = arrived.iter().position(|byte| *byte == b'.')? + 1;
-            read_encoded_digits(arrived.get(payload..)?, stamp)
-        };
-        Some(Duration::from_micros(digits?.checked_sub(STAMP_BASE)?))
+        let stamp = number_at(arrived, self.stamp)?;
+        Some(Duration::from_micros(stamp.checked_sub(STAMP_BASE)?))
+    }
+
+    /// Id of the call that such an event is about.
+    pub(super) fn call(&self, arrived: &[u8]) -> Option<u64> {
+        number_at(arrived, self.call_id)
     }
 }
 
@@ -120,6 +119,17 @@ fn write_digits(body: &mut [u8], at: usize, mut number: u64) {
     for byte in body[at..at + DIGITS].iter_mut().rev() {
         *byte = b'0' + (number % 10) as u8;
         number /= 10;
+    }
+}
+
+/// The number that begins there in the JSON, which is in a JWT if it does not stand by itself.
+fn number_at(arrived: &[u8], start: usize) -> Option<u64> {
+    let digits = start..start + DIGITS;
+    if arrived.first() == Some(&b'{') {
+        read_digits(arrived.get(digits)?)
+    } else {
+        let payload = arrived.iter().position(|byte| *byte == b'.')? + 1;
+        read_encoded_digits(arrived.get(payload..)?, digits)
     }
 }
 
@@ -161,7 +171,11 @@ mod tests {
         assert_eq!(json["call_id"], 4_000_003_000_000_009_u64);
         assert_eq!(json["target"]["id"], TARGET_BASE + 2);
         assert_eq!(payload.due(&body), Some(due));
-        assert_eq!(payload.due(sign("secret", &body).as_bytes()), Some(due));
+        let token = sign("secret", &body);
+        assert_eq!(payload.due(token.as_bytes()), Some(due));
+        for arrived in [&body, token.as_bytes()] {
+            assert_eq!(payload.call(arrived), Some(4_000_003_000_000_009));
+        }
         assert_eq!(payload.due(b"not an event"), None);
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! What it does with a delivery is the first word of the hook URL's path, so that one port can be many webhooks.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -70,8 +72,12 @@ pub(super) enum Scheme {
 /// Deliveries that arrived.
 pub(super) struct Arrivals {
     counted: AtomicU64,
-    /// From when an event was due until it arrived.
+    /// From when an event was due until the last of its deliveries arrived.
     pub(super) latencies: Latencies,
+    /// Number of deliveries that make one event.
+    of_each_event: u32,
+    /// How many of them have arrived, by call and due time, until all have.
+    incomplete: Mutex<HashMap<(u64, Duration), u32>>,
     watch: Arc<Watch>,
     payload: Payload,
 }
@@ -79,14 +85,44 @@ pub(super) struct Arrivals {
 impl Arrivals {
     /// Number of measured deliveries.
     pub(super) fn count(&self) -> u64 {
-        self.counted.load(Ordering::Relaxed)
+        self.counted.load(Ordering::Acquire)
+    }
+
+    fn new(of_each_event: u32, watch: Arc<Watch>, payload: Payload) -> Self {
+        Self {
+            counted: AtomicU64::new(0),
+            latencies: Latencies::new(),
+            of_each_event,
+            incomplete: Mutex::default(),
+            watch,
+            payload,
+        }
     }
 
     fn note(&self, body: &[u8]) {
-        self.counted.fetch_add(1, Ordering::Relaxed);
-        if let Some(due) = self.payload.due(body).filter(|due| self.watch.counts(*due)) {
+        let due = self.payload.due(body).filter(|due| self.watch.counts(*due));
+        if let Some(due) = due.filter(|due| self.completes_its_event(body, *due)) {
             self.latencies.record(self.watch.elapsed().saturating_sub(due));
         }
+        // Last, as whoever waits for the count reads the latencies then.
+        self.counted.fetch_add(1, Ordering::Release);
+    }
+
+    fn completes_its_event(&self, body: &[u8], due: Duration) -> bool {
+        if self.of_each_event == 1 {
+            return true;
+        }
+        let Some(call) = self.payload.call(body) else {
+            return false;
+        };
+        let mut incomplete = self.incomplete.lock();
+        let arrived = incomplete.entry((call, due)).or_default();
+        *arrived += 1;
+        let is_complete = *arrived == self.of_each_event;
+        if is_complete {
+            incomplete.remove(&(call, due));
+        }
+        is_complete
     }
 }
 
@@ -101,17 +137,18 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) async fn start(scheme: Scheme, watch: Arc<Watch>, payload: Payload) -> Result<Self> {
+    /// Each event that `watch` counts comes as `of_each_event` deliveries.
+    pub(super) async fn start(
+        scheme: Scheme,
+        of_each_event: u32,
+        watch: Arc<Watch>,
+        payload: Payload,
+    ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .context("the receiver has no port to listen at")?;
         let address = listener.local_addr()?;
-        let arrivals = Arc::new(Arrivals {
-            counted: AtomicU64::new(0),
-            latencies: Latencies::new(),
-            watch,
-            payload,
-        });
+        let arrivals = Arc::new(Arrivals::new(of_each_event, watch, payload));
         let (acceptor, authority) = match scheme {
             Scheme::Http => (None, None),
             Scheme::Https => {
@@ -211,4 +248,39 @@ fn tls() -> Result<(TlsAcceptor, String)> {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], secret_key)?;
     Ok((TlsAcceptor::from(Arc::new(config)), authority.pem()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::EventDetails;
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_delivery_of_an_event_tells_how_long_it_took() {
+        let watch = Arc::new(Watch::start());
+        watch.set_window(Duration::ZERO, Duration::MAX);
+        let payload = Payload::simulated();
+        let arrivals = Arrivals::new(2, Arc::clone(&watch), payload.clone());
+        let events = [1, 2].map(|call| {
+            let mut body = payload.body().to_vec();
+            let says = EventDetails {
+                sender: 0,
+                call,
+                target: 0,
+                due: Duration::ZERO,
+            };
+            payload.write(&mut body, says);
+            body
+        });
+        for body in &events {
+            arrivals.note(body);
+        }
+        assert_eq!(arrivals.latencies.percentiles(), None, "each misses one");
+        watch.wait_until(Duration::from_millis(20)).await;
+        arrivals.note(&events[1]);
+        let found = arrivals.latencies.percentiles().expect("one is complete");
+        assert!(found.p50_ms >= 20.0, "{found:?}");
+        assert_eq!(arrivals.count(), 3);
+        assert_eq!(arrivals.incomplete.lock().len(), 1);
+    }
 }

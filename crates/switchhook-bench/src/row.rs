@@ -33,7 +33,7 @@ pub struct Row {
     pub memory_mb: Option<Spread>,
     /// From when an event was due until it was acknowledged.
     pub accepted: Option<PercentileSpreads>,
-    /// From when an event was due until it arrived.
+    /// From when an event was due until it had arrived at all of its webhooks.
     pub delivered: Option<PercentileSpreads>,
 }
 

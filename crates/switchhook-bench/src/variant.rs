@@ -84,9 +84,11 @@ impl Variant {
         matches!(self.process, Process::Nodes(_))
     }
 
-    /// True if each event goes to many webhooks, so that sending can fall behind accepting.
-    pub(super) const fn is_fan_out(&self) -> bool {
-        matches!(self.webhooks, Webhooks::All(2..))
+    pub(super) const fn deliveries_of_an_event(&self) -> u32 {
+        match self.webhooks {
+            Webhooks::All(count) => count,
+            Webhooks::InTurns(..) => 1,
+        }
     }
 
     /// The load that belongs to it.
