@@ -246,7 +246,7 @@ impl Offer<'_> {
     }
 
     fn has_place(&self, destination: &Destination) -> bool {
-        self.engine.pressure.on_the_way() < self.engine.max_handed_over
+        self.engine.pressure.in_memory() < self.engine.max_handed_over
             || destination.load().handed_over.load(Ordering::Relaxed) < ALWAYS_TAKEN
     }
 

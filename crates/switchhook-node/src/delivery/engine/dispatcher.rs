@@ -25,7 +25,7 @@ use super::claiming::Claiming;
 use super::nodes::Nodes;
 use super::outbox::{Outbox, Stored};
 use super::pending_scan::PendingScan;
-use super::pressure::Threads;
+use super::pressure::{OnTheWay, Threads};
 use super::schedule::Schedule;
 use super::tasks::{TaskResult, Tasks};
 use super::urgent::Urgent;
@@ -297,7 +297,11 @@ impl Dispatcher {
             self.shared.pressure.set_short(is_short);
         }
         let claimed = self.claiming.claimed();
-        self.shared.pressure.set_on_the_way(claimed);
+        self.shared.pressure.set_on_the_way(OnTheWay {
+            in_memory: claimed,
+            // A claim is settled a moment before its batch counts as stored.
+            unsent: claimed.saturating_sub(self.outbox.unstored()),
+        });
         let bytes = self.shared.memory.in_use();
         self.parts.telemetry.handed_over(claimed, bytes);
     }

@@ -74,6 +74,11 @@ impl Outbox {
         self.outages.waiting.push(write);
     }
 
+    /// Number of attempts that have ended and are not stored.
+    pub(super) fn unstored(&self) -> u32 {
+        u32::try_from(self.finished.len()).unwrap_or(u32::MAX)
+    }
+
     /// True if everything is stored.
     pub(super) fn is_empty(&self) -> bool {
         self.finished.is_empty() && self.released.is_empty() && self.outages.is_empty()
@@ -134,39 +139,45 @@ impl Outbox {
 /// Entries of one kind that wait, of which one batch at a time is in flight.
 struct Buffer<T> {
     waiting: Vec<T>,
-    is_under_way: bool,
+    /// Length of the batch that is under way.
+    under_way: Option<usize>,
 }
 
 impl<T> Default for Buffer<T> {
     fn default() -> Self {
         Self {
             waiting: Vec::new(),
-            is_under_way: false,
+            under_way: None,
         }
     }
 }
 
 impl<T> Buffer<T> {
     fn next_batch(&mut self) -> Option<Vec<T>> {
-        if self.is_under_way || self.waiting.is_empty() {
+        if self.under_way.is_some() || self.waiting.is_empty() {
             return None;
         }
-        self.is_under_way = true;
-        let rest = self.waiting.split_off(self.waiting.len().min(BATCH));
+        let length = self.waiting.len().min(BATCH);
+        self.under_way = Some(length);
+        let rest = self.waiting.split_off(length);
         Some(std::mem::replace(&mut self.waiting, rest))
     }
 
     /// A batch is no longer under way. One that failed goes first again.
     fn batch_ended(&mut self, result: Result<(), (StoreError, Vec<T>)>) -> Result<(), StoreError> {
-        self.is_under_way = false;
+        self.under_way = None;
         result.map_err(|(error, batch)| {
             self.waiting.splice(..0, batch);
             error
         })
     }
 
+    fn len(&self) -> usize {
+        self.waiting.len() + self.under_way.unwrap_or_default()
+    }
+
     fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && !self.is_under_way
+        self.len() == 0
     }
 }
 
@@ -254,8 +265,11 @@ mod tests {
         }
         assert!(outbox.is_full(), "their headers count too");
         let batch = outbox.next_finished().unwrap();
+        outbox.finish(finished(3, None));
         assert!(outbox.is_full());
+        assert_eq!(outbox.unstored(), 3);
         outbox.stored(stored(&batch));
         assert!(!outbox.is_full());
+        assert_eq!(outbox.unstored(), 1);
     }
 }

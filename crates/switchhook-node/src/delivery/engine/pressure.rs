@@ -1,8 +1,8 @@
 //! Accepting gives way to sending where processors are short, or events would come in faster than they go out.
 //!
 //! Short processors are told from slow receivers by the threads that send: who waits for a receiver lets them rest. Only while
-//! they hardly do, and much is on its way out, do senders of events wait: each is let in when something has ended, and after a
-//! short while in any case.
+//! they hardly do, and much is on its way out, do senders of events wait in line: they are let in as deliveries are sent and
+//! stored, and after a short while in any case.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -20,11 +20,16 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Threads that work for so much of the time are busy: where processors are short, others take the rest.
 pub const BUSY: f64 = 0.7;
 
-/// With fewer deliveries in memory nobody waits.
-pub const LET_IN_BELOW: u32 = 8_192;
+/// With so many deliveries that have not been sent, events wait: enough that those who send do not run dry before events that
+/// are let in have been committed.
+pub const MOST_UNSENT: u32 = 2_048;
 
-/// Events let in at once.
-const LET_IN: usize = 8;
+/// With so many deliveries in memory, sent or not, events wait: those above the engine's bound would have to be read again.
+pub const MOST_IN_MEMORY: u32 = 8_192;
+
+/// Events let in at once, and the part of those who wait, if that is more.
+const LET_IN: u32 = 8;
+const LET_IN_PART: u32 = 4;
 
 /// Longest time for which an event is held back.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -69,9 +74,41 @@ impl Threads {
 #[derive(Debug, Default)]
 pub(super) struct Pressure {
     is_short: AtomicBool,
-    /// Deliveries in memory.
-    on_the_way: AtomicU32,
+    in_memory: AtomicU32,
+    unsent: AtomicU32,
+    waiting: AtomicU32,
     room: Notify,
+}
+
+/// Deliveries of this node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OnTheWay {
+    /// All that are in memory.
+    pub(super) in_memory: u32,
+    /// Those of which no attempt has ended.
+    pub(super) unsent: u32,
+}
+
+impl OnTheWay {
+    const fn is_much(self) -> bool {
+        self.unsent >= MOST_UNSENT || self.in_memory >= MOST_IN_MEMORY
+    }
+}
+
+/// One who waits, until it is dropped: requests may be broken off.
+struct Waiter<'a>(&'a AtomicU32);
+
+impl<'a> Waiter<'a> {
+    fn among(waiting: &'a AtomicU32) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Pressure {
@@ -80,24 +117,36 @@ impl Pressure {
         self.is_short.store(is_short, Ordering::Relaxed);
     }
 
-    /// So many deliveries are in memory now: lets in who may go on.
-    pub(super) fn set_on_the_way(&self, deliveries: u32) {
-        self.on_the_way.store(deliveries, Ordering::Relaxed);
-        if !self.is_short.load(Ordering::Relaxed) {
+    /// So much is on its way now: lets in who may go on.
+    pub(super) fn set_on_the_way(&self, on_the_way: OnTheWay) {
+        let OnTheWay { in_memory, unsent } = on_the_way;
+        self.in_memory.store(in_memory, Ordering::Relaxed);
+        self.unsent.store(unsent, Ordering::Relaxed);
+        if !self.is_short.load(Ordering::Relaxed) || unsent == 0 {
             self.room.notify_waiters();
-        } else if deliveries < LET_IN_BELOW {
-            (0..LET_IN).for_each(|_| self.room.notify_one());
+        } else if !on_the_way.is_much() {
+            let part = self.waiting.load(Ordering::Relaxed) / LET_IN_PART;
+            (0..part.max(LET_IN)).for_each(|_| self.room.notify_one());
         }
     }
 
     /// Deliveries in memory.
-    pub(super) fn on_the_way(&self) -> u32 {
-        self.on_the_way.load(Ordering::Relaxed)
+    pub(super) fn in_memory(&self) -> u32 {
+        self.in_memory.load(Ordering::Relaxed)
     }
 
     /// Waits while processors are short and much is on its way out, but never for long.
     pub(super) async fn yield_to_sending(&self) {
-        if self.is_short.load(Ordering::Relaxed) && self.on_the_way() >= LET_IN_BELOW {
+        if !self.is_short.load(Ordering::Relaxed) {
+            return;
+        }
+        let on_the_way = OnTheWay {
+            in_memory: self.in_memory(),
+            unsent: self.unsent.load(Ordering::Relaxed),
+        };
+        // Nobody overtakes those who wait: a few would wait for all the others.
+        if on_the_way.is_much() || self.waiting.load(Ordering::Relaxed) > 0 {
+            let _waiter = Waiter::among(&self.waiting);
             // Whoever waited for long enough goes on like one that was let in.
             let _ = timeout(LONGEST_WAIT, self.room.notified()).await;
         }
@@ -108,7 +157,23 @@ impl Pressure {
 mod tests {
     use super::*;
 
-    const MANY: u32 = LET_IN_BELOW;
+    const MUCH: OnTheWay = OnTheWay {
+        in_memory: MOST_UNSENT,
+        unsent: MOST_UNSENT,
+    };
+
+    const LITTLE: OnTheWay = OnTheWay {
+        in_memory: MOST_IN_MEMORY - 1,
+        unsent: MOST_UNSENT - 1,
+    };
+
+    /// Pressure of processors that are short.
+    fn short(on_the_way: OnTheWay) -> Pressure {
+        let pressure = Pressure::default();
+        pressure.set_short(true);
+        pressure.set_on_the_way(on_the_way);
+        pressure
+    }
 
     async fn waited(pressure: &Pressure) -> Duration {
         let begun = Instant::now();
@@ -118,50 +183,81 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_slow_receivers() {
-        let pressure = Pressure::default();
+        let pressure = short(MUCH);
         pressure.set_short(false);
-        pressure.set_on_the_way(2 * MANY);
         assert_eq!(waited(&pressure).await, Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn where_processors_are_short_events_wait_but_not_for_long() {
-        let pressure = Pressure::default();
-        pressure.set_short(true);
-        pressure.set_on_the_way(MANY);
-        assert!(waited(&pressure).await >= LONGEST_WAIT);
-        pressure.set_on_the_way(MANY - 1);
-        assert_eq!(waited(&pressure).await, Duration::ZERO);
+        let much_to_store = OnTheWay {
+            in_memory: MOST_IN_MEMORY,
+            unsent: 1,
+        };
+        for much in [MUCH, much_to_store] {
+            let pressure = short(much);
+            assert!(waited(&pressure).await >= LONGEST_WAIT, "{much:?}");
+            pressure.set_on_the_way(LITTLE);
+            // One wait's permit is left over.
+            pressure.yield_to_sending().await;
+            assert_eq!(waited(&pressure).await, Duration::ZERO);
+        }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_is_let_in_by_and_by_as_deliveries_end_and_all_at_once_when_nothing_is_short() {
-        let pressure = Pressure::default();
-        pressure.set_short(true);
-        pressure.set_on_the_way(MANY);
+    /// How many of forty that wait have gone on after each step.
+    async fn let_in_by(pressure: &Pressure, steps: &[OnTheWay]) -> Vec<u32> {
         let let_in = AtomicU32::new(0);
         let wait = || async {
             pressure.yield_to_sending().await;
-            let_in.fetch_add(1, Ordering::Relaxed)
+            let_in.fetch_add(1, Ordering::Relaxed);
         };
-        let waiting = futures_util::future::join_all((0..20).map(|_| wait()));
+        let waiting = futures_util::future::join_all((0..40).map(|_| wait()));
         let history = async {
-            let settle = || tokio::time::sleep(Duration::from_millis(1));
             let mut seen = Vec::new();
-            settle().await;
-            for on_the_way in [MANY, MANY - 1, MANY - 1] {
-                pressure.set_on_the_way(on_the_way);
-                settle().await;
-                seen.push(let_in.load(Ordering::Relaxed) as usize);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            for step in steps {
+                pressure.set_on_the_way(*step);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                seen.push(let_in.load(Ordering::Relaxed));
             }
-            pressure.set_short(false);
-            pressure.set_on_the_way(MANY);
-            settle().await;
-            seen.push(let_in.load(Ordering::Relaxed) as usize);
             seen
         };
-        let (_, seen) = futures_util::future::join(waiting, history).await;
-        assert_eq!(seen, [0, LET_IN, 2 * LET_IN, 20]);
+        futures_util::future::join(waiting, history).await.1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_are_let_in_by_and_by_as_deliveries_end() {
+        let pressure = short(MUCH);
+        let seen = let_in_by(&pressure, &[MUCH, LITTLE, LITTLE, LITTLE, LITTLE]).await;
+        assert_eq!(seen, [0, 10, 18, 26, 34]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_are_let_in_when_there_is_nothing_to_send() {
+        let pressure = short(MUCH);
+        let nothing = OnTheWay {
+            in_memory: 900,
+            unsent: 0,
+        };
+        assert_eq!(let_in_by(&pressure, &[nothing]).await, [40]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_overtakes_those_who_wait() {
+        let pressure = short(MUCH);
+        let first = pressure.yield_to_sending();
+        tokio::pin!(first);
+        assert!(futures_util::poll!(&mut first).is_pending());
+        pressure.unsent.store(0, Ordering::Relaxed);
+        let second = pressure.yield_to_sending();
+        tokio::pin!(second);
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(Box::pin(pressure.yield_to_sending()));
+        assert_eq!(pressure.waiting.load(Ordering::Relaxed), 2);
+        pressure.set_on_the_way(LITTLE);
+        first.await;
+        second.await;
+        assert_eq!(pressure.waiting.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -261,7 +261,7 @@ fn what_memory_a_server_needs() {
     use switchhook_http::server::body::{LARGE, ROOM_KIB};
     use switchhook_node::deliveries::search::LONGEST;
     use switchhook_node::delivery::engine::outbox;
-    use switchhook_node::delivery::engine::pressure::{BUSY, LET_IN_BELOW, LONGEST_WAIT};
+    use switchhook_node::delivery::engine::pressure::{BUSY, LONGEST_WAIT, MOST_IN_MEMORY, MOST_UNSENT};
     use switchhook_node::delivery::http_client::connection::MAX_HEAD;
     use switchhook_node::ingest::{LARGEST_EVENT, batch};
     use switchhook_node::replay::runner::MOST_UNTRIED;
@@ -300,8 +300,12 @@ fn what_memory_a_server_needs() {
         &[&bytes(MAX_HEAD + ANSWER_HEAD)],
     );
     page.says(
-        "busy for {} tenths of the time and {} deliveries are in memory",
-        &[&word((BUSY * 10.0) as u64), &count(LET_IN_BELOW.into())],
+        "busy for {} tenths of the time, and {} deliveries have not been sent or {} are in memory",
+        &[
+            &word((BUSY * 10.0) as u64),
+            &count(MOST_UNSENT.into()),
+            &count(MOST_IN_MEMORY.into()),
+        ],
     );
     page.says(
         "until deliveries have ended, for {} at most",
