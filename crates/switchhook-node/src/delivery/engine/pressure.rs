@@ -204,8 +204,9 @@ mod tests {
         }
     }
 
-    /// How many of forty that wait have gone on after each step.
-    async fn let_in_by(pressure: &Pressure, steps: &[OnTheWay]) -> Vec<u32> {
+    /// How many of forty that wait have gone on after each step: whether processors are short, and what is on its way.
+    async fn let_in_by(steps: &[(bool, OnTheWay)]) -> Vec<u32> {
+        let pressure = short(MUCH);
         let let_in = AtomicU32::new(0);
         let wait = || async {
             pressure.yield_to_sending().await;
@@ -215,8 +216,9 @@ mod tests {
         let history = async {
             let mut seen = Vec::new();
             tokio::time::sleep(Duration::from_millis(1)).await;
-            for step in steps {
-                pressure.set_on_the_way(*step);
+            for (is_short, on_the_way) in steps {
+                pressure.set_short(*is_short);
+                pressure.set_on_the_way(*on_the_way);
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 seen.push(let_in.load(Ordering::Relaxed));
             }
@@ -227,19 +229,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn those_who_wait_are_let_in_by_and_by_as_deliveries_end() {
-        let pressure = short(MUCH);
-        let seen = let_in_by(&pressure, &[MUCH, LITTLE, LITTLE, LITTLE, LITTLE]).await;
-        assert_eq!(seen, [0, 10, 18, 26, 34]);
+        let steps = [MUCH, LITTLE, LITTLE, LITTLE, LITTLE].map(|step| (true, step));
+        assert_eq!(let_in_by(&steps).await, [0, 10, 18, 26, 34]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_are_let_in_when_there_is_nothing_to_send() {
-        let pressure = short(MUCH);
+    async fn all_are_let_in_when_nothing_is_short_or_there_is_nothing_to_send() {
         let nothing = OnTheWay {
             in_memory: 900,
             unsent: 0,
         };
-        assert_eq!(let_in_by(&pressure, &[nothing]).await, [40]);
+        for step in [(false, MUCH), (true, nothing)] {
+            assert_eq!(let_in_by(&[step]).await, [40], "{step:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -252,8 +254,13 @@ mod tests {
         let second = pressure.yield_to_sending();
         tokio::pin!(second);
         assert!(futures_util::poll!(&mut second).is_pending());
-        drop(Box::pin(pressure.yield_to_sending()));
-        assert_eq!(pressure.waiting.load(Ordering::Relaxed), 2);
+        {
+            let third = pressure.yield_to_sending();
+            tokio::pin!(third);
+            assert!(futures_util::poll!(&mut third).is_pending());
+            assert_eq!(pressure.waiting.load(Ordering::Relaxed), 3);
+        }
+        assert_eq!(pressure.waiting.load(Ordering::Relaxed), 2, "it was broken off");
         pressure.set_on_the_way(LITTLE);
         first.await;
         second.await;
