@@ -168,9 +168,10 @@ impl Variant {
     /// Number of measured deliveries that follow from what was sent.
     pub(super) fn expected(&self, sent: &Sent) -> u64 {
         match self.webhooks {
-            Webhooks::All(count) => sent.count() * u64::from(count),
-            Webhooks::InTurns(_, ReceiverBehaviour::Count) => sent.count(),
-            Webhooks::InTurns(..) => sent.count_without_first_target(),
+            Webhooks::InTurns(_, ReceiverBehaviour::Answer | ReceiverBehaviour::Hang) => {
+                sent.count_without_first_target()
+            }
+            _ => sent.count() * u64::from(self.deliveries_of_an_event()),
         }
     }
 }
