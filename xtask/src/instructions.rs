@@ -2,8 +2,12 @@
 //!
 //! An optimised server runs under callgrind and gets events from 64 senders, each of which it stores (SQLite), signs and
 //! delivers to one webhook. Counted is what the threads that accept, write, send and checkpoint do meanwhile, in their own
-//! code: not in the kernel. Other work on the machine does not change that, so that a baseline can be kept in the repository
-//! and whatever costs more be found. `profile` reads what callgrind counted, `server` is what it counts, `load` the rest.
+//! code: not in the kernel. `profile` reads what callgrind counted, `server` is what it counts, `load` the rest.
+//!
+//! Other work on the machine must not change the count, so that a baseline can be kept in the repository and whatever costs more
+//! be found. What goes by the clock would: the more often the server commits while deliveries are under way, the more of them get
+//! a row that is changed later. So events come in rounds that end before the server commits by itself, and the round counts in
+//! which least else happened.
 
 mod load;
 mod profile;
@@ -13,18 +17,26 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use self::load::{Receiver, Senders};
 use self::profile::Part;
-use self::server::Server;
+use self::server::{Server, pause};
 use crate::check::in_target_folder;
 
-/// Number of events sent before anything is counted, and of those counted.
+/// Number of events sent before anything is counted.
 const WARM_UP: u64 = 1_000;
-const COUNTED: u64 = 3_000;
+
+/// Number of rounds that are counted, and of the events in each: two of each sender, and then two by themselves. The store is told
+/// with the next event how a delivery ended, so that what is last here is one and not many.
+const ROUNDS: u32 = 30;
+const ROUND: [u64; 3] = [128, 1, 1];
+
+/// Time for the server to note how the last deliveries ended, once they have arrived.
+const TO_END: Duration = Duration::from_millis(100);
 
 /// How much more than the baseline a part may cost, in per cent.
 const TOLERANCE: u64 = 5;
@@ -90,26 +102,47 @@ fn count(root: &Path, program: &Path) -> Result<Counts> {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder)?;
     let receiver = Receiver::start()?;
-    let server = Server::start(program, &folder)?;
+    let mut server = Server::start(program, &folder)?;
     server.subscribe(receiver.address)?;
     let mut senders = Senders::connect(server.address, &server.key)?;
-    for events in [WARM_UP, COUNTED] {
-        let before = receiver.received();
-        senders.send(events)?;
-        receiver.wait_for(before + events)?;
-        server.dump()?;
+    let mut rounds = Vec::new();
+    senders.send(WARM_UP)?;
+    receiver.wait_for(WARM_UP)?;
+    for _ in 0..=ROUNDS {
+        for events in ROUND {
+            let before = receiver.received();
+            senders.send(events)?;
+            receiver.wait_for(before + events)?;
+            pause(TO_END);
+        }
+        server.commit()?;
+        rounds.push(profile::read(&server.counted()?)?);
     }
-    let dumped = server.dumped(2)?;
-    let of_all = profile::read(&dumped)?;
-    Ok(Counts(
-        of_all
-            .into_iter()
-            .map(|(part, count)| (part, count / COUNTED))
-            .collect(),
-    ))
+    // The first has what warming up cost, too.
+    rounds.remove(0);
+    Counts::of_rounds(&rounds)
 }
 
 impl Counts {
+    /// For each event, as counted in rounds: the least of what is done for events, because only other things add to
+    /// it, and the mean of the rest.
+    fn of_rounds(rounds: &[BTreeMap<Part, u64>]) -> Result<Self> {
+        let of_part = |part: Part| {
+            let counts = || rounds.iter().filter_map(|round| round.get(&part));
+            let rounds = u64::try_from(rounds.len())?;
+            let least = counts().min();
+            let least =
+                least.with_context(|| format!("no thread is found that does this: {}", part.name()))?;
+            let of_a_round = if part.is_judged() {
+                *least
+            } else {
+                counts().sum::<u64>() / rounds
+            };
+            Ok((part, of_a_round / ROUND.into_iter().sum::<u64>()))
+        };
+        Ok(Self(Part::ALL.into_iter().map(of_part).collect::<Result<_>>()?))
+    }
+
     fn of(&self, part: Part) -> u64 {
         self.0.get(&part).copied().unwrap_or_default()
     }
@@ -202,6 +235,29 @@ mod tests {
     fn a_part_that_the_baseline_does_not_know_is_too_much() {
         let grown = counts(1, 1, 1).grown_beyond(&Counts::default());
         assert!(grown.iter().any(|part| part.starts_with("write")), "{grown:?}");
+    }
+
+    fn round(write: u64, checkpoint: u64) -> BTreeMap<Part, u64> {
+        let Counts(mut parts) = counts(70, 50, 50);
+        parts.extend([(Part::Write, write), (Part::Checkpoint, checkpoint)]);
+        parts
+            .values_mut()
+            .for_each(|count| *count *= ROUND.iter().sum::<u64>());
+        parts
+    }
+
+    #[test]
+    fn what_else_happens_in_some_rounds_changes_nothing() {
+        let counts = Counts::of_rounds(&[round(900, 1), round(57, 2), round(60, 0)]).unwrap();
+        assert_eq!((counts.of(Part::Write), counts.of(Part::Checkpoint)), (57, 1));
+    }
+
+    #[test]
+    fn a_part_that_nobody_does_is_named() {
+        let mut round = round(57, 0);
+        round.remove(&Part::Send);
+        let error = Counts::of_rounds(&[round]).unwrap_err().to_string();
+        assert_eq!(error, "no thread is found that does this: send");
     }
 
     #[test]

@@ -26,7 +26,7 @@ const CALLGRIND: [&str; 7] = [
     "--quiet",
 ];
 
-/// As long as it may be: as slow as callgrind makes the server, few events come in the usual time.
+/// Time that passes before the server commits by itself: as long as it may be, so that a round ends before.
 const COMMIT_EVERY: &str = "2s";
 
 const STORE: &str = "SWITCHHOOK_STORE";
@@ -37,6 +37,8 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     /// What its senders show.
     pub(super) key: String,
+    /// Number of times that callgrind has written down what it counted.
+    dumps: u32,
 }
 
 impl Server {
@@ -69,6 +71,7 @@ impl Server {
             folder: folder.to_owned(),
             address,
             key,
+            dumps: 0,
         };
         server.wait_until_ready()?;
         Ok(server)
@@ -104,8 +107,13 @@ impl Server {
         Ok(())
     }
 
-    /// Has callgrind write down what was counted since the last time.
-    pub(super) fn dump(&self) -> Result<()> {
+    /// Has the server commit what it was told: whoever reads gets to see everything, so that it is committed first.
+    pub(super) fn commit(&self) -> Result<()> {
+        request(self.address, "GET /v1/deliveries?limit=1", &self.key, "").map(drop)
+    }
+
+    /// Has callgrind write down what was counted since the last time: a file for each thread.
+    pub(super) fn counted(&mut self) -> Result<Vec<PathBuf>> {
         let output = Command::new("callgrind_control")
             .arg("--dump")
             .arg(self.child.id().to_string())
@@ -116,12 +124,8 @@ impl Server {
             "callgrind cannot be asked for what it counted: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(())
-    }
-
-    /// The files of the `number`th time, one for each thread.
-    pub(super) fn dumped(&self, number: u32) -> Result<Vec<PathBuf>> {
-        let start = format!("counted.{number}-");
+        self.dumps += 1;
+        let start = format!("counted.{}-", self.dumps);
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
