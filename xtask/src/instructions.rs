@@ -105,21 +105,19 @@ fn count(root: &Path, program: &Path) -> Result<Counts> {
     let mut server = Server::start(program, &folder)?;
     server.subscribe(receiver.address)?;
     let mut senders = Senders::connect(server.address, &server.key)?;
-    let mut rounds = Vec::new();
-    senders.send(WARM_UP)?;
-    receiver.wait_for(WARM_UP)?;
-    for _ in 0..=ROUNDS {
-        for events in ROUND {
+    let mut counted = |bunches: &[u64]| {
+        for events in bunches {
             let before = receiver.received();
-            senders.send(events)?;
+            senders.send(*events)?;
             receiver.wait_for(before + events)?;
             pause(TO_END);
         }
         server.commit()?;
-        rounds.push(profile::read(&server.counted()?)?);
-    }
-    // The first has what warming up cost, too.
-    rounds.remove(0);
+        server.counted()
+    };
+    counted(&[WARM_UP])?;
+    let rounds = (0..ROUNDS).map(|_| profile::read(&counted(&ROUND)?));
+    let rounds = rounds.collect::<Result<Vec<_>>>()?;
     Counts::of_rounds(&rounds)
 }
 
@@ -127,20 +125,26 @@ impl Counts {
     /// For each event, as counted in rounds: the least of what is done for events, because only other things add to
     /// it, and the mean of the rest.
     fn of_rounds(rounds: &[BTreeMap<Part, u64>]) -> Result<Self> {
-        let of_part = |part: Part| {
-            let counts = || rounds.iter().filter_map(|round| round.get(&part));
-            let rounds = u64::try_from(rounds.len())?;
-            let least = counts().min();
-            let least =
-                least.with_context(|| format!("no thread is found that does this: {}", part.name()))?;
-            let of_a_round = if part.is_judged() {
-                *least
-            } else {
-                counts().sum::<u64>() / rounds
-            };
-            Ok((part, of_a_round / ROUND.into_iter().sum::<u64>()))
+        let counts = |part: Part| rounds.iter().filter_map(move |round| round.get(&part).copied());
+        let idle = Part::ALL.into_iter().filter(|part| *part != Part::Others);
+        let idle: Vec<_> = idle
+            .filter(|part| counts(*part).next().is_none())
+            .map(Part::name)
+            .collect();
+        ensure!(
+            idle.is_empty(),
+            "no thread is found that does this: {}",
+            idle.join(", ")
+        );
+        let number = u64::try_from(rounds.len())?;
+        let of_a_round = |part: Part| match part.is_judged() {
+            true => counts(part).min().unwrap_or_default(),
+            false => counts(part).sum::<u64>() / number,
         };
-        Ok(Self(Part::ALL.into_iter().map(of_part).collect::<Result<_>>()?))
+        let events: u64 = ROUND.into_iter().sum();
+        Ok(Self(
+            Part::ALL.map(|part| (part, of_a_round(part) / events)).into(),
+        ))
     }
 
     fn of(&self, part: Part) -> u64 {
@@ -254,10 +258,12 @@ mod tests {
 
     #[test]
     fn a_part_that_nobody_does_is_named() {
-        let mut round = round(57, 0);
-        round.remove(&Part::Send);
+        let round = BTreeMap::from([(Part::Write, 510), (Part::Hash, 20)]);
         let error = Counts::of_rounds(&[round]).unwrap_err().to_string();
-        assert_eq!(error, "no thread is found that does this: send");
+        assert_eq!(
+            error,
+            "no thread is found that does this: accept, send, checkpoint"
+        );
     }
 
     #[test]

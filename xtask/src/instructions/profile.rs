@@ -155,4 +155,13 @@ totals: 510
         let thread = Thread::read("fn=sqlite3_step\n0 5\n").unwrap();
         assert_eq!(Part::of(&thread), Part::Others);
     }
+
+    #[test]
+    fn what_a_file_tells_is_of_its_part_but_for_the_hash() {
+        let file = std::env::temp_dir().join(format!("switchhook-profile-{}", std::process::id()));
+        std::fs::write(&file, THREAD).unwrap();
+        let parts = read(std::slice::from_ref(&file)).unwrap();
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(parts, BTreeMap::from([(Part::Write, 490), (Part::Hash, 20)]));
+    }
 }
